@@ -1,0 +1,1 @@
+//! The teardown audit: what of throng is left on this host, read from kernel and engine only.

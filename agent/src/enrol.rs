@@ -1,0 +1,1 @@
+//! Joining a fleet: key, certificate request, one-time token, pinned CA.

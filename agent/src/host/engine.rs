@@ -1,0 +1,1 @@
+//! The container engine behind a narrow trait; the only place that knows bollard.

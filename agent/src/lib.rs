@@ -1,0 +1,19 @@
+//! The agent: the root daemon of a host.
+
+pub mod app;
+pub mod audit;
+pub mod enrol;
+pub mod exec;
+pub mod facts;
+pub mod host;
+pub mod launcher;
+pub mod ledger;
+pub mod link;
+pub mod logs;
+pub mod paths;
+pub mod probe;
+pub mod reconcile;
+pub mod resources;
+pub mod service;
+pub mod shim;
+pub mod telemetry;

@@ -1,0 +1,1 @@
+//! The one TLS connection to the coordinator, dialled from here, over which the coordinator calls.

@@ -1,0 +1,3 @@
+//! `throng-agent`: see the library.
+
+fn main() {}

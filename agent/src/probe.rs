@@ -1,0 +1,1 @@
+//! Asking nodes whether they are ready.

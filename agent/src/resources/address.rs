@@ -1,0 +1,1 @@
+//! The address that nodes listen on, where throng adds it to `lo`.

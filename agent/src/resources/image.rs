@@ -1,0 +1,1 @@
+//! Images: present, pulled, or imported from a root file system.

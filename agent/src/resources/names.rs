@@ -1,0 +1,1 @@
+//! Host names: one hosts file for containers, a delimited block for processes.

@@ -1,0 +1,1 @@
+//! Ports: reserved in the kernel, probed before use, foreign holders named.

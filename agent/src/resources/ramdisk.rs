@@ -1,0 +1,1 @@
+//! Ramdisks: a tmpfs for every node.

@@ -1,0 +1,1 @@
+//! Kernel settings: recorded, raised, read back, restored.

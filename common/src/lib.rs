@@ -1,0 +1,12 @@
+//! throng's vocabulary: the words that every crate shares, without input, output, gRPC or clocks.
+
+pub mod backoff;
+pub mod host_spec;
+pub mod ids;
+pub mod nodeset;
+pub mod ports;
+pub mod scenario;
+pub mod size;
+pub mod span;
+pub mod status;
+pub mod verdict;

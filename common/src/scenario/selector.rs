@@ -1,0 +1,204 @@
+//! Selectors: which nodes a step, a command or a metric means.
+//!
+//! `worker` (all of a role) · `worker-0003`, `worker-[0000-0009]` (a node set) · `3 of worker`, `one of worker`,
+//! `10% of worker` (so many, drawn at random) · `all`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{NodeName, RoleName};
+use crate::nodeset::NodeSet;
+
+/// Which nodes are meant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Selector {
+    /// Every node of the cluster.
+    All,
+    /// Every node of a role.
+    Role(RoleName),
+    /// These nodes.
+    Nodes(NodeSet),
+    /// So many nodes of a role, drawn at random.
+    Some {
+        /// How many.
+        amount: Amount,
+        /// Of which role.
+        role: RoleName,
+    },
+}
+
+/// How many nodes of a role.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Amount {
+    /// A number of nodes.
+    Count(u32),
+    /// A share of the role's nodes, in percent; rounded up, so that it is never none.
+    Percent(f64),
+}
+
+/// Why a text selects nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` selects no nodes: write a role (worker), nodes (worker-0003, worker-[0000-0009]), 3 of worker, 10% of worker, or all"
+)]
+pub struct SelectorError {
+    text: String,
+}
+
+impl Amount {
+    /// How many nodes of `total` it means, at most `total`.
+    pub fn of(self, total: usize) -> usize {
+        match self {
+            Self::Count(count) => usize::try_from(count).unwrap_or(usize::MAX).min(total),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "a share of a count of nodes is small and not negative"
+            )]
+            Self::Percent(percent) => ((total as f64 * percent / 100.0).ceil() as usize).min(total),
+        }
+    }
+}
+
+impl Selector {
+    /// The role that it speaks of, where it speaks of just one.
+    pub fn role(&self) -> Option<RoleName> {
+        match self {
+            Self::All => None,
+            Self::Role(role) | Self::Some { role, .. } => Some(role.clone()),
+            Self::Nodes(nodes) => {
+                let mut roles = nodes.iter().map(|node| node.role().clone());
+                let first = roles.next()?;
+                roles.all(|role| role == first).then_some(first)
+            }
+        }
+    }
+
+    /// The nodes of `nodes` that it means. `draw` takes so many of a list: at random in a run, the first in a plan.
+    pub fn select(
+        &self,
+        nodes: &[NodeName],
+        draw: impl FnOnce(Vec<NodeName>, usize) -> Vec<NodeName>,
+    ) -> Vec<NodeName> {
+        let of_role = |role: &RoleName| nodes.iter().filter(|node| node.role() == role).cloned().collect::<Vec<_>>();
+        match self {
+            Self::All => nodes.to_vec(),
+            Self::Role(role) => of_role(role),
+            Self::Nodes(set) => nodes.iter().filter(|node| set.contains(node)).cloned().collect(),
+            Self::Some { amount, role } => {
+                let candidates = of_role(role);
+                let count = amount.of(candidates.len());
+                draw(candidates, count)
+            }
+        }
+    }
+}
+
+impl FromStr for Selector {
+    type Err = SelectorError;
+
+    fn from_str(text: &str) -> Result<Self, SelectorError> {
+        let wrong = || SelectorError { text: text.to_owned() };
+        let text = text.trim();
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        if let Some((amount, role)) = text.split_once(" of ") {
+            let role = RoleName::new(role.trim()).map_err(|_| wrong())?;
+            let amount = parse_amount(amount.trim()).ok_or_else(wrong)?;
+            return Ok(Self::Some { amount, role });
+        }
+        if let Ok(nodes) = text.parse::<NodeSet>() {
+            return Ok(Self::Nodes(nodes));
+        }
+        RoleName::new(text).map(Self::Role).map_err(|_| wrong())
+    }
+}
+
+fn parse_amount(text: &str) -> Option<Amount> {
+    if text == "one" {
+        return Some(Amount::Count(1));
+    }
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent: f64 = percent.trim().parse().ok()?;
+        return (percent > 0.0 && percent <= 100.0).then_some(Amount::Percent(percent));
+    }
+    text.parse().ok().filter(|count| *count > 0).map(Amount::Count)
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Role(role) => role.fmt(f),
+            Self::Nodes(nodes) => nodes.fmt(f),
+            Self::Some { amount: Amount::Count(count), role } => write!(f, "{count} of {role}"),
+            Self::Some { amount: Amount::Percent(percent), role } => write!(f, "{percent}% of {role}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Selector {
+    type Error = SelectorError;
+    fn try_from(text: String) -> Result<Self, SelectorError> {
+        text.parse()
+    }
+}
+
+impl From<Selector> for String {
+    fn from(selector: Selector) -> Self {
+        selector.to_string()
+    }
+}
+
+impl schemars::JsonSchema for Selector {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Selector".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "Nodes: a role (\"worker\"), a node set (\"worker-[0000-0009]\"), \"3 of worker\", \"10% of worker\" or \"all\".",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_mean_what_they_say() {
+        let role = RoleName::new("worker").unwrap();
+        let nodes: Vec<NodeName> = (0..25).map(|index| NodeName::new(role.clone(), index)).collect();
+        let count = |text: &str| {
+            text.parse::<Selector>().unwrap().select(&nodes, |list, count| list.into_iter().take(count).collect()).len()
+        };
+        let counts: Vec<usize> = [
+            "all",
+            "worker",
+            "worker-0003",
+            "worker-[0000-0009]",
+            "3 of worker",
+            "one of worker",
+            "10% of worker",
+            "99 of worker",
+            "client",
+        ]
+        .into_iter()
+        .map(count)
+        .collect();
+        assert_eq!(counts, [25, 25, 1, 10, 3, 1, 3, 25, 0]);
+    }
+
+    #[test]
+    fn malformed_selectors_are_refused() {
+        for text in ["", "0 of worker", "200% of worker", "x of worker", "Worker", "3 of Worker"] {
+            assert!(text.parse::<Selector>().is_err(), "{text}");
+        }
+    }
+}

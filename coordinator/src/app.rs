@@ -1,0 +1,1 @@
+//! Build, run, drain: the life of the coordinator.

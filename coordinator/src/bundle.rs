@@ -1,0 +1,1 @@
+//! A scenario with every file it names, as the CLI ships it.

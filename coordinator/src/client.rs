@@ -1,0 +1,1 @@
+//! The CLI's connection to the coordinator.

@@ -1,0 +1,1 @@
+//! Starting and stopping coordinator and agent as processes of this machine.

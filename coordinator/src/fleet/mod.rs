@@ -1,0 +1,1 @@
+//! The agents' links: registry, fan-out, events in.

@@ -1,0 +1,1 @@
+//! The one TLS port and the unix socket.

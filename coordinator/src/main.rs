@@ -1,0 +1,3 @@
+//! `throng`: see the library.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Long-running commands that a CLI follows, leaves and cancels.

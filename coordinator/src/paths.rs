@@ -1,0 +1,1 @@
+//! Where things lie: the state directory and what is below it.

@@ -1,0 +1,1 @@
+//! From a scenario and the hosts' facts to a plan: pure.

@@ -1,0 +1,1 @@
+//! Bringing a cluster up in waves: dependencies, rate, quorum, stragglers.

@@ -1,0 +1,1 @@
+//! Loading a scenario: all mistakes at once, each with its place.

@@ -9,4 +9,5 @@ pub mod scenario;
 pub mod size;
 pub mod span;
 pub mod status;
+pub mod sysctl_keys;
 pub mod verdict;

@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod host_spec;
 pub mod ids;
+pub mod layout;
 pub mod nodeset;
 pub mod ports;
 pub mod scenario;

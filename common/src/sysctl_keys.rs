@@ -44,9 +44,27 @@ pub const PID_NAMESPACES: &str = "user.max_pid_namespaces";
 pub const IPC_NAMESPACES: &str = "user.max_ipc_namespaces";
 /// Most uts namespaces of one user.
 pub const UTS_NAMESPACES: &str = "user.max_uts_namespaces";
+/// Most keys of a user who is not root.
+pub const MAXKEYS: &str = "kernel.keys.maxkeys";
+/// Most bytes in the keys of a user who is not root.
+pub const MAXBYTES: &str = "kernel.keys.maxbytes";
+/// Most asynchronous requests of the whole system.
+pub const AIO_MAX_NR: &str = "fs.aio-max-nr";
+/// Whether memory may be promised that is not there: 0 guessed, 1 always, 2 never.
+pub const OVERCOMMIT_MEMORY: &str = "vm.overcommit_memory";
+/// How readily memory is swapped out.
+pub const SWAPPINESS: &str = "vm.swappiness";
+/// As [`NEIGH_THRESH1`], for IPv6.
+pub const NEIGH6_THRESH1: &str = "net.ipv6.neigh.default.gc_thresh1";
+/// As [`NEIGH_THRESH2`], for IPv6.
+pub const NEIGH6_THRESH2: &str = "net.ipv6.neigh.default.gc_thresh2";
+/// As [`NEIGH_THRESH3`], for IPv6.
+pub const NEIGH6_THRESH3: &str = "net.ipv6.neigh.default.gc_thresh3";
+/// Most connections that the firewall follows, where it does.
+pub const CONNTRACK_MAX: &str = "net.netfilter.nf_conntrack_max";
 
 /// All of them, for `HostFacts::sysctls`. One that a kernel does not have is left out there.
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 31] = [
     PID_MAX,
     THREADS_MAX,
     ROOT_MAXKEYS,
@@ -69,4 +87,13 @@ pub const ALL: [&str; 22] = [
     PID_NAMESPACES,
     IPC_NAMESPACES,
     UTS_NAMESPACES,
+    MAXKEYS,
+    MAXBYTES,
+    AIO_MAX_NR,
+    OVERCOMMIT_MEMORY,
+    SWAPPINESS,
+    NEIGH6_THRESH1,
+    NEIGH6_THRESH2,
+    NEIGH6_THRESH3,
+    CONNTRACK_MAX,
 ];

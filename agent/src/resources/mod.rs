@@ -6,6 +6,7 @@ pub mod container;
 pub mod files;
 pub mod image;
 pub mod names;
+pub mod outcome;
 pub mod ports;
 pub mod process;
 pub mod ramdisk;

@@ -1,0 +1,72 @@
+//! The calls that change the mount table, behind a narrow trait so that plans can be applied to a fake.
+
+use std::io;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+use super::table::{MountEntry, read_table};
+
+/// What a tmpfs is mounted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TmpfsOptions<'a> {
+    /// The source, by which the mount is told from others'.
+    pub source: &'a str,
+    /// Its own options: `size=…,nr_inodes=…,mode=…,uid=…,gid=…`.
+    pub options: &'a str,
+}
+
+/// How a mount is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detach {
+    /// Only if nobody uses it; `EBUSY` otherwise.
+    WhenIdle,
+    /// At once from the table; its pages go when the last user does.
+    Lazily,
+}
+
+/// The mount calls that the agent makes. They block; none follows a symbolic link at the end of a path.
+pub trait Mounter {
+    /// The mounts that this process sees.
+    fn table(&self) -> io::Result<Vec<MountEntry>>;
+    /// Mounts a tmpfs, `nosuid` and `nodev`.
+    fn mount_tmpfs(&self, path: &Path, tmpfs: TmpfsOptions<'_>) -> io::Result<()>;
+    /// Gives a mounted tmpfs other options.
+    fn remount_tmpfs(&self, path: &Path, options: &str) -> io::Result<()>;
+    /// Unmounts the topmost mount at the path.
+    fn unmount(&self, path: &Path, how: Detach) -> io::Result<()>;
+}
+
+/// The kernel of this host.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KernelMounter;
+
+impl Mounter for KernelMounter {
+    fn table(&self) -> io::Result<Vec<MountEntry>> {
+        read_table(Path::new("/proc"), "self")
+    }
+
+    fn mount_tmpfs(&self, path: &Path, tmpfs: TmpfsOptions<'_>) -> io::Result<()> {
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        let call = |options: &str| mount(Some(tmpfs.source), path, Some("tmpfs"), flags, Some(options));
+        // A ramdisk must stay in memory; kernels before 6.4 do not know the word and refuse the whole call.
+        match call(&format!("{},noswap", tmpfs.options)) {
+            Err(Errno::EINVAL) => Ok(call(tmpfs.options)?),
+            other => Ok(other?),
+        }
+    }
+
+    fn remount_tmpfs(&self, path: &Path, options: &str) -> io::Result<()> {
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        Ok(mount(None::<&str>, path, None::<&str>, flags, Some(options))?)
+    }
+
+    fn unmount(&self, path: &Path, how: Detach) -> io::Result<()> {
+        let flags = match how {
+            Detach::WhenIdle => MntFlags::UMOUNT_NOFOLLOW,
+            Detach::Lazily => MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH,
+        };
+        Ok(umount2(path, flags)?)
+    }
+}

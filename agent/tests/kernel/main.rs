@@ -1,0 +1,6 @@
+//! Tests against the real kernel of this host. They need root, fail without, and leave nothing behind.
+#![expect(clippy::unwrap_used, reason = "a test's helper may panic: that is its way to fail")]
+
+mod cgroup;
+mod names;
+mod root;

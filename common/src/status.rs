@@ -156,6 +156,13 @@ pub struct SysctlChange {
 pub enum AgentEvent {
     /// A node changed. The first events of a stream give all nodes.
     Node(NodeStatus),
+    /// A node is no longer desired and nothing of it is left.
+    Gone {
+        /// The cluster.
+        cluster: ClusterId,
+        /// The node.
+        node: NodeName,
+    },
     /// The host's work changed.
     Progress(HostProgress),
     /// A sysctl was written; the coordinator keeps a copy of the original.

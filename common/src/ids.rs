@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text_type::text_type;
+
 /// Longest accepted name, in bytes: a DNS label (RFC 1035) holds 63.
 pub const NAME_MAX_BYTES: usize = 63;
 
@@ -37,10 +39,11 @@ fn check_name(kind: &'static str, text: &str) -> Result<(), NameError> {
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(with = "String")]
         pub struct $name(String);
+
+        text_type!($name, NameError, r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", concat!("A ", $kind, ": a-z, 0-9 and '-'."));
 
         impl $name {
             /// Parses and checks a name (see [`NAME_RULE`]).
@@ -56,23 +59,10 @@ macro_rules! name_type {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = NameError;
-            fn try_from(text: String) -> Result<Self, NameError> {
-                Self::new(text)
-            }
-        }
-
         impl FromStr for $name {
             type Err = NameError;
             fn from_str(text: &str) -> Result<Self, NameError> {
                 Self::new(text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
             }
         }
 

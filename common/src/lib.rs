@@ -11,4 +11,5 @@ pub mod size;
 pub mod span;
 pub mod status;
 pub mod sysctl_keys;
+mod text_type;
 pub mod verdict;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text_type::text_type;
+
 /// Ports `first..=last`, never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -76,18 +78,7 @@ impl FromStr for PortRange {
     }
 }
 
-impl TryFrom<String> for PortRange {
-    type Error = PortError;
-    fn try_from(text: String) -> Result<Self, PortError> {
-        text.parse()
-    }
-}
-
-impl From<PortRange> for String {
-    fn from(range: PortRange) -> Self {
-        range.to_string()
-    }
-}
+text_type!(PortRange, PortError, r"^\s*\d{1,5}(\s*-\s*\d{1,5})?\s*$", "A range of ports, like \"20000-32000\".");
 
 /// A set of ports, kept as sorted ranges that neither overlap nor touch.
 ///

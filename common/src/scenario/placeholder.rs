@@ -4,6 +4,7 @@
 //! code need no care. `{{` and `}}` stand for one brace each; `${…}` is never a placeholder.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::ids::RoleName;
 
@@ -109,40 +110,89 @@ pub struct PlaceholderError {
     pub expected: &'static str,
 }
 
+/// Where a placeholder stands in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its bytes, braces included.
+    pub range: Range<usize>,
+    /// What it is, or why it is none.
+    pub placeholder: Result<Placeholder, PlaceholderError>,
+}
+
 /// Cuts a text into its pieces.
 pub fn parse(text: &str) -> Result<Vec<Piece>, PlaceholderError> {
     let mut pieces = Vec::new();
     let mut plain = String::new();
-    let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
-        let after = &rest[letter.len_utf8()..];
-        if let Some(tail) = rest.strip_prefix("{{") {
-            plain.push('{');
-            rest = tail;
-        } else if let Some(tail) = rest.strip_prefix("}}") {
-            plain.push('}');
-            rest = tail;
-        } else if letter == '$' && after.starts_with('{') {
-            plain.push_str("${");
-            rest = &after[1..];
-        } else if letter == '{'
-            && let Some(end) = closing_brace(after)
-            && has_known_root(&after[..end])
-        {
-            if !plain.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut plain)));
+    for token in tokens(text) {
+        match token {
+            Token::Plain(part) => plain.push_str(part),
+            Token::Path { path, .. } => {
+                if !plain.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                }
+                pieces.push(Piece::Placeholder(parse_path(path)?));
             }
-            pieces.push(Piece::Placeholder(parse_path(&after[..end])?));
-            rest = &after[end + 1..];
-        } else {
-            plain.push(letter);
-            rest = after;
         }
     }
     if !plain.is_empty() {
         pieces.push(Piece::Text(plain));
     }
     Ok(pieces)
+}
+
+/// All placeholders of a text with their places, the malformed ones too, in order.
+pub fn find(text: &str) -> Vec<Found> {
+    let found = |token| match token {
+        Token::Plain(_) => None,
+        Token::Path { range, path } => Some(Found { range, placeholder: parse_path(path) }),
+    };
+    tokens(text).filter_map(found).collect()
+}
+
+/// A part of a text, not yet understood.
+enum Token<'a> {
+    /// Plain text, as it shall appear.
+    Plain(&'a str),
+    /// What stands between the braces of a placeholder, and where the whole stands.
+    Path { range: Range<usize>, path: &'a str },
+}
+
+/// Cuts a text into tokens.
+struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+fn tokens(text: &str) -> Tokens<'_> {
+    Tokens { text, at: 0 }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let start = self.at;
+        let rest = &self.text[start..];
+        let letter = rest.chars().next()?;
+        if rest.starts_with("{{") || rest.starts_with("}}") {
+            self.at += 2;
+            return Some(Token::Plain(&rest[..1]));
+        }
+        if rest.starts_with("${") {
+            self.at += 2;
+            return Some(Token::Plain("${"));
+        }
+        if letter == '{'
+            && let Some(end) = closing_brace(&rest[1..])
+            && has_known_root(&rest[1..=end])
+        {
+            self.at += end + 2;
+            return Some(Token::Path { range: start..self.at, path: &rest[1..=end] });
+        }
+        let length = rest[letter.len_utf8()..].find(['{', '}', '$']).map_or(rest.len(), |at| at + letter.len_utf8());
+        self.at += length;
+        Some(Token::Plain(&rest[..length]))
+    }
 }
 
 /// Fills a text in: `value` gives each placeholder's text.
@@ -348,6 +398,14 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn placeholders_are_found_where_they_stand() {
+        let text = "a {{x}} {node.name}, ${node.name} {port.}";
+        let found: Vec<(&str, bool)> =
+            find(text).into_iter().map(|found| (&text[found.range], found.placeholder.is_ok())).collect();
+        assert_eq!(found, [("{node.name}", true), ("{port.}", false)]);
     }
 
     proptest! {

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::selector::Selector;
+use super::signal::Signal;
 use crate::ids::RoleName;
 use crate::span::Span;
 
@@ -51,7 +52,7 @@ pub struct Step {
     /// Headers (with `http`).
     pub headers: BTreeMap<String, String>,
     /// The signal (with `kill`). Default: KILL.
-    pub signal: Option<String>,
+    pub signal: Option<Signal>,
     /// The comparison that must come true (with `check`): `">= 90"`.
     pub eventually: Option<String>,
     /// The comparison that must stay true for as long as `within` says (with `check`).
@@ -146,8 +147,8 @@ pub enum Action<'a> {
     Kill {
         /// To which nodes.
         nodes: &'a Selector,
-        /// The signal's name without SIG.
-        signal: &'a str,
+        /// The signal.
+        signal: Signal,
     },
     /// Stop and start again.
     Restart {
@@ -261,7 +262,7 @@ impl Step {
             return Ok(Action::Check { metric, comparison });
         }
         if let Some(nodes) = &self.kill {
-            return Ok(Action::Kill { nodes, signal: self.signal.as_deref().unwrap_or("KILL") });
+            return Ok(Action::Kill { nodes, signal: self.signal.unwrap_or(Signal::KILL) });
         }
         if let Some(nodes) = &self.restart {
             return Ok(Action::Restart { nodes });

@@ -1,0 +1,90 @@
+//! A node's life: prepared, started, restarted, stopped.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::quorum::Quorum;
+use crate::scenario::rate::Rate;
+use crate::scenario::signal::Signal;
+use crate::span::Span;
+
+/// A command run once before a node's first start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prepare {
+    /// Program and arguments, run with the node's image, limits, files and ramdisks.
+    #[schemars(length(min = 1))]
+    pub command: Vec<String>,
+    /// How long it may take.
+    #[serde(default = "default_prepare_timeout")]
+    pub timeout: Span,
+}
+
+fn default_prepare_timeout() -> Span {
+    Span::seconds(60)
+}
+
+/// How a node is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stop {
+    /// The signal that asks it to end: TERM, INT, QUIT, HUP, USR1, USR2, KILL, ABRT, STOP or CONT.
+    pub signal: Signal,
+    /// How long it may take before it is killed.
+    pub grace: Span,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: Signal::TERM, grace: Span::seconds(5) }
+    }
+}
+
+/// When a node that ended by itself is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RestartWhen {
+    /// Never.
+    Never,
+    /// When it ended with another code than 0, by a signal, or out of memory.
+    #[default]
+    Failure,
+    /// Always.
+    Always,
+}
+
+/// What happens when a node ends by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Restart {
+    /// When it is started again.
+    pub when: RestartWhen,
+    /// How often in a row, before it counts as failed. A node that stays up for a minute starts to count anew.
+    pub max: u32,
+    /// The first wait; it doubles each time, up to 30 s.
+    pub backoff: Span,
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self { when: RestartWhen::Failure, max: 5, backoff: Span::millis(500) }
+    }
+}
+
+/// How a role is started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Start {
+    /// Most starts a second over the whole fleet: `"40/s"`. Default: as fast as the hosts can.
+    pub rate: Option<Rate>,
+    /// The share of nodes that must be up, as a percentage.
+    pub quorum: Quorum,
+    /// How long all of it may take.
+    pub timeout: Span,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { rate: None, quorum: Quorum::ALL, timeout: Span::seconds(300) }
+    }
+}

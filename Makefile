@@ -1,0 +1,40 @@
+# throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test build engine engine-stop examples example-redis example-nats ci clean
+
+DEMO_WORKERS ?= 100
+export DEMO_WORKERS
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## build, provide an engine, run the Redis scenario (DEMO_WORKERS=100), leave nothing behind
+	@scripts/demo
+
+test: ## every test: unit, real kernel, real Docker, end to end; the last line counts them
+	@scripts/run-tests
+
+build: ## the two programs, in target/debug
+	cargo build --workspace --bins
+
+engine: ## a Docker engine: use the one that answers, else install and start one
+	@scripts/engine start
+
+engine-stop: ## stop the engine, if it was started from here
+	@scripts/engine stop
+
+examples: example-redis example-nats ## what the example scenarios need
+
+example-redis: ## Redis from the distribution's packages, unpacked into build/, never installed
+	@examples/redis/prepare.sh
+
+example-nats: ## NATS, likewise
+	@examples/nats/prepare.sh
+
+ci: ## everything that must hold before a change lands
+	@.ci/run
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf build/packages build/redis build/nats

@@ -2,9 +2,11 @@
 
 pub mod app;
 pub mod audit;
+pub mod board;
 pub mod enrol;
 pub mod exec;
 pub mod facts;
+pub mod fetch;
 pub mod host;
 pub mod launcher;
 pub mod ledger;

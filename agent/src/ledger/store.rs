@@ -1,0 +1,243 @@
+//! The tables.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite_migration::{M, Migrations};
+use serde::{Deserialize, Serialize};
+use throng_common::host_spec::HostSpec;
+use throng_common::ids::{ClusterId, Incarnation, NodeName};
+use throng_common::status::{SysctlChange, UnixMillis};
+
+/// The version of the tables.
+pub const SCHEMA: u32 = 1;
+
+const MIGRATIONS: &[M<'static>] = &[M::up(
+    "CREATE TABLE document (name TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
+     CREATE TABLE sysctl (key TEXT PRIMARY KEY, original TEXT NOT NULL, written TEXT NOT NULL) STRICT;
+     CREATE TABLE node (cluster TEXT NOT NULL, node TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (cluster, node)) STRICT;",
+)];
+
+/// What is remembered of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The node.
+    pub node: NodeName,
+    /// The boot in which it was started.
+    pub boot_id: String,
+    /// Its container; none for a process.
+    pub container_id: Option<String>,
+    /// Its first process.
+    pub pid: u32,
+    /// That process's start time, in clock ticks since boot: pid and start time together name a process for good.
+    pub pid_start_ticks: u64,
+    /// The digest of the spec that it was made from.
+    pub digest: String,
+    /// Its incarnation.
+    pub incarnation: Incarnation,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// When it was started.
+    pub started_at: UnixMillis,
+}
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file cannot be opened or is damaged.
+    #[error("could not open the ledger {path}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file has tables of another version.
+    #[error("could not bring the ledger {path} to schema {SCHEMA}; an agent of another version made it")]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite_migration::Error,
+    },
+    /// A read or a write failed.
+    #[error("could not use the ledger")]
+    Use(#[from] rusqlite::Error),
+    /// A document in it is not what it should be.
+    #[error("the ledger holds a damaged document")]
+    Document(#[from] serde_json::Error),
+}
+
+/// The ledger. Every write is on disk when the call returns.
+#[derive(Debug)]
+pub struct Ledger {
+    connection: Mutex<Connection>,
+}
+
+impl Ledger {
+    /// Opens the ledger, and makes it where there is none. A damaged file is set aside, never in the way of a teardown:
+    /// what runs is found again from the marks in kernel and engine.
+    pub fn open(path: &Path) -> Result<(Self, Option<PathBuf>), LedgerError> {
+        match Self::open_sound(path) {
+            Err(LedgerError::Open { source, .. }) if is_damage(&source) => {
+                let aside = path.with_extension("damaged");
+                for ending in ["", "-wal", "-shm"] {
+                    let from = PathBuf::from(format!("{}{ending}", path.display()));
+                    let to = PathBuf::from(format!("{}{ending}", aside.display()));
+                    // A part that is not there has nothing to be set aside.
+                    let _ = std::fs::rename(from, to);
+                }
+                Self::open_sound(path).map(|ledger| (ledger, Some(aside)))
+            }
+            opened => opened.map(|ledger| (ledger, None)),
+        }
+    }
+
+    fn open_sound(path: &Path) -> Result<Self, LedgerError> {
+        let open = |source| LedgerError::Open { path: path.to_owned(), source };
+        let mut connection = Connection::open(path).map_err(open)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(open)?;
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(open)?;
+        if verdict != "ok" {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            return Err(open(rusqlite::Error::SqliteFailure(code, Some(verdict))));
+        }
+        Migrations::from_slice(MIGRATIONS)
+            .to_latest(&mut connection)
+            .map_err(|source| LedgerError::Schema { path: path.to_owned(), source })?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere leaves SQLite's own state sound.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The desired state that was last taken.
+    pub fn spec(&self) -> Result<Option<HostSpec>, LedgerError> {
+        let json: Option<String> = self
+            .connection()
+            .query_row("SELECT json FROM document WHERE name = 'spec'", [], |row| row.get(0))
+            .optional()?;
+        Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
+    }
+
+    /// Keeps the desired state.
+    pub fn set_spec(&self, spec: &HostSpec) -> Result<(), LedgerError> {
+        let json = serde_json::to_string(spec)?;
+        self.connection().execute("INSERT OR REPLACE INTO document (name, json) VALUES ('spec', ?1)", params![json])?;
+        Ok(())
+    }
+
+    /// All sysctls that were changed and not put back.
+    pub fn sysctls(&self) -> Result<Vec<SysctlChange>, LedgerError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT key, original, written FROM sysctl ORDER BY key")?;
+        let rows = statement.query_map([], |row| {
+            Ok(SysctlChange { key: row.get(0)?, original: row.get(1)?, written: row.get(2)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Remembers a sysctl before it is written. The original of one that is known already is kept.
+    pub fn record_sysctl(&self, change: &SysctlChange) -> Result<(), LedgerError> {
+        self.connection().execute(
+            "INSERT INTO sysctl (key, original, written) VALUES (?1, ?2, ?3)
+             ON CONFLICT (key) DO UPDATE SET written = excluded.written",
+            params![change.key, change.original, change.written],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets a sysctl that was put back.
+    pub fn forget_sysctl(&self, key: &str) -> Result<(), LedgerError> {
+        self.connection().execute("DELETE FROM sysctl WHERE key = ?1", params![key])?;
+        Ok(())
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> Result<Vec<NodeRecord>, LedgerError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("SELECT json FROM node ORDER BY cluster, node")?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|json| Ok(serde_json::from_str(&json?)?)).collect()
+    }
+
+    /// Remembers a node that was started.
+    pub fn record_node(&self, record: &NodeRecord) -> Result<(), LedgerError> {
+        let json = serde_json::to_string(record)?;
+        self.connection().execute(
+            "INSERT OR REPLACE INTO node (cluster, node, json) VALUES (?1, ?2, ?3)",
+            params![record.cluster.as_str(), record.node.to_string(), json],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets a node of which nothing is left.
+    pub fn forget_node(&self, cluster: &ClusterId, node: &NodeName) -> Result<(), LedgerError> {
+        self.connection()
+            .execute("DELETE FROM node WHERE cluster = ?1 AND node = ?2", params![cluster.as_str(), node.to_string()])?;
+        Ok(())
+    }
+}
+
+/// Whether the file itself is damaged, rather than the disk or the permissions in the way.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(pid: u32) -> NodeRecord {
+        NodeRecord {
+            cluster: "c-x7k2".parse().unwrap(),
+            node: "worker-0001".parse().unwrap(),
+            boot_id: "b".into(),
+            container_id: Some("id".into()),
+            pid,
+            pid_start_ticks: 9,
+            digest: "d".into(),
+            incarnation: Incarnation(1),
+            restarts: 0,
+            started_at: UnixMillis(5),
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_is_there_after_a_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let change = |written: &str| SysctlChange { key: "a.b".into(), original: "1".into(), written: written.into() };
+        {
+            let (ledger, aside) = Ledger::open(&path).unwrap();
+            assert_eq!(aside, None);
+            ledger.record_node(&record(1)).unwrap();
+            ledger.record_node(&record(2)).unwrap();
+            ledger.record_sysctl(&change("2")).unwrap();
+            ledger.record_sysctl(&SysctlChange { original: "2".into(), ..change("3") }).unwrap();
+        }
+        let (ledger, _) = Ledger::open(&path).unwrap();
+        assert_eq!(ledger.nodes().unwrap(), [record(2)]);
+        assert_eq!(ledger.sysctls().unwrap(), [change("3")], "the first original is the one that counts");
+        assert_eq!(ledger.spec().unwrap(), None);
+    }
+
+    #[test]
+    fn a_damaged_ledger_is_set_aside_and_a_new_one_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        std::fs::write(&path, vec![7_u8; 8192]).unwrap();
+        let (ledger, aside) = Ledger::open(&path).unwrap();
+        assert!(aside.is_some_and(|aside| aside.exists()));
+        assert_eq!(ledger.nodes().unwrap(), []);
+    }
+}

@@ -1,1 +1,0 @@
-//! Asking nodes whether they are ready.

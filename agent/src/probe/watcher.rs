@@ -1,0 +1,146 @@
+//! Asking one node again and again, for as long as it runs.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use throng_common::host_spec::Probe;
+use throng_common::status::{Reason, ReasonKind};
+use tokio::sync::mpsc;
+
+use super::check::{ProbeError, check};
+
+/// The first wait between two attempts at a node that is not ready yet.
+const STARTING_FIRST_WAIT: Duration = Duration::from_millis(25);
+
+/// The longest wait between two attempts at a node that is not ready yet.
+const STARTING_LONGEST_WAIT: Duration = Duration::from_millis(1000);
+
+/// Attempts that a ready node may leave unanswered in a row before it counts as not ready.
+const MISSES_MAX: u32 = 3;
+
+/// Runs a command in the node that is probed.
+pub trait ExecProbe: Send + Sync {
+    /// Ends well when the command ends with code 0, else says what happened.
+    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), String>>;
+}
+
+/// What a node answered: only changes are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeNews {
+    /// It is ready.
+    Ready,
+    /// It is not ready, or no longer.
+    NotReady(Reason),
+}
+
+/// Asks until it is dropped, and tells changes. Cancel safe: it holds nothing but a connection.
+pub async fn watch(probe: Probe, exec: &dyn ExecProbe, phase: f64, news: mpsc::Sender<ProbeNews>) {
+    let mut wait = STARTING_FIRST_WAIT;
+    let mut ready = false;
+    let mut misses = 0;
+    let mut told: Option<ProbeNews> = None;
+    loop {
+        let outcome = check(&probe, exec).await;
+        let change = match outcome {
+            Ok(()) => {
+                // The first interval of a ready node is cut short by a random part: nodes fall out of step.
+                wait = if ready { probe.interval } else { probe.interval.mul_f64(0.5 + phase / 2.0) };
+                ready = true;
+                misses = 0;
+                Some(ProbeNews::Ready)
+            }
+            Err(error) if ready => {
+                misses += 1;
+                wait = STARTING_LONGEST_WAIT.min(probe.interval);
+                if misses >= MISSES_MAX {
+                    ready = false;
+                    wait = STARTING_FIRST_WAIT;
+                    Some(ProbeNews::NotReady(reason(&error)))
+                } else {
+                    None
+                }
+            }
+            Err(error) => {
+                wait = (wait * 2).min(STARTING_LONGEST_WAIT);
+                // A node that has only just been started refuses connections: nothing to tell yet.
+                (wait == STARTING_LONGEST_WAIT).then(|| ProbeNews::NotReady(reason(&error)))
+            }
+        };
+        if let Some(change) = change
+            && told.as_ref() != Some(&change)
+        {
+            told = Some(change.clone());
+            if news.send(change).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn reason(error: &ProbeError) -> Reason {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    Reason { kind: ReasonKind::Probe, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use throng_common::host_spec::ProbeCheck;
+
+    use super::*;
+
+    /// Answers attempt number n with `answers[n]`, then with the last.
+    struct Script {
+        answers: Vec<bool>,
+        asked: AtomicU32,
+    }
+
+    impl ExecProbe for Script {
+        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), String>> {
+            let at = self.asked.fetch_add(1, Ordering::SeqCst) as usize;
+            let good = *self.answers.get(at).or(self.answers.last()).unwrap_or(&true);
+            Box::pin(std::future::ready(if good { Ok(()) } else { Err("exit code 1".to_owned()) }))
+        }
+    }
+
+    async fn news_of(answers: Vec<bool>, lasting: Duration) -> (Vec<ProbeNews>, u32) {
+        let script = Script { answers, asked: AtomicU32::new(0) };
+        let (sender, mut receiver) = mpsc::channel(64);
+        let command = ProbeCheck::Exec { command: vec!["x".into()] };
+        let probe = Probe { check: command, timeout: Duration::from_secs(1), interval: Duration::from_secs(10) };
+        let _ = tokio::time::timeout(lasting, watch(probe, &script, 0.5, sender)).await;
+        let mut all = Vec::new();
+        while let Ok(news) = receiver.try_recv() {
+            all.push(news);
+        }
+        (all, script.asked.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ready_node_is_told_once_and_asked_rarely() {
+        let (news, asked) = news_of(vec![false, false, true], Duration::from_secs(60)).await;
+        assert_eq!(news, [ProbeNews::Ready]);
+        assert!((7..=9).contains(&asked), "{asked}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_missed_answer_is_forgiven_and_three_are_not() {
+        let (news, _) = news_of(vec![true, false, true], Duration::from_secs(60)).await;
+        assert_eq!(news, [ProbeNews::Ready]);
+        let (news, _) = news_of(vec![true, false], Duration::from_secs(60)).await;
+        assert!(matches!(news[..], [ProbeNews::Ready, ProbeNews::NotReady(_)]), "{news:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_never_answers_is_told_with_the_reason() {
+        let (news, _) = news_of(vec![false], Duration::from_secs(5)).await;
+        assert!(matches!(&news[..], [ProbeNews::NotReady(reason)] if reason.message.contains("exit code 1")));
+    }
+}

@@ -1,0 +1,103 @@
+//! What to do next with one node: pure, with time as data.
+
+use throng_common::host_spec::{DesiredState, NodeSpec, RestartSpec};
+use throng_common::scenario::model::RestartWhen;
+use throng_common::status::{ReasonKind, UnixMillis};
+
+use super::node_state::{Action, BACKOFF_CAP_MILLIS, NodeState, Presence};
+
+/// What to do next with one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub enum Decision {
+    /// Nothing: it is as it should be, or something is under way.
+    Nothing,
+    /// Do this.
+    Do(Action),
+    /// Look again at this time.
+    WaitUntil(UnixMillis),
+    /// Nothing of it is wanted and nothing is left: forget it.
+    Forget,
+}
+
+/// What is wanted of a node: its spec, and the digest under which a node made from it is labelled.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The spec.
+    pub spec: &'a NodeSpec,
+    /// The digest.
+    pub digest: &'a str,
+}
+
+/// What to do next with a node of this state; `wanted` is none when it is no longer desired, `clean` says that none of
+/// its resources are left.
+pub fn decide(wanted: Option<Wanted<'_>>, state: &NodeState, clean: bool, now: UnixMillis) -> Decision {
+    if state.busy.is_some() {
+        return Decision::Nothing;
+    }
+    let Some(wanted) = wanted else {
+        return if clean && state.presence == Presence::Absent {
+            Decision::Forget
+        } else {
+            wait_or(state, now, Action::Remove)
+        };
+    };
+    match wanted.spec.desired {
+        DesiredState::Stopped => match state.presence {
+            Presence::Running(_) => Decision::Do(Action::Stop),
+            Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } | Presence::Unknown => Decision::Nothing,
+        },
+        DesiredState::Running => decide_running(wanted, state, now),
+    }
+}
+
+fn decide_running(wanted: Wanted<'_>, state: &NodeState, now: UnixMillis) -> Decision {
+    let spec = wanted.spec;
+    let newer = spec.incarnation > state.incarnation;
+    match &state.presence {
+        Presence::Unknown => Decision::Nothing,
+        Presence::Running(running) if running.digest != wanted.digest => Decision::Do(Action::Replace),
+        Presence::Running(_) if newer => Decision::Do(Action::Restart),
+        Presence::Running(_) => Decision::Nothing,
+        Presence::Created { digest, .. } | Presence::Ended { digest, .. } if digest != wanted.digest => {
+            Decision::Do(Action::Replace)
+        }
+        Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } if newer => Decision::Do(Action::Start),
+        Presence::Absent | Presence::Created { .. } if state.reason.is_none() => Decision::Do(Action::Start),
+        Presence::Absent | Presence::Created { .. } => retry(&spec.restart, state, now),
+        Presence::Ended { failed, .. } => match (spec.restart.when, failed) {
+            (RestartWhen::Never, _) | (RestartWhen::Failure, false) => Decision::Nothing,
+            (RestartWhen::Failure, true) | (RestartWhen::Always, _) => retry(&spec.restart, state, now),
+        },
+    }
+}
+
+/// Starts it again when its wait is over, unless it failed too often.
+fn retry(restart: &RestartSpec, state: &NodeState, now: UnixMillis) -> Decision {
+    let counts = state.reason.as_ref().is_none_or(|reason| reason.kind != ReasonKind::EngineUnreachable);
+    if counts && state.failures > restart.max {
+        return Decision::Nothing;
+    }
+    wait_or(state, now, Action::Start)
+}
+
+fn wait_or(state: &NodeState, now: UnixMillis, action: Action) -> Decision {
+    match state.retry_at {
+        Some(at) if at > now => Decision::WaitUntil(at),
+        Some(_) | None => Decision::Do(action),
+    }
+}
+
+/// When a node that failed is tried again; none: never.
+pub fn retry_at(restart: &RestartSpec, state: &NodeState, now: UnixMillis) -> Option<UnixMillis> {
+    let unreachable = state.reason.as_ref().is_some_and(|reason| reason.kind == ReasonKind::EngineUnreachable);
+    if !unreachable && state.failures > restart.max {
+        return None;
+    }
+    let base = u64::try_from(restart.backoff.as_millis()).unwrap_or(u64::MAX).max(1);
+    let doublings = state.failures.saturating_sub(1).min(20);
+    Some(UnixMillis(now.0.saturating_add(base.saturating_mul(1 << doublings).min(BACKOFF_CAP_MILLIS))))
+}
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

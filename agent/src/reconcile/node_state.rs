@@ -1,0 +1,191 @@
+//! What the agent believes of one node, and how events change it. Pure: time is data.
+
+use throng_common::ids::Incarnation;
+use throng_common::status::{NodePhase, Reason, ReasonKind, UnixMillis};
+
+use crate::host::engine::ContainerId;
+
+/// A node that stays up for this long starts to count its restarts anew, in milliseconds.
+pub const STABLE_AFTER_MILLIS: u64 = 60_000;
+
+/// The longest wait between two starts of a node that keeps ending, in milliseconds.
+pub const BACKOFF_CAP_MILLIS: u64 = 30_000;
+
+/// What the agent believes of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeState {
+    /// What there is of it.
+    pub presence: Presence,
+    /// What is being done to it.
+    pub busy: Option<Action>,
+    /// Whether it answered its probe last time; always true without a probe.
+    pub ready: bool,
+    /// Whether it was ever ready since it was started.
+    pub was_ready: bool,
+    /// The incarnation that runs, or ran last.
+    pub incarnation: Incarnation,
+    /// How often it was started again by itself.
+    pub restarts: u32,
+    /// Failures in a row that count against the restart policy's `max`.
+    pub failures: u32,
+    /// Not before this is it started again.
+    pub retry_at: Option<UnixMillis>,
+    /// Why it is as it is.
+    pub reason: Option<Reason>,
+    /// When it was last started.
+    pub started_at: Option<UnixMillis>,
+    /// When it last became ready.
+    pub ready_at: Option<UnixMillis>,
+}
+
+/// What there is of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// Nothing of it runs; resources may or may not be there.
+    Absent,
+    /// Its container is created and was never started.
+    Created {
+        /// The container.
+        container: ContainerId,
+        /// The digest of the spec that it was made from.
+        digest: String,
+    },
+    /// It runs.
+    Running(Running),
+    /// It ran and ended.
+    Ended {
+        /// The container, which can be started again; none for a process.
+        container: Option<ContainerId>,
+        /// The digest of the spec that it was made from.
+        digest: String,
+        /// Whether its end counts as a failure.
+        failed: bool,
+    },
+    /// The engine does not say.
+    Unknown,
+}
+
+/// A node that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// The container; none for a process.
+    pub container: Option<ContainerId>,
+    /// Its first process.
+    pub pid: u32,
+    /// The digest of the spec that it was made from.
+    pub digest: String,
+}
+
+/// What is being done to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum Action {
+    /// Bring it from whatever there is to running.
+    Start,
+    /// Stop it, keep its resources.
+    Stop,
+    /// Stop it and start it again.
+    Restart,
+    /// Remove it with its container and start it from its new spec.
+    Replace,
+    /// Stop it and remove all that it had.
+    Remove,
+}
+
+impl Default for NodeState {
+    fn default() -> Self {
+        Self {
+            presence: Presence::Absent,
+            busy: None,
+            ready: false,
+            was_ready: false,
+            incarnation: Incarnation(0),
+            restarts: 0,
+            failures: 0,
+            retry_at: None,
+            reason: None,
+            started_at: None,
+            ready_at: None,
+        }
+    }
+}
+
+impl NodeState {
+    /// Where it stands, for people and the coordinator; `wanted` says whether it should run.
+    pub fn phase(&self, wanted: bool) -> NodePhase {
+        match (&self.busy, &self.presence) {
+            (Some(Action::Stop | Action::Remove), _) => NodePhase::Stopping,
+            (Some(Action::Start | Action::Restart | Action::Replace), _) => NodePhase::Preparing,
+            (None, Presence::Unknown) => NodePhase::Unknown,
+            (None, Presence::Running(_)) if self.ready => NodePhase::Ready,
+            (None, Presence::Running(_)) if self.was_ready => NodePhase::Unready,
+            (None, Presence::Running(_)) => NodePhase::Starting,
+            (None, _) if !wanted => NodePhase::Stopped,
+            (None, _) if self.retry_at.is_some() => NodePhase::Backoff,
+            (None, Presence::Ended { .. }) => NodePhase::Failed,
+            (None, Presence::Absent | Presence::Created { .. }) if self.reason.is_some() => NodePhase::Failed,
+            (None, Presence::Absent | Presence::Created { .. }) => NodePhase::Pending,
+        }
+    }
+
+    /// It was started.
+    pub fn started(&mut self, running: Running, incarnation: Incarnation, has_probe: bool, now: UnixMillis) {
+        self.presence = Presence::Running(running);
+        self.incarnation = incarnation;
+        self.ready = !has_probe;
+        self.was_ready = !has_probe;
+        self.reason = None;
+        self.retry_at = None;
+        self.started_at = Some(now);
+        self.ready_at = (!has_probe).then_some(now);
+    }
+
+    /// It ended, by itself or because somebody else ended it.
+    pub fn ended(&mut self, reason: Reason, failed: bool, now: UnixMillis) {
+        let (container, digest) = match std::mem::replace(&mut self.presence, Presence::Absent) {
+            Presence::Running(running) => (running.container, running.digest),
+            Presence::Created { container, digest } => (Some(container), digest),
+            Presence::Ended { container, digest, .. } => (container, digest),
+            Presence::Absent | Presence::Unknown => (None, String::new()),
+        };
+        let stable = self.started_at.is_some_and(|at| now.0.saturating_sub(at.0) >= STABLE_AFTER_MILLIS);
+        self.failures = if stable { 1 } else { self.failures.saturating_add(1) };
+        self.presence = Presence::Ended { container, digest, failed };
+        self.ready = false;
+        self.reason = Some(reason);
+    }
+
+    /// It could not be started.
+    pub fn start_failed(&mut self, reason: Reason) {
+        // An engine that does not answer says nothing of the node: it is tried again without counting.
+        if reason.kind != ReasonKind::EngineUnreachable {
+            self.failures = self.failures.saturating_add(1);
+        }
+        self.ready = false;
+        self.reason = Some(reason);
+    }
+
+    /// It answered its probe, or no longer does.
+    pub fn probed(&mut self, answer: Result<(), Reason>, now: UnixMillis) {
+        match answer {
+            Ok(()) => {
+                if !self.ready {
+                    self.ready_at = Some(now);
+                }
+                self.ready = true;
+                self.was_ready = true;
+                self.reason = None;
+            }
+            Err(reason) => {
+                self.ready = false;
+                self.reason = Some(reason);
+            }
+        }
+    }
+
+    /// Forgets failures: somebody asked for a new beginning.
+    pub fn begin_anew(&mut self) {
+        self.failures = 0;
+        self.retry_at = None;
+        self.reason = None;
+    }
+}

@@ -1,1 +1,0 @@
-//! The gRPC service that the coordinator calls.

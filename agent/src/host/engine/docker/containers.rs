@@ -1,0 +1,155 @@
+//! The life of a container: list, create, start, stop, kill, remove, inspect.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+};
+use throng_common::status::UnixMillis;
+
+use super::body::create_body;
+use super::client::{Ask, CHANGE_DEADLINE, DockerEngine, READ_DEADLINE, within};
+use crate::host::engine::error::{EngineError, EngineResult};
+use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerPlan, ContainerState, ContainerSummary};
+
+impl DockerEngine {
+    pub(super) async fn list_labelled(&self, label: &str) -> EngineResult<Vec<ContainerSummary>> {
+        let ask = Ask { operation: "list containers labelled", subject: label };
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let found = within(ask, READ_DEADLINE, self.docker.list_containers(Some(options))).await?;
+        found.into_iter().map(|container| summary(ask, container)).collect()
+    }
+
+    pub(super) async fn create_container(&self, plan: &ContainerPlan) -> EngineResult<ContainerId> {
+        let ask = Ask { operation: "create container", subject: &plan.name };
+        let options = CreateContainerOptionsBuilder::default().name(&plan.name).build();
+        let call = self.docker.create_container(Some(options), create_body(plan));
+        Ok(ContainerId(within(ask, CHANGE_DEADLINE, call).await?.id))
+    }
+
+    pub(super) async fn start_container(&self, id: &ContainerId) -> EngineResult<()> {
+        let ask = Ask { operation: "start container", subject: id.as_str() };
+        let call = self.docker.start_container(id.as_str(), None::<StartContainerOptions>);
+        unless_unchanged(within(ask, CHANGE_DEADLINE, call).await)
+    }
+
+    pub(super) async fn stop_container(&self, id: &ContainerId, grace: Duration) -> EngineResult<()> {
+        let ask = Ask { operation: "stop container", subject: id.as_str() };
+        let _turn = self.stops.acquire().await.expect("the semaphore is never closed");
+        let whole_seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
+        let seconds = i32::try_from(whole_seconds).unwrap_or(i32::MAX);
+        let options = StopContainerOptionsBuilder::default().t(seconds).build();
+        let call = self.docker.stop_container(id.as_str(), Some(options));
+        unless_unchanged(within(ask, grace + CHANGE_DEADLINE, call).await)
+    }
+
+    pub(super) async fn kill_container(&self, id: &ContainerId, signal: i32) -> EngineResult<()> {
+        let ask = Ask { operation: "send a signal to container", subject: id.as_str() };
+        let options = KillContainerOptionsBuilder::default().signal(&signal.to_string()).build();
+        within(ask, READ_DEADLINE, self.docker.kill_container(id.as_str(), Some(options))).await
+    }
+
+    pub(super) async fn remove_container(&self, id: &ContainerId) -> EngineResult<()> {
+        let ask = Ask { operation: "remove container", subject: id.as_str() };
+        let _turn = self.stops.acquire().await.expect("the semaphore is never closed");
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        match within(ask, CHANGE_DEADLINE, self.docker.remove_container(id.as_str(), Some(options))).await {
+            Err(EngineError::NotFound { .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    pub(super) async fn inspect_container(&self, id_or_name: &str) -> EngineResult<ContainerState> {
+        let ask = Ask { operation: "inspect container", subject: id_or_name };
+        let call = self.docker.inspect_container(id_or_name, None::<InspectContainerOptions>);
+        state(ask, within(ask, READ_DEADLINE, call).await?)
+    }
+}
+
+/// "Not modified" means that it is as asked already.
+fn unless_unchanged(result: EngineResult<()>) -> EngineResult<()> {
+    match result {
+        Err(EngineError::Refused { status: Some(304), .. }) => Ok(()),
+        result => result,
+    }
+}
+
+fn summary(ask: Ask<'_>, container: bollard::models::ContainerSummary) -> EngineResult<ContainerSummary> {
+    let id = container.id.ok_or_else(|| ask.garbled("a container has no `Id`"))?;
+    let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
+    Ok(ContainerSummary {
+        id: ContainerId(id),
+        name: name.trim_start_matches('/').to_owned(),
+        state: container.state.map_or(ContainerPhase::Unknown, list_phase),
+        labels: container.labels.unwrap_or_default().into_iter().collect(),
+        image: container.image.unwrap_or_default(),
+    })
+}
+
+fn list_phase(state: ContainerSummaryStateEnum) -> ContainerPhase {
+    match state {
+        ContainerSummaryStateEnum::CREATED => ContainerPhase::Created,
+        ContainerSummaryStateEnum::RUNNING | ContainerSummaryStateEnum::STOPPING => ContainerPhase::Running,
+        ContainerSummaryStateEnum::PAUSED => ContainerPhase::Paused,
+        ContainerSummaryStateEnum::RESTARTING => ContainerPhase::Restarting,
+        ContainerSummaryStateEnum::REMOVING => ContainerPhase::Removing,
+        ContainerSummaryStateEnum::EXITED => ContainerPhase::Exited,
+        ContainerSummaryStateEnum::DEAD => ContainerPhase::Dead,
+        ContainerSummaryStateEnum::EMPTY => ContainerPhase::Unknown,
+    }
+}
+
+fn inspect_phase(state: ContainerStateStatusEnum) -> ContainerPhase {
+    match state {
+        ContainerStateStatusEnum::CREATED => ContainerPhase::Created,
+        ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::STOPPING => ContainerPhase::Running,
+        ContainerStateStatusEnum::PAUSED => ContainerPhase::Paused,
+        ContainerStateStatusEnum::RESTARTING => ContainerPhase::Restarting,
+        ContainerStateStatusEnum::REMOVING => ContainerPhase::Removing,
+        ContainerStateStatusEnum::EXITED => ContainerPhase::Exited,
+        ContainerStateStatusEnum::DEAD => ContainerPhase::Dead,
+        ContainerStateStatusEnum::EMPTY => ContainerPhase::Unknown,
+    }
+}
+
+fn state(ask: Ask<'_>, answer: ContainerInspectResponse) -> EngineResult<ContainerState> {
+    let id = answer.id.ok_or_else(|| ask.garbled("the container has no `Id`"))?;
+    let state = answer.state.ok_or_else(|| ask.garbled("the container has no `State`"))?;
+    let phase = state.status.map_or(ContainerPhase::Unknown, inspect_phase);
+    let labels: BTreeMap<String, String> =
+        answer.config.and_then(|config| config.labels).unwrap_or_default().into_iter().collect();
+    let ended = matches!(phase, ContainerPhase::Exited | ContainerPhase::Dead);
+    Ok(ContainerState {
+        id: ContainerId(id),
+        name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+        phase,
+        pid: state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0),
+        exit_code: state.exit_code.filter(|_| ended),
+        oom_killed: state.oom_killed.unwrap_or(false),
+        started_at: state.started_at.as_deref().and_then(unix_millis),
+        finished_at: state.finished_at.as_deref().and_then(unix_millis),
+        error: state.error.filter(|error| !error.is_empty()),
+        labels,
+    })
+}
+
+/// A time of the engine's; none for its "never", the year 1.
+fn unix_millis(text: &str) -> Option<UnixMillis> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(at.as_millisecond()).ok().filter(|millis| *millis > 0).map(UnixMillis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engines_never_is_no_time() {
+        assert_eq!(unix_millis("0001-01-01T00:00:00Z"), None);
+        assert_eq!(unix_millis("2026-11-22T18:45:00.5Z"), Some(UnixMillis(1_795_373_100_500)));
+    }
+}

@@ -1,0 +1,115 @@
+//! What the engine is, and whether throng can work with it.
+
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use bollard::models::SystemInfo;
+use nix::sys::socket::{getsockopt, sockopt};
+use throng_common::status::EngineFacts;
+
+use super::client::{Ask, DockerEngine, READ_DEADLINE, within};
+use crate::host::engine::error::EngineResult;
+use crate::host::engine::model::EngineInfo;
+
+const ASK: Ask<'static> = Ask { operation: "ask what it is:", subject: "the engine" };
+/// Where a packaged engine writes its process id.
+const PID_FILES: [&str; 2] = ["/var/run/docker.pid", "/run/docker.pid"];
+/// Process id of the machine's first process: with socket activation it is the one that listens.
+const INIT_PID: u32 = 1;
+/// What the engine reports as its init's commit where there is no init.
+const NO_COMMIT: &str = "N/A";
+
+impl DockerEngine {
+    pub(super) async fn read_info(&self) -> EngineResult<EngineInfo> {
+        let version = within(ASK, READ_DEADLINE, self.docker.version()).await?;
+        let info = within(ASK, READ_DEADLINE, self.docker.info()).await?;
+        let components = version.components.unwrap_or_default().into_iter().map(|component| component.name).collect();
+        let unusable = unusable(&info, components);
+        let pid = engine_pid(&self.socket);
+        let init_commit = info.init_commit.and_then(|commit| commit.id).unwrap_or_default();
+        Ok(EngineInfo {
+            facts: EngineFacts {
+                version: version.version.unwrap_or_default(),
+                api_version: version.api_version.unwrap_or_default(),
+                socket: self.socket.display().to_string(),
+                storage_driver: info.driver.unwrap_or_default(),
+                cgroup_driver: info.cgroup_driver.map(|driver| driver.to_string()).unwrap_or_default(),
+                live_restore: info.live_restore_enabled.unwrap_or(false),
+                unusable,
+                pid,
+            },
+            has_init: !init_commit.is_empty() && init_commit != NO_COMMIT,
+            data_root: PathBuf::from(info.docker_root_dir.unwrap_or_default()),
+            nofile_hard: pid.and_then(nofile_hard),
+        })
+    }
+}
+
+/// Why throng cannot work with this engine: where a mount made by the agent would not be seen in its containers.
+fn unusable(info: &SystemInfo, components: Vec<String>) -> Option<String> {
+    let options = info.security_options.as_deref().unwrap_or_default();
+    let system = info.operating_system.as_deref().unwrap_or_default();
+    let root = info.docker_root_dir.as_deref().unwrap_or_default();
+    let reason = if options.iter().any(|option| option == "name=rootless" || option.starts_with("name=rootless,")) {
+        "it is rootless, so the agent's ramdisks would not be seen in its containers; use a rootful engine (docker.io)"
+    } else if system == "Docker Desktop" {
+        "it is Docker Desktop, whose containers live in a virtual machine; use the distribution's engine (docker.io)"
+    } else if root.starts_with("/var/snap/") {
+        "it is the snap package, which is confined and does not see the agent's mounts; install docker.io instead"
+    } else if options.iter().any(|option| option.starts_with("name=userns")) {
+        "it maps container users to others (userns-remap), so ramdisks would belong to nobody; switch that off"
+    } else if components.iter().any(|name| name == "Podman Engine") {
+        "it is Podman, which has no `local` log driver and imports images under other names; install docker.io"
+    } else {
+        return None;
+    };
+    Some(reason.to_owned())
+}
+
+/// The engine's process: who listens on its socket or, where that is the machine's init, who wrote its pid file.
+fn engine_pid(socket: &Path) -> Option<u32> {
+    let listener = UnixStream::connect(socket).ok().and_then(|stream| {
+        let peer = getsockopt(&stream, sockopt::PeerCredentials).ok()?;
+        u32::try_from(peer.pid()).ok()
+    });
+    let engine = |pid: &u32| *pid > INIT_PID;
+    listener.filter(engine).or_else(|| {
+        PID_FILES.iter().find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok()).filter(engine)
+    })
+}
+
+/// The hard limit of open files of a process.
+fn nofile_hard(pid: u32) -> Option<u64> {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(system: &str, root: &str, options: &[&str]) -> SystemInfo {
+        SystemInfo {
+            operating_system: Some(system.to_owned()),
+            docker_root_dir: Some(root.to_owned()),
+            security_options: Some(options.iter().map(|&option| option.to_owned()).collect()),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn engines_that_do_not_see_our_mounts_are_refused_with_the_reason() {
+        let plain = info("Debian GNU/Linux 12", "/var/lib/docker", &["name=seccomp,profile=default"]);
+        assert_eq!(unusable(&plain, vec!["Engine".to_owned()]), None);
+        for (case, word) in [
+            (info("Debian", "/home/a/.local/share/docker", &["name=seccomp", "name=rootless"]), "rootless"),
+            (info("Docker Desktop", "/var/lib/docker", &[]), "Docker Desktop"),
+            (info("Ubuntu Core 22", "/var/snap/docker/common/var-lib-docker", &[]), "snap"),
+            (info("Debian", "/var/lib/docker/100000.100000", &["name=userns"]), "userns-remap"),
+        ] {
+            assert!(unusable(&case, Vec::new()).unwrap().contains(word), "{word}");
+        }
+        assert!(unusable(&plain, vec!["Podman Engine".to_owned()]).unwrap().contains("Podman"));
+    }
+}

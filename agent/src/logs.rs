@@ -1,1 +1,0 @@
-//! Reading nodes' logs, many at a time, multiplexed into one stream.

@@ -1,1 +1,0 @@
-//! Images: present, pulled, or imported from a root file system.

@@ -1,1 +1,0 @@
-//! Process nodes: started through the shim, found again, stopped whole.

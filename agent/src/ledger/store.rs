@@ -139,9 +139,8 @@ impl Ledger {
     pub fn sysctls(&self) -> Result<Vec<SysctlChange>, LedgerError> {
         let connection = self.connection();
         let mut statement = connection.prepare("SELECT key, original, written FROM sysctl ORDER BY key")?;
-        let rows = statement.query_map([], |row| {
-            Ok(SysctlChange { key: row.get(0)?, original: row.get(1)?, written: row.get(2)? })
-        })?;
+        let rows = statement
+            .query_map([], |row| Ok(SysctlChange { key: row.get(0)?, original: row.get(1)?, written: row.get(2)? }))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -181,8 +180,10 @@ impl Ledger {
 
     /// Forgets a node of which nothing is left.
     pub fn forget_node(&self, cluster: &ClusterId, node: &NodeName) -> Result<(), LedgerError> {
-        self.connection()
-            .execute("DELETE FROM node WHERE cluster = ?1 AND node = ?2", params![cluster.as_str(), node.to_string()])?;
+        self.connection().execute(
+            "DELETE FROM node WHERE cluster = ?1 AND node = ?2",
+            params![cluster.as_str(), node.to_string()],
+        )?;
         Ok(())
     }
 }

@@ -84,8 +84,7 @@ pub async fn check(probe: &Probe, exec: &dyn ExecProbe) -> Result<(), ProbeError
 async fn tcp(address: IpAddr, port: u16, send: &str, expect: &str) -> Result<(), ProbeError> {
     let address = SocketAddr::new(address, port);
     let broken = |source| ProbeError::Broken { address, source };
-    let mut stream =
-        TcpStream::connect(address).await.map_err(|source| ProbeError::Connect { address, source })?;
+    let mut stream = TcpStream::connect(address).await.map_err(|source| ProbeError::Connect { address, source })?;
     stream.write_all(send.as_bytes()).await.map_err(broken)?;
     if expect.is_empty() {
         return Ok(());
@@ -186,7 +185,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_failing_command_says_what_it_was() {
-        let error = check(&probe(ProbeCheck::Exec { command: vec!["a".into(), "b".into()] }), &NoExec).await.unwrap_err();
+        let error =
+            check(&probe(ProbeCheck::Exec { command: vec!["a".into(), "b".into()] }), &NoExec).await.unwrap_err();
         assert_eq!(error.to_string(), "`a b`: exit code 3");
     }
 }

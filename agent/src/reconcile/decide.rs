@@ -44,7 +44,9 @@ pub fn decide(wanted: Option<Wanted<'_>>, state: &NodeState, clean: bool, now: U
     match wanted.spec.desired {
         DesiredState::Stopped => match state.presence {
             Presence::Running(_) => Decision::Do(Action::Stop),
-            Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } | Presence::Unknown => Decision::Nothing,
+            Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } | Presence::Unknown => {
+                Decision::Nothing
+            }
         },
         DesiredState::Running => decide_running(wanted, state, now),
     }

@@ -3,7 +3,7 @@
 use throng_common::ids::Incarnation;
 use throng_common::status::{NodePhase, Reason, ReasonKind, UnixMillis};
 
-use crate::host::engine::ContainerId;
+use crate::host::engine::model::ContainerId;
 
 /// A node that stays up for this long starts to count its restarts anew, in milliseconds.
 pub const STABLE_AFTER_MILLIS: u64 = 60_000;

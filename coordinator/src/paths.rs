@@ -1,1 +1,0 @@
-//! Where things lie: the state directory and what is below it.

@@ -1,0 +1,46 @@
+//! The generation of every host's desired state.
+
+use std::collections::BTreeMap;
+
+use throng_common::ids::{Generation, HostId};
+
+use super::rows::{decode, unsigned};
+use super::{Store, StoreError};
+
+impl Store {
+    /// The next generation for a host: raised and kept before it is answered, so that no number is ever given twice.
+    pub async fn next_generation(&self, host: HostId) -> Result<Generation, StoreError> {
+        self.run("raise a host's generation", move |connection| {
+            let sql = "INSERT INTO generations (host, generation) VALUES (?1, 1)
+                       ON CONFLICT (host) DO UPDATE SET generation = generation + 1 RETURNING generation";
+            let number = connection.query_row(sql, [host.as_str()], |row| row.get(0))?;
+            Ok(Generation(unsigned(number)))
+        })
+        .await
+    }
+
+    /// Raises a host's generation to at least this, for an agent that holds a higher one than we remember.
+    pub async fn raise_generation(&self, host: HostId, floor: Generation) -> Result<(), StoreError> {
+        self.run("raise a host's generation", move |connection| {
+            let sql = "INSERT INTO generations (host, generation) VALUES (?1, ?2)
+                       ON CONFLICT (host) DO UPDATE SET generation = max(generation, excluded.generation)";
+            connection.execute(sql, rusqlite::params![host.as_str(), super::rows::signed(floor.0)])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The generation last given, by host.
+    pub async fn list_generations(&self) -> Result<BTreeMap<HostId, Generation>, StoreError> {
+        self.run("list generations", |connection| {
+            let mut statement = connection.prepare("SELECT host, generation FROM generations")?;
+            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+            rows.map(|row| {
+                let (host, number) = row?;
+                Ok((decode("generations", &host, HostId::new(host.clone()))?, Generation(unsigned(number))))
+            })
+            .collect()
+        })
+        .await
+    }
+}

@@ -1,0 +1,227 @@
+use super::*;
+use crate::store::*;
+use std::path::PathBuf;
+use std::time::Duration;
+use throng_common::ids::{ClusterId, Epoch, Generation, HostId, Incarnation, NodeName, RoleName, RunId};
+use throng_common::status::{SysctlChange, UnixMillis};
+
+struct Scratch {
+    folder: tempfile::TempDir,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("throng.db")
+    }
+    fn open(&self) -> Store {
+        Store::open(&self.path()).unwrap()
+    }
+}
+
+fn host(name: &str) -> HostId {
+    HostId::new(name).unwrap()
+}
+
+fn event(cluster: Option<&str>, kind: &str) -> NewEvent {
+    NewEvent {
+        at: UnixMillis(5),
+        cluster: cluster.map(|name| ClusterId::new(name).unwrap()),
+        subject: "worker-0000".into(),
+        kind: kind.into(),
+        message: "what happened".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_keeps_its_id_and_raises_its_epoch_with_every_life() {
+    let scratch = Scratch::new();
+    let first = scratch.open().begin_life().await.unwrap();
+    let second = scratch.open().begin_life().await.unwrap();
+    assert_eq!(first.fleet, second.fleet);
+    assert_eq!((first.epoch, second.epoch), (Epoch(1), Epoch(2)));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_schema_is_refused_with_both_versions() {
+    let scratch = Scratch::new();
+    drop(scratch.open().begin_life().await.unwrap());
+    let connection = Connection::open(scratch.path()).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let error = Store::open(&scratch.path()).unwrap_err().to_string();
+    assert!(error.contains("schema 99") && error.contains(&format!("up to {SCHEMA_VERSION}")), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_as_it_was() {
+    let scratch = Scratch::new();
+    std::fs::write(scratch.path(), vec![7_u8; 8192]).unwrap();
+    assert!(matches!(Store::open(&scratch.path()), Err(StoreError::Open { .. })));
+    assert_eq!(std::fs::read(scratch.path()).unwrap(), vec![7_u8; 8192]);
+}
+
+#[tokio::test]
+async fn the_database_is_its_owner_s_alone_and_commits_survive_a_power_cut() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let modes = store
+        .run("look", |connection| {
+            let journal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+            let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+            Ok((journal, synchronous))
+        })
+        .await
+        .unwrap();
+    assert_eq!(modes, ("wal".to_owned(), 2));
+    assert_eq!(scratch.path().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn of_many_who_come_with_one_token_just_one_gets_in() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let token = NewToken {
+        hash: [1; 32],
+        host: Some(host("local")),
+        uses: 1,
+        created: UnixMillis(1_000),
+        expires: UnixMillis(2_000),
+    };
+    store.save_token(token.clone()).await.unwrap();
+    let tries: Vec<_> = (0..20)
+        .map(|_| {
+            tokio::spawn({
+                let store = store.clone();
+                async move { store.spend_token([1; 32], UnixMillis(1_500)).await }
+            })
+        })
+        .collect();
+    let mut admitted = Vec::new();
+    for one in tries {
+        admitted.extend(one.await.unwrap().unwrap());
+    }
+    assert_eq!(admitted, [Some(host("local"))]);
+
+    store.save_token(NewToken { hash: [2; 32], ..token }).await.unwrap();
+    assert_eq!(store.spend_token([2; 32], UnixMillis(2_000)).await.unwrap(), None, "expired");
+    assert_eq!(store.spend_token([3; 32], UnixMillis(1)).await.unwrap(), None, "unknown");
+}
+
+#[tokio::test]
+async fn generations_only_grow_and_outlive_the_coordinator() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    assert_eq!(store.next_generation(host("a")).await.unwrap(), Generation(1));
+    store.raise_generation(host("a"), Generation(10)).await.unwrap();
+    store.raise_generation(host("a"), Generation(5)).await.unwrap();
+    drop(store);
+    let store = scratch.open();
+    assert_eq!(store.next_generation(host("a")).await.unwrap(), Generation(11));
+    assert_eq!(store.list_generations().await.unwrap(), [(host("a"), Generation(11))].into());
+}
+
+#[tokio::test]
+async fn a_cluster_comes_back_as_it_was_saved_and_is_forgotten_when_deleted() {
+    let scratch = Scratch::new();
+    let role = RoleName::new("worker").unwrap();
+    let change = SysctlChange { key: "kernel.pid_max".into(), original: "1".into(), written: "2".into() };
+    let record = ClusterRecord {
+        cluster: ClusterId::new("redis-x7k2").unwrap(),
+        scenario: "redis".into(),
+        state: "starting".into(),
+        created: UnixMillis(3),
+        bundle: vec![0, 255],
+        plan_json: "{}".into(),
+        counts: [(role.clone(), 150)].into(),
+        incarnations: [(NodeName::new(role, 4), Incarnation(2))].into(),
+        sysctl_originals: [(host("a"), vec![change])].into(),
+    };
+    scratch.open().save_cluster(record.clone()).await.unwrap();
+    let store = scratch.open();
+    assert_eq!(store.list_clusters().await.unwrap(), std::slice::from_ref(&record));
+    assert!(store.set_cluster_state(record.cluster.clone(), "up".into()).await.unwrap());
+    assert_eq!(store.cluster(record.cluster.clone()).await.unwrap().unwrap().state, "up");
+    store.delete_cluster(record.cluster.clone()).await.unwrap();
+    assert_eq!(store.cluster(record.cluster.clone()).await.unwrap(), None);
+    assert!(!store.set_cluster_state(record.cluster, "up".into()).await.unwrap());
+}
+
+#[tokio::test]
+async fn events_are_numbered_in_order_filtered_and_announced() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let mut news = store.watch_events();
+    store.append_events(vec![]).await.unwrap();
+    assert!(!news.has_changed().unwrap());
+    let batch = vec![event(Some("a"), "one"), event(None, "two"), event(Some("a"), "three")];
+    store.append_events(batch).await.unwrap();
+    assert_eq!(*news.borrow_and_update(), 3);
+    let kinds = |events: Vec<EventRecord>| events.into_iter().map(|e| (e.number, e.event.kind)).collect::<Vec<_>>();
+    let of_a = EventFilter { cluster: ClusterId::new("a").ok(), ..EventFilter::default() };
+    assert_eq!(kinds(store.list_events(of_a).await.unwrap()), [(1, "one".into()), (3, "three".into())]);
+    let newest_two = EventFilter { tail: 2, ..EventFilter::default() };
+    assert_eq!(kinds(store.list_events(newest_two).await.unwrap()), [(2, "two".into()), (3, "three".into())]);
+    let from = EventFilter { from: 3, ..EventFilter::default() };
+    assert_eq!(kinds(store.list_events(from).await.unwrap()), [(3, "three".into())]);
+}
+
+#[tokio::test]
+async fn the_oldest_events_go_when_there_are_too_many_and_numbers_are_never_given_twice() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let bound = usize::try_from(EVENTS_KEPT_MAX).unwrap();
+    store.append_events(vec![event(None, "old"); 10]).await.unwrap();
+    store.append_events(vec![event(None, "new"); bound]).await.unwrap();
+    let first = store.list_events(EventFilter::default()).await.unwrap().remove(0);
+    assert_eq!((first.number, first.event.kind.as_str()), (11, "new"));
+}
+
+#[tokio::test]
+async fn runs_and_hosts_and_operators_come_back_as_they_were_saved() {
+    let store = Scratch::new().open();
+    let run = |name: &str, started| RunRecord {
+        run: RunId::new(name).unwrap(),
+        cluster: ClusterId::new("c").unwrap(),
+        scenario: "redis".into(),
+        outcome: "pass".into(),
+        started: UnixMillis(started),
+        took: Duration::from_millis(1_500),
+        counts: RunCounts { passed: 3, failed: 0, known_failures: 1 },
+        artefacts: "/var/lib/throng/runs/x".into(),
+    };
+    store.save_run(run("old", 1)).await.unwrap();
+    store.save_run(run("new", 2)).await.unwrap();
+    assert_eq!(store.run_record(None).await.unwrap(), Some(run("new", 2)));
+    assert_eq!(store.run_record(RunId::new("old").ok()).await.unwrap(), Some(run("old", 1)));
+    assert_eq!(store.list_runs().await.unwrap(), [run("new", 2), run("old", 1)]);
+
+    let record = |enrolled| HostRecord {
+        host: host("a"),
+        hostname: "machine".into(),
+        address: "127.0.0.1".into(),
+        certificate_serial: format!("{enrolled:x}"),
+        first_seen: UnixMillis(enrolled),
+        last_enrolled: UnixMillis(enrolled),
+    };
+    store.save_host(record(1)).await.unwrap();
+    store.save_host(record(9)).await.unwrap();
+    let kept = HostRecord { first_seen: UnixMillis(1), ..record(9) };
+    assert_eq!(store.host(host("a")).await.unwrap(), Some(kept.clone()));
+    assert_eq!(store.list_hosts().await.unwrap(), [kept]);
+    store.delete_host(host("a")).await.unwrap();
+    assert_eq!(store.host(host("a")).await.unwrap(), None);
+
+    let operator = OperatorRecord {
+        serial: "ab".into(),
+        name: "ann".into(),
+        role: "viewer".into(),
+        issued: UnixMillis(1),
+        expires: UnixMillis(2),
+    };
+    store.save_operator(operator.clone()).await.unwrap();
+    assert_eq!(store.list_operators().await.unwrap(), [operator]);
+}

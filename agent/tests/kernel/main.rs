@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic: that is its way to fail")]
 
 mod cgroup;
+mod mount_namespace;
 mod names;
+mod ramdisk;
 mod root;

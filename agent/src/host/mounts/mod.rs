@@ -1,4 +1,5 @@
 //! Mounts of this host: what the kernel lists, and the calls that change it.
 
 pub mod mounter;
+pub mod namespaces;
 pub mod table;

@@ -30,7 +30,7 @@ pub enum Detach {
 pub trait Mounter {
     /// The mounts that this process sees.
     fn table(&self) -> io::Result<Vec<MountEntry>>;
-    /// Mounts a tmpfs, `nosuid` and `nodev`.
+    /// Mounts a tmpfs, `nosuid` and `nodev`; makes the folder where it is missing.
     fn mount_tmpfs(&self, path: &Path, tmpfs: TmpfsOptions<'_>) -> io::Result<()>;
     /// Gives a mounted tmpfs other options.
     fn remount_tmpfs(&self, path: &Path, options: &str) -> io::Result<()>;
@@ -48,6 +48,7 @@ impl Mounter for KernelMounter {
     }
 
     fn mount_tmpfs(&self, path: &Path, tmpfs: TmpfsOptions<'_>) -> io::Result<()> {
+        std::fs::create_dir_all(path)?;
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         let call = |options: &str| mount(Some(tmpfs.source), path, Some("tmpfs"), flags, Some(options));
         // A ramdisk must stay in memory; kernels before 6.4 do not know the word and refuse the whole call.
@@ -59,7 +60,12 @@ impl Mounter for KernelMounter {
 
     fn remount_tmpfs(&self, path: &Path, options: &str) -> io::Result<()> {
         let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        Ok(mount(None::<&str>, path, None::<&str>, flags, Some(options))?)
+        let call = |options: &str| mount(None::<&str>, path, None::<&str>, flags, Some(options));
+        // What was mounted with `noswap` must be remounted with it.
+        match call(options) {
+            Err(Errno::EINVAL) => Ok(call(&format!("{options},noswap"))?),
+            other => Ok(other?),
+        }
     }
 
     fn unmount(&self, path: &Path, how: Detach) -> io::Result<()> {

@@ -1,1 +1,0 @@
-//! Ramdisks: a tmpfs for every node.

@@ -1,0 +1,146 @@
+//! Takes the steps of a plan. Every step is tried; each has its outcome.
+
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::desired::DesiredRamdisk;
+use super::error::RamdiskError;
+use super::observe::Leak;
+use super::plan::{RamdiskPlan, RamdiskStep};
+use crate::host::mounts::mounter::{Detach, Mounter, TmpfsOptions};
+use crate::host::mounts::table::Device;
+use crate::resources::outcome::Outcome;
+
+/// How often a busy mount is tried again: a killed node's last threads take a moment to let go. 25 × 20 ms = 0.5 s.
+const UNMOUNT_TRIES: u32 = 25;
+
+/// The pause between two tries.
+const UNMOUNT_PAUSE: Duration = Duration::from_millis(20);
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Every step with its result.
+    pub outcomes: Vec<Outcome<RamdiskStep, RamdiskError>>,
+    /// Ramdisks that somebody still used when they were unmounted: see [`super::observe::still_leaking`].
+    pub leaks: Vec<Leak>,
+}
+
+/// Takes the steps. Blocks for up to half a second for each busy mount.
+pub fn apply(mounter: &dyn Mounter, plan: RamdiskPlan) -> Applied {
+    let mut applied = Applied::default();
+    for step in plan.steps {
+        let leaks = &mut applied.leaks;
+        let outcome = Outcome::of(step, |step| take(mounter, step, leaks));
+        applied.outcomes.push(outcome);
+    }
+    applied
+}
+
+fn take(mounter: &dyn Mounter, step: &RamdiskStep, leaks: &mut Vec<Leak>) -> Result<(), RamdiskError> {
+    match step {
+        RamdiskStep::Mount(ramdisk) => mount(mounter, ramdisk),
+        RamdiskStep::Resize(ramdisk) => {
+            let (path, size_bytes) = (ramdisk.path.clone(), ramdisk.size_bytes);
+            let result = mounter.remount_tmpfs(&ramdisk.path, &ramdisk.resize_options());
+            result.map_err(|source| RamdiskError::Resize { path, size_bytes, source })
+        }
+        RamdiskStep::Wipe { ramdisk, device } => {
+            unmount(mounter, &ramdisk.path, &ramdisk.source, *device, leaks)?;
+            mount(mounter, ramdisk)
+        }
+        RamdiskStep::Unmount { path, source, device } => unmount(mounter, path, source, *device, leaks),
+    }
+}
+
+fn mount(mounter: &dyn Mounter, ramdisk: &DesiredRamdisk) -> Result<(), RamdiskError> {
+    let options = ramdisk.options();
+    let tmpfs = TmpfsOptions { source: &ramdisk.source, options: &options };
+    let result = mounter.mount_tmpfs(&ramdisk.path, tmpfs);
+    result.map_err(|source| RamdiskError::Mount { path: ramdisk.path.clone(), source })
+}
+
+fn unmount(
+    mounter: &dyn Mounter,
+    path: &Path,
+    source: &str,
+    device: Device,
+    leaks: &mut Vec<Leak>,
+) -> Result<(), RamdiskError> {
+    let failed = |source: io::Error| RamdiskError::Unmount { path: path.to_path_buf(), source };
+    for attempt in 1..=UNMOUNT_TRIES {
+        match mounter.unmount(path, Detach::WhenIdle) {
+            Ok(()) => return Ok(()),
+            Err(error) if is_busy(&error) && attempt < UNMOUNT_TRIES => thread::sleep(UNMOUNT_PAUSE),
+            Err(error) if is_busy(&error) => break,
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    mounter.unmount(path, Detach::Lazily).map_err(failed)?;
+    leaks.push(Leak { source: source.to_owned(), device });
+    Ok(())
+}
+
+fn is_busy(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::EBUSY as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::host::mounts::table::MountEntry;
+
+    /// Records calls; paths that contain `busy` are busy, those with `broken` fail.
+    #[derive(Default)]
+    struct Fake(RefCell<Vec<String>>);
+
+    impl Fake {
+        fn call(&self, name: &str, path: &Path) -> io::Result<()> {
+            self.0.borrow_mut().push(format!("{name} {}", path.display()));
+            if path.ends_with("broken") { Err(io::Error::from(Errno::EPERM)) } else { Ok(()) }
+        }
+    }
+
+    impl Mounter for Fake {
+        fn table(&self) -> io::Result<Vec<MountEntry>> {
+            Ok(Vec::new())
+        }
+        fn mount_tmpfs(&self, path: &Path, _: TmpfsOptions<'_>) -> io::Result<()> {
+            self.call("mount", path)
+        }
+        fn remount_tmpfs(&self, path: &Path, _: &str) -> io::Result<()> {
+            self.call("remount", path)
+        }
+        fn unmount(&self, path: &Path, how: Detach) -> io::Result<()> {
+            if path.ends_with("busy") && how == Detach::WhenIdle {
+                return Err(io::Error::from(Errno::EBUSY));
+            }
+            self.call(if how == Detach::Lazily { "detach" } else { "unmount" }, path)
+        }
+    }
+
+    #[test]
+    fn a_failed_step_stops_no_other_and_a_busy_mount_is_a_leak() {
+        let fake = Fake::default();
+        let unmount = |name: &str, minor| RamdiskStep::Unmount {
+            path: name.into(),
+            source: format!("throng:c/n/{name}"),
+            device: Device { major: 0, minor },
+        };
+        let steps = vec![unmount("broken", 1), unmount("busy", 2), unmount("fine", 3)];
+        let applied = apply(&fake, RamdiskPlan { steps, obstacles: Vec::new() });
+        let results: Vec<bool> = applied.outcomes.iter().map(|outcome| outcome.result.is_ok()).collect();
+        assert_eq!(results, [false, true, true]);
+        assert_eq!(
+            applied.leaks,
+            [Leak { source: "throng:c/n/busy".to_owned(), device: Device { major: 0, minor: 2 } }]
+        );
+        assert_eq!(*fake.0.borrow(), ["unmount broken", "detach busy", "unmount fine"]);
+    }
+}

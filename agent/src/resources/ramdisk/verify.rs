@@ -1,0 +1,63 @@
+//! Whether a ramdisk is really there: on the host before a start, in the node's own mount table after it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::sys::stat::{major, minor};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+
+use super::desired::DesiredRamdisk;
+use super::error::RamdiskError;
+use crate::host::mounts::table::{Device, read_table};
+use crate::host::procs::table::Procs;
+
+/// Checks that a tmpfs of the asked size is mounted at the path; gives its device. Reads the file system itself, not
+/// the mount table.
+pub fn verify(ramdisk: &DesiredRamdisk) -> Result<Device, RamdiskError> {
+    let path = &ramdisk.path;
+    let not_mounted = |found: String| RamdiskError::NotMounted { path: path.clone(), found };
+    let stat = statfs(path.as_path()).map_err(|error| not_mounted(error.to_string()))?;
+    if stat.filesystem_type() != TMPFS_MAGIC {
+        return Err(not_mounted(format!("file system type {:#x}", stat.filesystem_type().0)));
+    }
+    let device = device_of(path).map_err(|error| not_mounted(error.to_string()))?;
+    // The run directory is a tmpfs itself: a plain folder in it has its parent's device.
+    let parent = path.parent().unwrap_or(path);
+    if device_of(parent).is_ok_and(|above| above == device) {
+        return Err(not_mounted("a plain folder".to_owned()));
+    }
+    let actual_bytes = stat.blocks() * block_bytes(stat.block_size());
+    if actual_bytes < ramdisk.size_bytes {
+        return Err(RamdiskError::Size { path: path.clone(), actual_bytes, wanted_bytes: ramdisk.size_bytes });
+    }
+    Ok(device)
+}
+
+/// Checks that a process sees, at its own `path`, the very tmpfs with this device.
+pub fn verify_in_process(procs: &Procs, pid: u32, path: &Path, device: Device) -> Result<(), RamdiskError> {
+    let whose = format!("process {pid}");
+    let table = read_table(procs.root(), &pid.to_string()).map_err(|source| RamdiskError::Table { whose, source })?;
+    let found = match table.iter().rev().find(|entry| entry.mount_point == path) {
+        Some(entry) if entry.fs_type == "tmpfs" && entry.device == device => return Ok(()),
+        Some(entry) => format!("{} `{}` with device {}", entry.fs_type, entry.source, entry.device),
+        None => "no mount".to_owned(),
+    };
+    Err(RamdiskError::NotSeen { pid, path: path.to_path_buf(), device, found })
+}
+
+/// The bytes in use on the file system at the path; for a ramdisk the pages that its node filled.
+pub fn used_bytes(path: &Path) -> nix::Result<u64> {
+    let stat = statfs(path)?;
+    Ok(stat.blocks().saturating_sub(stat.blocks_free()) * block_bytes(stat.block_size()))
+}
+
+fn block_bytes(size: impl TryInto<u64>) -> u64 {
+    size.try_into().unwrap_or_default()
+}
+
+fn device_of(path: &Path) -> std::io::Result<Device> {
+    let number = fs::metadata(path)?.dev();
+    let part = |part: u64| u32::try_from(part).unwrap_or(u32::MAX);
+    Ok(Device { major: part(major(number)), minor: part(minor(number)) })
+}

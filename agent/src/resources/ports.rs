@@ -1,1 +1,0 @@
-//! Ports: reserved in the kernel, probed before use, foreign holders named.

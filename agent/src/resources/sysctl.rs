@@ -1,1 +1,0 @@
-//! Kernel settings: recorded, raised, read back, restored.

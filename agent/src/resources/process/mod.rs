@@ -1,1 +1,1 @@
-
+//! Process nodes: started through the shim, found again, stopped whole.

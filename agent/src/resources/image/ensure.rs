@@ -1,0 +1,151 @@
+//! Having an image before its containers are created.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt as _};
+use serde::Serialize;
+use throng_common::scenario::model::PullPolicy;
+use tokio::io::AsyncReadExt as _;
+
+use super::tag::is_ours;
+use crate::host::engine::api::Engine;
+use crate::host::engine::error::EngineError;
+use crate::host::engine::model::ImageFacts;
+
+/// Bytes read from an archive at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Why an image cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The engine does not have it and may not ask for it.
+    #[error("image {image} is not on this host and its pull policy is `never`: load it, or set `pull = \"missing\"`")]
+    Missing {
+        /// The image.
+        image: String,
+    },
+    /// Throng's own image that was never sent here, or was removed.
+    #[error("image {image} was not sent to this host: run `throng up` again, which builds and sends it")]
+    NotSent {
+        /// The image.
+        image: String,
+    },
+    /// The engine did not do it.
+    #[error("image {image} cannot be had")]
+    Engine {
+        /// The image.
+        image: String,
+        /// Why.
+        source: EngineError,
+    },
+    /// The archive cannot be read.
+    #[error("archive {path} of image {image} cannot be read")]
+    Archive {
+        /// The image.
+        image: String,
+        /// The archive.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What is to be done about an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum ImageStep {
+    /// Nothing: it is there.
+    Use,
+    /// Fetch it from its registry.
+    Pull,
+    /// Refuse: it is not there and may not be fetched.
+    Refuse,
+}
+
+/// Decides, from what is there and what is allowed. Pure. An image of throng's own is in no registry.
+pub fn plan(image: &str, present: bool, policy: PullPolicy) -> ImageStep {
+    match (present, policy) {
+        (present, _) if is_ours(image) => {
+            if present {
+                ImageStep::Use
+            } else {
+                ImageStep::Refuse
+            }
+        }
+        (true, PullPolicy::Missing | PullPolicy::Never) => ImageStep::Use,
+        (false, PullPolicy::Missing) | (_, PullPolicy::Always) => ImageStep::Pull,
+        (false, PullPolicy::Never) => ImageStep::Refuse,
+    }
+}
+
+/// Makes sure that the engine has the image.
+pub async fn ensure(engine: &dyn Engine, image: &str, policy: PullPolicy) -> Result<ImageFacts, ImageError> {
+    let failed = |source| ImageError::Engine { image: image.to_owned(), source };
+    let missing = || {
+        let image = image.to_owned();
+        if is_ours(&image) { ImageError::NotSent { image } } else { ImageError::Missing { image } }
+    };
+    let found = engine.image(image).await.map_err(failed)?;
+    match plan(image, found.is_some(), policy) {
+        ImageStep::Use => found.ok_or_else(missing),
+        ImageStep::Refuse => Err(missing()),
+        ImageStep::Pull => {
+            engine.pull(image).await.map_err(failed)?;
+            engine.image(image).await.map_err(failed)?.ok_or_else(missing)
+        }
+    }
+}
+
+/// Imports a root file system as it comes in. One whose content-addressed tag is there already is not imported again,
+/// though the stream is then not read: the caller ends it.
+pub async fn import(
+    engine: &dyn Engine,
+    tag: &str,
+    tar: BoxStream<'static, std::io::Result<Bytes>>,
+) -> Result<ImageFacts, ImageError> {
+    let failed = |source| ImageError::Engine { image: tag.to_owned(), source };
+    if let Some(found) = engine.image(tag).await.map_err(failed)?.filter(|_| is_ours(tag)) {
+        return Ok(found);
+    }
+    engine.import(tag, tar).await.map_err(failed)?;
+    engine.image(tag).await.map_err(failed)?.ok_or_else(|| ImageError::NotSent { image: tag.to_owned() })
+}
+
+/// Imports a root file system from an archive on this host.
+pub async fn import_file(engine: &dyn Engine, tag: &str, archive: &Path) -> Result<ImageFacts, ImageError> {
+    let file = tokio::fs::File::open(archive).await.map_err(|source| ImageError::Archive {
+        image: tag.to_owned(),
+        path: archive.display().to_string(),
+        source,
+    })?;
+    let chunks = futures_util::stream::unfold(Some(file), |file| async {
+        let mut file = file?;
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+        match (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut chunk).await {
+            Ok(0) => None,
+            Ok(_) => Some((Ok(Bytes::from(chunk)), Some(file))),
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    import(engine, tag, chunks.boxed()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_asked_only_as_the_policy_allows() {
+        for (image, present, policy, step) in [
+            ("redis:7", true, PullPolicy::Missing, ImageStep::Use),
+            ("redis:7", false, PullPolicy::Missing, ImageStep::Pull),
+            ("redis:7", true, PullPolicy::Always, ImageStep::Pull),
+            ("redis:7", true, PullPolicy::Never, ImageStep::Use),
+            ("redis:7", false, PullPolicy::Never, ImageStep::Refuse),
+            ("throng/redis:00", true, PullPolicy::Always, ImageStep::Use),
+            ("throng/redis:00", false, PullPolicy::Missing, ImageStep::Refuse),
+        ] {
+            assert_eq!(plan(image, present, policy), step, "{image} {present} {policy:?}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Containers and processes on the real engine and the real kernel of this machine. They fail where there is none.
+
+#[cfg(test)]
+mod docker;
+#[cfg(test)]
+mod support;

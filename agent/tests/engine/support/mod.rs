@@ -1,0 +1,5 @@
+//! What the tests share.
+
+pub(crate) mod busybox;
+pub(crate) mod engine;
+pub(crate) mod wait;

@@ -23,7 +23,7 @@ const SDK_TIMEOUT_SECONDS: u64 = 3600;
 /// Questions about one thing, or the one list: milliseconds when all is well, more when 100 starts are under way.
 pub(super) const READ_DEADLINE: Duration = Duration::from_secs(20);
 /// Creating, starting and removing: about 100 ms alone; a host with a full disk queue takes seconds.
-pub(super) const CHANGE_DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const CHANGE_DEADLINE: Duration = Duration::from_mins(1);
 /// Stops and removals under way at once: a burst of them can wedge the engine for good (libnetwork's lock order).
 const STOPS_IN_FLIGHT: usize = 4;
 

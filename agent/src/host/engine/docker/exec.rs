@@ -19,6 +19,8 @@ use crate::host::engine::model::{ContainerId, ExecEnd, ExecOutput, ExecRequest};
 
 /// The engine closes a command's output a moment before it knows the exit code.
 const EXIT_CODE_RETRY: Duration = Duration::from_millis(5);
+/// How long it may take to know it, where the command's own time is over.
+const EXIT_CODE_GRACE: Duration = Duration::from_secs(2);
 /// The exit code reported for a command that was killed for its timeout: 128 + SIGKILL.
 const KILLED_EXIT_CODE: i64 = 137;
 
@@ -59,21 +61,20 @@ impl DockerEngine {
             EngineResult::Ok(())
         };
         let both = async { tokio::join!(feed, read).1 };
-        match timeout_at(deadline, both).await {
-            Ok(result) => result?,
-            Err(_) => {
-                self.kill_exec(&exec).await?;
-                return Ok(ExecEnd::TimedOut(kept.output(KILLED_EXIT_CODE)));
+        let in_time = match timeout_at(deadline, both).await {
+            Ok(result) => {
+                result?;
+                // Output can end while the command goes on: it may have closed it.
+                let exit_deadline = deadline.max(Instant::now() + EXIT_CODE_GRACE);
+                timeout_at(exit_deadline, self.await_exit_code(&exec)).await
             }
+            Err(elapsed) => Err(elapsed),
+        };
+        if let Ok(code) = in_time {
+            return Ok(ExecEnd::Done(kept.output(code?)));
         }
-        // Output can end while the command goes on: it may have closed it.
-        match timeout_at(deadline.max(Instant::now() + READ_DEADLINE), self.await_exit_code(&exec)).await {
-            Ok(code) => Ok(ExecEnd::Done(kept.output(code?))),
-            Err(_) => {
-                self.kill_exec(&exec).await?;
-                Ok(ExecEnd::TimedOut(kept.output(KILLED_EXIT_CODE)))
-            }
-        }
+        self.kill_exec(&exec).await?;
+        Ok(ExecEnd::TimedOut(kept.output(KILLED_EXIT_CODE)))
     }
 
     async fn start_exec(&self, ask: Ask<'_>, id: &ContainerId, config: ExecConfig, tty: bool) -> EngineResult<Started> {

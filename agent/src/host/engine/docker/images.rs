@@ -16,9 +16,9 @@ use crate::host::engine::error::{EngineError, EngineResult};
 use crate::host::engine::model::ImageFacts;
 
 /// A pull of a large image over a slow line.
-const PULL_DEADLINE: Duration = Duration::from_secs(15 * 60);
+const PULL_DEADLINE: Duration = Duration::from_mins(15);
 /// An import reads a local file; the engine unpacks it to its disk.
-const IMPORT_DEADLINE: Duration = Duration::from_secs(10 * 60);
+const IMPORT_DEADLINE: Duration = Duration::from_mins(10);
 /// The tag of a name that has none.
 const DEFAULT_TAG: &str = "latest";
 

@@ -87,6 +87,9 @@ name_type!(
     /// All hosts of one coordinator.
     FleetId, "fleet id");
 name_type!(
+    /// A person or program that holds an operator's or a viewer's certificate.
+    OperatorName, "operator name");
+name_type!(
     /// One execution of a scenario's tests.
     RunId, "run id");
 name_type!(

@@ -1,6 +1,7 @@
 //! throng's vocabulary: the words that every crate shares, without input, output, gRPC or clocks.
 
 pub mod backoff;
+pub mod ca_pin;
 pub mod host_spec;
 pub mod ids;
 pub mod layout;

@@ -1,1 +1,0 @@
-//! The fleet's own certificate authority.

@@ -1,1 +1,12 @@
-//! The truth about a cluster: desired, running, and seen by the system under test.
+//! The truth about a cluster, in three columns: desired, running, and seen by the system under test.
+//!
+//! In: the plan and what is wanted (from operations), what agents saw (events), what the system under test says
+//! (answers to `seen`). Out: counts, missing nodes by name, and a signal at every change. Never asks anybody itself.
+
+mod live;
+mod membership;
+mod sighting;
+
+pub use live::{ClusterRecord, ClusterState, LiveCluster, Peak, RoleWanted};
+pub use membership::{Column, RoleMembership, Said, SeenColumn};
+pub use sighting::{Directory, Sighting, SightingError, sight};

@@ -1,0 +1,217 @@
+//! Counting a role's nodes in three columns: pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use throng_common::ids::{NodeName, RoleName};
+use throng_common::nodeset::NodeSet;
+use throng_common::status::{NodePhase, NodeStatus, UnixMillis};
+
+use super::sighting::Sighting;
+
+/// What the system under test says of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeenColumn {
+    /// It knows the node.
+    Yes,
+    /// It does not.
+    No,
+    /// It says how many it knows, and not which; or it has not answered yet.
+    Unknown,
+    /// The role does not say how to ask.
+    NotAsked,
+}
+
+impl SeenColumn {
+    /// The word in tables.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+            Self::NotAsked => "none",
+        }
+    }
+}
+
+/// What the system under test last said of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// What it said; none: it has not answered yet, or its answer could not be read.
+    pub sighting: Option<Sighting>,
+    /// Why there is no sighting.
+    pub problem: Option<String>,
+    /// When it was last asked.
+    pub at: UnixMillis,
+}
+
+/// What there is of a role's third column.
+#[derive(Debug, Clone, Copy)]
+pub enum Said<'a> {
+    /// The role does not say how to ask.
+    NotAsked,
+    /// Nobody has answered yet.
+    Nothing,
+    /// The last answer.
+    Column(&'a Column),
+}
+
+/// A role's nodes, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleMembership {
+    /// The role.
+    pub role: RoleName,
+    /// How many are wanted.
+    pub desired: u32,
+    /// How many run.
+    pub running: u32,
+    /// How many are ready.
+    pub ready: u32,
+    /// How many the system under test knows; none: the role does not say how to ask.
+    pub seen: Option<u64>,
+    /// Wanted ones that are not ready, or that the system under test does not know, as far as names are known.
+    pub missing: NodeSet,
+    /// What stands in the way of how many: "starting", "out of memory: …", "not seen".
+    pub reasons: BTreeMap<String, NodeSet>,
+}
+
+impl RoleMembership {
+    /// How many of the wanted nodes are there: ready, and seen where the role says how to ask.
+    pub fn up(&self) -> u32 {
+        let seen = self.seen.map_or(u32::MAX, |seen| u32::try_from(seen).unwrap_or(u32::MAX));
+        self.ready.min(seen).min(self.desired - u32::try_from(self.missing.len()).unwrap_or(u32::MAX).min(self.desired))
+    }
+
+    /// Counts.
+    pub fn count(
+        role: &RoleName,
+        wanted: &BTreeSet<NodeName>,
+        statuses: &BTreeMap<NodeName, NodeStatus>,
+        said: Said<'_>,
+    ) -> Self {
+        let mut counted = Self {
+            role: role.clone(),
+            desired: u32::try_from(wanted.len()).unwrap_or(u32::MAX),
+            running: 0,
+            ready: 0,
+            seen: None,
+            missing: NodeSet::default(),
+            reasons: BTreeMap::new(),
+        };
+        let sighting = match said {
+            Said::NotAsked | Said::Nothing => None,
+            Said::Column(column) => column.sighting.as_ref(),
+        };
+        counted.seen = match (said, sighting) {
+            (Said::NotAsked, _) => None,
+            (_, None) => Some(0),
+            (_, Some(Sighting::Names(names))) => Some(names.intersection(wanted).count() as u64),
+            (_, Some(Sighting::Count(count))) => Some(*count),
+        };
+        for node in wanted {
+            let status = statuses.get(node);
+            counted.running += u32::from(status.is_some_and(|status| status.phase.is_running()));
+            let ready = status.is_some_and(|status| status.phase == NodePhase::Ready);
+            counted.ready += u32::from(ready);
+            let unseen = matches!(sighting, Some(Sighting::Names(names)) if !names.contains(node));
+            if !ready {
+                counted.missing.insert(node);
+                counted.reasons.entry(obstacle(status)).or_default().insert(node);
+            } else if unseen {
+                counted.missing.insert(node);
+                counted.reasons.entry("not seen".to_owned()).or_default().insert(node);
+            }
+        }
+        counted
+    }
+}
+
+/// What stands in a node's way, worded alike for nodes with the same obstacle.
+fn obstacle(status: Option<&NodeStatus>) -> String {
+    let Some(status) = status else { return "not heard of".to_owned() };
+    let phase = phase_word(status.phase);
+    match &status.reason {
+        Some(reason) => format!("{phase}: {}", reason.message),
+        None => phase.to_owned(),
+    }
+}
+
+/// The word of a phase in tables.
+pub(crate) const fn phase_word(phase: NodePhase) -> &'static str {
+    match phase {
+        NodePhase::Pending => "pending",
+        NodePhase::Preparing => "preparing",
+        NodePhase::Starting => "starting",
+        NodePhase::Ready => "ready",
+        NodePhase::Unready => "unready",
+        NodePhase::Backoff => "backoff",
+        NodePhase::Stopping => "stopping",
+        NodePhase::Stopped => "stopped",
+        NodePhase::Failed => "failed",
+        NodePhase::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use throng_common::ids::Incarnation;
+    use throng_common::status::{Reason, ReasonKind};
+
+    use super::*;
+
+    fn node(index: u32) -> NodeName {
+        NodeName::new("worker".parse().unwrap(), index)
+    }
+
+    fn status(index: u32, phase: NodePhase, reason: Option<&str>) -> (NodeName, NodeStatus) {
+        let status = NodeStatus {
+            cluster: "c-x7k2".parse().unwrap(),
+            node: node(index),
+            phase,
+            reason: reason.map(|message| Reason { kind: ReasonKind::Exited, message: message.into() }),
+            incarnation: Incarnation(1),
+            restarts: 0,
+            container_id: None,
+            pid: None,
+            started_at: None,
+            ready_at: None,
+            observed_at: UnixMillis(0),
+        };
+        (node(index), status)
+    }
+
+    fn count(sighting: Option<Sighting>, asked: bool) -> RoleMembership {
+        let wanted: BTreeSet<NodeName> = (0..4).map(node).collect();
+        let statuses = [
+            status(0, NodePhase::Ready, None),
+            status(1, NodePhase::Ready, None),
+            status(2, NodePhase::Failed, Some("exit code 1")),
+            status(9, NodePhase::Ready, None),
+        ];
+        let column = Column { sighting, problem: None, at: UnixMillis(0) };
+        let said = if asked { Said::Column(&column) } else { Said::NotAsked };
+        RoleMembership::count(&"worker".parse().unwrap(), &wanted, &statuses.into(), said)
+    }
+
+    #[test]
+    fn missing_nodes_are_named_with_what_is_in_their_way() {
+        let counted = count(None, false);
+        assert_eq!((counted.desired, counted.running, counted.ready, counted.seen, counted.up()), (4, 2, 2, None, 2));
+        assert_eq!(counted.missing.to_string(), "worker-[0002-0003]");
+        let reasons: Vec<String> = counted.reasons.iter().map(|(why, nodes)| format!("{nodes} {why}")).collect();
+        assert_eq!(reasons, ["worker-0002 failed: exit code 1", "worker-0003 not heard of"]);
+    }
+
+    #[test]
+    fn a_node_that_the_system_under_test_does_not_know_is_not_up() {
+        let counted = count(Some(Sighting::Names([node(1), node(2), node(9)].into())), true);
+        assert_eq!((counted.ready, counted.seen, counted.up()), (2, Some(2), 1));
+        assert_eq!(counted.missing.to_string(), "worker-[0000,0002-0003]");
+    }
+
+    #[test]
+    fn a_count_without_names_bounds_how_many_are_up() {
+        assert_eq!(count(Some(Sighting::Count(1)), true).up(), 1);
+        assert_eq!(count(Some(Sighting::Count(9)), true).up(), 2);
+        assert_eq!(count(None, true).up(), 0, "before the first answer nothing counts as seen");
+    }
+}

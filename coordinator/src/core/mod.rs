@@ -1,0 +1,1 @@
+//! The coordinator itself: hosts, clusters and operations under one roof.

@@ -1,1 +1,0 @@
-//! Long-running commands that a CLI follows, leaves and cancels.

@@ -1,0 +1,10 @@
+//! Long-running commands (up, run, test, scale, down) that a CLI follows, leaves and cancels.
+//!
+//! An operation is a task of the coordinator, not of the CLI that asked for it: it goes on when the CLI goes away. What
+//! it says is kept, so that whoever follows it sees it from the beginning.
+
+mod event;
+mod registry;
+
+pub use event::{Ended, NoteLevel, OperationEvent, Stamped};
+pub use registry::{Follow, OperationHandle, OperationInfo, Operations, Phase, Verb};

@@ -1,0 +1,315 @@
+//! The operations of this coordinator's life.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use throng_common::ids::{ClusterId, OperationId};
+use throng_common::status::UnixMillis;
+use throng_common::verdict::Outcome;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::event::{Ended, NoteLevel, OperationEvent, Stamped};
+use crate::clock;
+
+/// Operations that are remembered: the ended ones among them leave first.
+const OPERATIONS_MAX: usize = 200;
+
+/// Events kept of one operation. Progress is folded, so a run of a thousand tests fits.
+const EVENTS_MAX: usize = 20_000;
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Brings a cluster up.
+    Up,
+    /// Brings a cluster up, tests it, takes it down.
+    Run,
+    /// Tests a cluster that is up.
+    Test,
+    /// Changes counts.
+    Scale,
+    /// Takes a cluster down.
+    Down,
+}
+
+impl Verb {
+    /// The command's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Run => "run",
+            Self::Test => "test",
+            Self::Scale => "scale",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// What is known of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationInfo {
+    /// Its id.
+    pub id: OperationId,
+    /// What it does.
+    pub verb: Verb,
+    /// To which cluster.
+    pub cluster: ClusterId,
+    /// Since when.
+    pub started: UnixMillis,
+    /// How it ended; none: it goes on.
+    pub outcome: Option<Outcome>,
+}
+
+/// All operations.
+#[derive(Debug, Default, Clone)]
+pub struct Operations {
+    all: Arc<Mutex<BTreeMap<OperationId, Arc<Shared>>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    id: OperationId,
+    verb: Verb,
+    cluster: ClusterId,
+    started: UnixMillis,
+    log: Mutex<Vec<Stamped>>,
+    /// How many events there are, to wake followers.
+    length: watch::Sender<u64>,
+    cancel: CancellationToken,
+}
+
+/// The side of the task that does the work.
+#[derive(Debug, Clone)]
+pub struct OperationHandle {
+    shared: Arc<Shared>,
+}
+
+/// The side of somebody who follows.
+#[derive(Debug)]
+pub struct Follow {
+    shared: Arc<Shared>,
+    length: watch::Receiver<u64>,
+    next: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is a single insert or push: a panic elsewhere leaves the data sound.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Operations {
+    /// Begins an operation.
+    pub fn begin(&self, verb: Verb, cluster: ClusterId) -> OperationHandle {
+        let shared = Arc::new(Shared {
+            id: OperationId::generate(verb.word()),
+            verb,
+            cluster,
+            started: clock::now(),
+            log: Mutex::default(),
+            length: watch::Sender::new(0),
+            cancel: CancellationToken::new(),
+        });
+        let mut all = lock(&self.all);
+        while all.len() >= OPERATIONS_MAX {
+            let oldest = all.values().filter(|known| known.outcome().is_some()).min_by_key(|known| known.started);
+            let Some(id) = oldest.map(|known| known.id.clone()) else { break };
+            all.remove(&id);
+        }
+        all.insert(shared.id.clone(), Arc::clone(&shared));
+        OperationHandle { shared }
+    }
+
+    /// Follows an operation from event number `from` on.
+    pub fn follow(&self, id: &OperationId, from: u64) -> Option<Follow> {
+        let shared = Arc::clone(lock(&self.all).get(id)?);
+        let length = shared.length.subscribe();
+        Some(Follow { shared, length, next: from })
+    }
+
+    /// Asks an operation to stop; false where there is none of this id.
+    pub fn cancel(&self, id: &OperationId) -> bool {
+        let all = lock(&self.all);
+        all.get(id).inspect(|shared| shared.cancel.cancel()).is_some()
+    }
+
+    /// Asks all to stop.
+    pub fn cancel_all(&self) {
+        for shared in lock(&self.all).values() {
+            shared.cancel.cancel();
+        }
+    }
+
+    /// All operations, oldest first.
+    pub fn list(&self) -> Vec<OperationInfo> {
+        let mut list: Vec<OperationInfo> = lock(&self.all).values().map(|shared| shared.info()).collect();
+        list.sort_by_key(|info| info.started);
+        list
+    }
+
+    /// The operation that is under way for a cluster.
+    pub fn under_way(&self, cluster: &ClusterId) -> Option<OperationInfo> {
+        self.list().into_iter().find(|info| info.cluster == *cluster && info.outcome.is_none())
+    }
+}
+
+impl Shared {
+    fn outcome(&self) -> Option<Outcome> {
+        match lock(&self.log).last().map(|stamped| &stamped.event) {
+            Some(OperationEvent::Ended(ended)) => Some(ended.outcome),
+            _ => None,
+        }
+    }
+
+    fn info(&self) -> OperationInfo {
+        OperationInfo {
+            id: self.id.clone(),
+            verb: self.verb,
+            cluster: self.cluster.clone(),
+            started: self.started,
+            outcome: self.outcome(),
+        }
+    }
+}
+
+impl OperationHandle {
+    /// Its id.
+    pub fn id(&self) -> &OperationId {
+        &self.shared.id
+    }
+
+    /// Ends when somebody asks the operation to stop.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.shared.cancel
+    }
+
+    /// Says something.
+    pub fn emit(&self, event: OperationEvent) {
+        let mut log = lock(&self.shared.log);
+        let full = log.len() >= EVENTS_MAX && !matches!(event, OperationEvent::Ended(_));
+        if full {
+            return;
+        }
+        let number = log.len() as u64;
+        log.push(Stamped { number, at: clock::now(), event });
+        drop(log);
+        self.shared.length.send_replace(number + 1);
+    }
+
+    /// Says something worth knowing.
+    pub fn note(&self, level: NoteLevel, text: impl Into<String>, hint: impl Into<String>) {
+        self.emit(OperationEvent::Note { level, text: text.into(), hint: hint.into() });
+    }
+
+    /// The last event.
+    pub fn end(&self, ended: Ended) {
+        self.emit(OperationEvent::Ended(ended));
+    }
+
+    /// Begins a phase.
+    pub fn phase(&self, name: impl Into<String>, total: u64) -> Phase {
+        let name = name.into();
+        self.emit(OperationEvent::PhaseStarted { phase: name.clone(), total });
+        Phase { operation: self.clone(), name, total, began: Instant::now(), told: None }
+    }
+}
+
+/// A phase of an operation, timed.
+#[derive(Debug)]
+pub struct Phase {
+    operation: OperationHandle,
+    name: String,
+    total: u64,
+    began: Instant,
+    told: Option<(u64, String)>,
+}
+
+impl Phase {
+    /// How far it is. What was said already is not said again.
+    pub fn progress(&mut self, done: u64, detail: impl Into<String>) {
+        let news = (done, detail.into());
+        if self.told.as_ref() == Some(&news) {
+            return;
+        }
+        self.operation.emit(OperationEvent::PhaseProgress {
+            phase: self.name.clone(),
+            done,
+            total: self.total,
+            detail: news.1.clone(),
+        });
+        self.told = Some(news);
+    }
+
+    /// It ended. Returns how long it took.
+    pub fn end(self, ok: bool, detail: impl Into<String>) -> std::time::Duration {
+        let took = self.began.elapsed();
+        self.operation.emit(OperationEvent::PhaseEnded { phase: self.name, took, ok, detail: detail.into() });
+        took
+    }
+}
+
+impl Follow {
+    /// The next event; none after the last. Cancel safe: an event that is not returned is returned next time.
+    pub async fn next(&mut self) -> Option<Stamped> {
+        loop {
+            let at = usize::try_from(self.next).unwrap_or(usize::MAX);
+            let (found, ended) = {
+                let log = lock(&self.shared.log);
+                let ended = matches!(log.last().map(|last| &last.event), Some(OperationEvent::Ended(_)));
+                (log.get(at).cloned(), ended)
+            };
+            if let Some(stamped) = found {
+                self.next += 1;
+                return Some(stamped);
+            }
+            if ended {
+                return None;
+            }
+            let seen = self.next;
+            // The sender lives in `shared`, which this holds: the channel cannot close.
+            self.length.wait_for(|length| *length > seen).await.ok()?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended() -> Ended {
+        Ended { outcome: Outcome::Pass, detail: String::new(), residues: vec![], cluster_up: false }
+    }
+
+    #[tokio::test]
+    async fn a_late_follower_sees_everything_from_the_beginning_to_the_end() {
+        let operations = Operations::default();
+        let handle = operations.begin(Verb::Up, "c-x7k2".parse().unwrap());
+        handle.phase("plan", 0).end(true, "");
+        let mut follow = operations.follow(handle.id(), 0).unwrap();
+        let task = tokio::spawn(async move {
+            let mut numbers = Vec::new();
+            while let Some(stamped) = follow.next().await {
+                numbers.push(stamped.number);
+            }
+            numbers
+        });
+        tokio::task::yield_now().await;
+        handle.note(NoteLevel::Info, "x", "");
+        handle.end(ended());
+        assert_eq!(task.await.unwrap(), [0, 1, 2, 3]);
+        assert_eq!(operations.list()[0].outcome, Some(Outcome::Pass));
+    }
+
+    #[tokio::test]
+    async fn ended_operations_make_room_and_running_ones_stay() {
+        let operations = Operations::default();
+        let running = operations.begin(Verb::Up, "c-x7k2".parse().unwrap());
+        for _ in 0..OPERATIONS_MAX + 5 {
+            operations.begin(Verb::Down, "c-x7k2".parse().unwrap()).end(ended());
+        }
+        assert!(operations.list().len() <= OPERATIONS_MAX);
+        assert!(operations.follow(running.id(), 0).is_some());
+        assert!(operations.cancel(running.id()) && running.cancelled().is_cancelled());
+    }
+}

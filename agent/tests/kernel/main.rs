@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic: that is its way to fail")]
 
 mod cgroup;
+mod folders;
 mod mount_namespace;
 mod names;
+mod network;
 mod ramdisk;
 mod root;

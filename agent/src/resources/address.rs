@@ -1,1 +1,0 @@
-//! The address that nodes listen on, where throng adds it to `lo`.

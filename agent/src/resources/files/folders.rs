@@ -1,0 +1,102 @@
+//! The folders of a cluster and of its nodes.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use throng_common::host_spec::DiskSpec;
+use throng_common::ids::{ClusterId, NodeName};
+
+use super::beneath::{Beneath, Owner};
+use super::error::FilesError;
+use super::removal::remove;
+use crate::paths::Paths;
+
+/// Folders that lead to a node's own: anybody may pass, only root lists and writes.
+const PASS_MODE: u32 = 0o711;
+/// A node's own folders: its user's alone.
+const OWN_MODE: u32 = 0o750;
+/// Rendered files for containers, whose users are any.
+const FILES_MODE: u32 = 0o755;
+/// The shim's: root's alone.
+const SHIM_MODE: u32 = 0o700;
+
+/// Makes a node's folders, with their modes and owners. Safe to repeat; contents stay.
+///
+/// `owner` is the user that the node's process runs as; root for a container.
+pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, owner: Owner) -> Result<(), FilesError> {
+    let node_dir = paths.node_dir(cluster, node);
+    for folder in [paths.run_dir(), &paths.cluster_dir(cluster), &node_dir] {
+        make(folder, PASS_MODE)?;
+    }
+    let failed = |path: &Path, source| FilesError::Create { path: path.to_path_buf(), source };
+    let beneath = Beneath::open(&node_dir).map_err(|source| failed(&node_dir, source))?;
+    let own = [
+        (paths.work_dir(cluster, node), OWN_MODE, owner),
+        (paths.files_dir(cluster, node), FILES_MODE, Owner::ROOT),
+        (paths.shim_dir(cluster, node), SHIM_MODE, Owner::ROOT),
+        (paths.ramdisk_root(cluster, node), PASS_MODE, Owner::ROOT),
+    ];
+    for (path, mode, owner) in own {
+        let relative = path.strip_prefix(&node_dir).unwrap_or(&path).to_path_buf();
+        let made =
+            beneath.make_folder(&relative, mode, owner).and_then(|()| beneath.own_folder(&relative, mode, owner));
+        made.map_err(|source| failed(&path, source))?;
+    }
+    Ok(())
+}
+
+/// Makes a node's folder on disk and gives its path. `restart`: one that is not kept over a restart is emptied.
+pub fn ensure_disk(
+    paths: &Paths,
+    cluster: &ClusterId,
+    node: &NodeName,
+    disk: &DiskSpec,
+    owner: Owner,
+    restart: bool,
+) -> Result<PathBuf, FilesError> {
+    let path = paths.disk_dir(cluster, node);
+    if restart && !disk.keep_on_restart {
+        remove(&path)?;
+    }
+    for folder in [paths.state_dir(), &paths.disk_root(), &paths.cluster_disk_dir(cluster)] {
+        make(folder, PASS_MODE)?;
+    }
+    make(&path, OWN_MODE)?;
+    let owned = Beneath::open(&path).and_then(|beneath| beneath.own_folder(Path::new("."), OWN_MODE, owner));
+    owned.map_err(|source| FilesError::Create { path: path.clone(), source })?;
+    Ok(path)
+}
+
+/// Removes a node's folders, those on disk included. Its ramdisks must be unmounted before. Both are tried.
+pub fn remove_node(paths: &Paths, cluster: &ClusterId, node: &NodeName) -> Result<(), FilesError> {
+    let run = remove(&paths.node_dir(cluster, node));
+    run.and(remove(&paths.disk_dir(cluster, node)))
+}
+
+/// Removes a cluster's folders with all that is left in them. Both are tried.
+pub fn remove_cluster(paths: &Paths, cluster: &ClusterId) -> Result<(), FilesError> {
+    let run = remove(&paths.cluster_dir(cluster));
+    run.and(remove(&paths.cluster_disk_dir(cluster)))
+}
+
+/// The ids of clusters that have a folder of either kind.
+pub fn clusters(paths: &Paths) -> Vec<ClusterId> {
+    let names = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let all = names(paths.run_dir()).chain(names(&paths.disk_root()));
+    let mut found: Vec<ClusterId> = all.filter_map(|name| ClusterId::new(name.to_str()?).ok()).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Makes a folder of the agent's, and those above it. One that is there keeps its mode: it may be the machine's.
+fn make(path: &Path, mode: u32) -> Result<(), FilesError> {
+    match DirBuilder::new().recursive(true).mode(mode).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
+            Err(FilesError::Create { path: path.to_path_buf(), source: error })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

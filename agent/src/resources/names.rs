@@ -1,1 +1,0 @@
-//! Host names: one hosts file for containers, a delimited block for processes.

@@ -1,0 +1,61 @@
+//! A node's folders have their owners, and a mount in them is never emptied.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::mount::{MsFlags, mount, umount};
+use throng_agent::paths::Paths;
+use throng_agent::resources::files::beneath::Owner;
+use throng_agent::resources::files::error::FilesError;
+use throng_agent::resources::files::folders::{clusters, ensure, ensure_disk, remove_cluster, remove_node};
+use throng_common::host_spec::DiskSpec;
+
+use crate::mount_namespace::in_private_mount_namespace;
+use crate::names::{cluster, node};
+
+const USER: Owner = Owner { uid: 1234, gid: 2345 };
+
+fn owner_and_mode(path: &Path) -> (u32, u32, u32) {
+    let metadata = fs::metadata(path).unwrap();
+    (metadata.uid(), metadata.gid(), metadata.mode() & 0o7777)
+}
+
+#[test]
+fn a_nodes_folders_are_made_owned_kept_or_emptied_and_removed() {
+    in_private_mount_namespace(|| {
+        let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
+        let paths = Paths::new(&folder.path().join("state"), &folder.path().join("run")).unwrap();
+        let (cluster, node) = (cluster(), node(1));
+        ensure(&paths, &cluster, &node, USER).unwrap();
+        ensure(&paths, &cluster, &node, USER).unwrap();
+        assert_eq!(owner_and_mode(&paths.work_dir(&cluster, &node)), (1234, 2345, 0o750));
+        assert_eq!(owner_and_mode(&paths.shim_dir(&cluster, &node)), (0, 0, 0o700));
+        assert_eq!(owner_and_mode(&paths.node_dir(&cluster, &node)), (0, 0, 0o711));
+
+        let kept = DiskSpec { path: None, keep_on_restart: true };
+        let disk = ensure_disk(&paths, &cluster, &node, &kept, USER, false).unwrap();
+        fs::write(disk.join("data"), "x").unwrap();
+        ensure_disk(&paths, &cluster, &node, &kept, USER, true).unwrap();
+        assert!(disk.join("data").exists());
+        let fleeting = DiskSpec { keep_on_restart: false, ..kept };
+        ensure_disk(&paths, &cluster, &node, &fleeting, USER, false).unwrap();
+        assert!(disk.join("data").exists(), "only a restart empties");
+        ensure_disk(&paths, &cluster, &node, &fleeting, USER, true).unwrap();
+        assert!(!disk.join("data").exists());
+        assert_eq!(owner_and_mode(&disk), (1234, 2345, 0o750));
+
+        assert_eq!(clusters(&paths), std::slice::from_ref(&cluster));
+        let mounted = paths.ramdisk_dir(&cluster, &node, "data");
+        fs::create_dir_all(&mounted).unwrap();
+        mount(Some("foreign"), &mounted, Some("tmpfs"), MsFlags::empty(), Some("size=64k")).unwrap();
+        fs::write(mounted.join("kept"), "x").unwrap();
+        let error = remove_node(&paths, &cluster, &node).unwrap_err();
+        assert!(matches!(error, FilesError::Mounted { .. }), "{error}");
+        assert!(mounted.join("kept").exists());
+        umount(&mounted).unwrap();
+        remove_node(&paths, &cluster, &node).unwrap();
+        remove_cluster(&paths, &cluster).unwrap();
+        assert!(clusters(&paths).is_empty());
+    });
+}

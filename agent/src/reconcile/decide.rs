@@ -56,10 +56,9 @@ fn decide_running(wanted: Wanted<'_>, state: &NodeState, now: UnixMillis) -> Dec
     let spec = wanted.spec;
     let newer = spec.incarnation > state.incarnation;
     match &state.presence {
-        Presence::Unknown => Decision::Nothing,
-        Presence::Running(running) if running.digest != wanted.digest => Decision::Do(Action::Replace),
-        Presence::Running(_) if newer => Decision::Do(Action::Restart),
-        Presence::Running(_) => Decision::Nothing,
+        Presence::Running(running) if running.digest != wanted.digest => wait_or(state, now, Action::Replace),
+        Presence::Running(_) if newer => wait_or(state, now, Action::Restart),
+        Presence::Running(_) | Presence::Unknown => Decision::Nothing,
         Presence::Created { digest, .. } | Presence::Ended { digest, .. } if digest != wanted.digest => {
             Decision::Do(Action::Replace)
         }

@@ -1,4 +1,19 @@
 //! The one loop that brings the host from what is to what is desired.
+//!
+//! ```text
+//!   spec (Apply) ─┐                      ┌─ act: start, stop, remove one node   (bounded, concurrent)
+//!   engine events ┼─► Event ─► Core ─► Command ─ settle: sysctls, names, address (one at a time)
+//!   probes, timer ┘   (task)  (pure)     └─ probe: begin, end
+//!   outcomes ─────────▲                        │
+//!                     └────────────────────────┘
+//! ```
+//! [`core`] decides without effects and with time as data; [`task`] turns sources into events and commands into tasks;
+//! [`effects`] does the work. A wake-up carries no input of its own: the core looks at all it knows each time.
 
+pub mod command;
+pub mod core;
 pub mod decide;
+pub mod effects;
 pub mod node_state;
+mod pacer;
+pub mod task;

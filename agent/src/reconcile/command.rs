@@ -1,0 +1,178 @@
+//! What goes into the core and what comes out of it.
+
+use std::sync::Arc;
+
+use throng_common::host_spec::{ClusterSpec, NodeSpec};
+use throng_common::ids::{ClusterId, NodeName};
+use throng_common::status::{Reason, SysctlChange, UnixMillis};
+
+use super::node_state::{Action, NodeState, Presence, Running};
+use crate::host::engine::model::ContainerId;
+use crate::probe::ProbeNews;
+
+/// A node of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// The node.
+    pub node: NodeName,
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.cluster, self.node)
+    }
+}
+
+/// What is wanted of a node, with the digest under which a node made from it is labelled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WantedNode {
+    /// The spec.
+    pub spec: NodeSpec,
+    /// The digest.
+    pub digest: String,
+    /// The address that it listens on.
+    pub address: std::net::IpAddr,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// Nothing but time.
+    Tick,
+    /// The work on a node came to an end.
+    Acted {
+        /// The node.
+        key: Key,
+        /// What was done.
+        action: Action,
+        /// What came of it.
+        outcome: ActOutcome,
+    },
+    /// The work on the host came to an end.
+    Settled(Settled),
+    /// A container's or a process's end was seen.
+    Ended {
+        /// The node.
+        key: Key,
+        /// The container that ended, so that the end of an older one is not taken for this one's.
+        container: Option<ContainerId>,
+        /// Why.
+        reason: Reason,
+        /// Whether it counts as a failure.
+        failed: bool,
+    },
+    /// A node answered its probe, or no longer does.
+    Probed {
+        /// The node.
+        key: Key,
+        /// The process that was probed.
+        pid: u32,
+        /// The answer.
+        news: ProbeNews,
+    },
+    /// Everything was looked at: what runs, whoever started it.
+    Found(Vec<Found>),
+    /// The engine does not answer: nothing is known of containers.
+    EngineLost(Reason),
+}
+
+/// A node that was found on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The node.
+    pub key: Key,
+    /// What there is of it.
+    pub presence: Presence,
+    /// Its incarnation and counters, where the ledger knows them.
+    pub remembered: Option<Remembered>,
+    /// Why it ended, where it has.
+    pub reason: Option<Reason>,
+}
+
+/// What the ledger knows of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Its incarnation.
+    pub incarnation: throng_common::ids::Incarnation,
+    /// How often it was started again.
+    pub restarts: u32,
+    /// When it was started.
+    pub started_at: UnixMillis,
+}
+
+/// What came of the work on a node.
+#[derive(Debug)]
+pub enum ActOutcome {
+    /// It runs.
+    Started(Running),
+    /// It does not run; its resources are there.
+    Stopped(Presence),
+    /// Nothing of it is left.
+    Removed,
+    /// It could not be done; what there is of the node now, as far as it is known.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// What there is of it; none: as before.
+        presence: Option<Presence>,
+    },
+}
+
+/// What came of the work on the host.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// The settings that were worked on.
+    pub settings: HostSettings,
+    /// Sysctls that were written.
+    pub written: Vec<SysctlChange>,
+    /// What does not stop nodes from being started.
+    pub warnings: Vec<Reason>,
+    /// What does.
+    pub obstacles: Vec<Reason>,
+}
+
+/// What the host as a whole must have.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HostSettings {
+    /// Clusters with nodes, wanted or not yet gone; without their nodes' specs.
+    pub clusters: Vec<Arc<ClusterSpec>>,
+}
+
+/// Something to be done.
+#[derive(Debug, PartialEq)]
+pub enum Command {
+    /// Work on a node.
+    Act(Job),
+    /// Give the host its settings.
+    Settle(HostSettings),
+    /// Begin to ask a node whether it is ready.
+    Probe {
+        /// The node.
+        key: Key,
+        /// Its first process.
+        pid: u32,
+        /// What is wanted of it.
+        wanted: Arc<WantedNode>,
+    },
+    /// Ask it no more.
+    EndProbe(Key),
+    /// Say how a node stands.
+    Publish(Key),
+    /// Say that a node is gone.
+    Gone(Key),
+}
+
+/// Work on a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The node.
+    pub key: Key,
+    /// What.
+    pub action: Action,
+    /// What is wanted of it; none: it should go.
+    pub wanted: Option<Arc<WantedNode>>,
+    /// What is believed of it.
+    pub state: NodeState,
+}

@@ -1,0 +1,88 @@
+//! How many starts and stops are under way at once, and how many starts begin in a second. Pure: time is data.
+
+use throng_common::host_spec::StartPace;
+use throng_common::status::UnixMillis;
+
+/// Starts under way at once where the plan leaves it to the agent: more only queue inside the engine on small hosts.
+pub(super) const PARALLEL_STARTS: u32 = 4;
+
+/// Stops under way at once. A burst of stops can wedge some engines for good (dockerd 20.10: a lock inversion in
+/// libnetwork), four at a time never did.
+pub(super) const PARALLEL_STOPS: u32 = 4;
+
+/// A bound on starts and stops.
+#[derive(Debug, Default)]
+pub(super) struct Pacer {
+    starts: u32,
+    stops: u32,
+    /// When the next start may begin, in milliseconds with a fraction.
+    next_start_millis: f64,
+}
+
+impl Pacer {
+    /// Takes a place for a start, or says when to ask again.
+    pub(super) fn start(&mut self, pace: StartPace, now: UnixMillis) -> Result<(), Option<UnixMillis>> {
+        let parallel = if pace.parallel == 0 { PARALLEL_STARTS } else { pace.parallel };
+        if self.starts >= parallel {
+            // The end of another start wakes the loop.
+            return Err(None);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+        let now_millis = now.0 as f64;
+        if let Some(per_second) = pace.per_second.filter(|rate| *rate > 0.0) {
+            if now_millis < self.next_start_millis {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after 1970")]
+                return Err(Some(UnixMillis(self.next_start_millis.ceil() as u64)));
+            }
+            self.next_start_millis = self.next_start_millis.max(now_millis - 1000.0) + 1000.0 / per_second;
+        }
+        self.starts += 1;
+        Ok(())
+    }
+
+    /// Takes a place for a stop or a removal.
+    pub(super) fn stop(&mut self) -> Result<(), Option<UnixMillis>> {
+        if self.stops >= PARALLEL_STOPS {
+            return Err(None);
+        }
+        self.stops += 1;
+        Ok(())
+    }
+
+    /// Gives a start's place back.
+    pub(super) fn start_ended(&mut self) {
+        self.starts = self.starts.saturating_sub(1);
+    }
+
+    /// Gives a stop's place back.
+    pub(super) fn stop_ended(&mut self) {
+        self.stops = self.stops.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_kept_over_time_and_allows_no_burst_after_a_pause() {
+        let pace = StartPace { parallel: 1000, per_second: Some(10.0) };
+        let mut pacer = Pacer::default();
+        let mut started = 0;
+        for millis in 1_000_000..1_010_000 {
+            started += u32::from(pacer.start(pace, UnixMillis(millis)).is_ok());
+        }
+        assert!((100..=120).contains(&started), "{started}");
+    }
+
+    #[test]
+    fn no_more_than_the_bound_are_under_way() {
+        let pace = StartPace { parallel: 0, per_second: None };
+        let mut pacer = Pacer::default();
+        let begun = (0..10).filter(|_| pacer.start(pace, UnixMillis(0)).is_ok()).count();
+        assert_eq!(begun, PARALLEL_STARTS as usize);
+        pacer.start_ended();
+        assert!(pacer.start(pace, UnixMillis(0)).is_ok());
+        assert_eq!((0..10).filter(|_| pacer.stop().is_ok()).count(), PARALLEL_STOPS as usize);
+    }
+}

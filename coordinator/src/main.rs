@@ -1,3 +1,7 @@
 //! `throng`: see the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(throng::cli::dispatch::dispatch(std::env::args_os()).exit_code())
+}

@@ -3,6 +3,4 @@
 #[cfg(test)]
 mod docker;
 #[cfg(test)]
-mod shim;
-#[cfg(test)]
 mod support;

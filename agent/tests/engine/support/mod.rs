@@ -2,5 +2,4 @@
 
 pub(crate) mod busybox;
 pub(crate) mod engine;
-pub(crate) mod process;
 pub(crate) mod wait;

@@ -1,0 +1,25 @@
+//! Asking before something is destroyed.
+
+use std::io::IsTerminal as _;
+
+use super::context::Context;
+use super::error::CliError;
+
+/// The answer that goes on.
+const YES: &str = "yes";
+
+/// Goes on after `--yes` or a typed "yes"; refuses where nobody can be asked. The plan was printed before.
+pub fn confirm(context: &Context, yes: bool, question: &str) -> Result<(), CliError> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() || !context.printer.err_is_terminal {
+        return Err(CliError::refused(format!("{question} Nobody is there to say so"), "add --yes"));
+    }
+    context.printer.prompt(&format!("{question} Type `{YES}` to go on: "));
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|source| CliError::Terminal { action: "read an answer", source })?;
+    if answer.trim() == YES { Ok(()) } else { Err(CliError::refused("nothing was done", "")) }
+}

@@ -1,0 +1,79 @@
+//! From the process's arguments to an outcome.
+
+use std::ffi::OsString;
+
+use clap::FromArgMatches as _;
+use throng_common::verdict::Outcome;
+
+use super::args::{Cli, Command};
+use super::context::Context;
+use super::error::CliError;
+use super::{
+    check, completions, cp, doctor, down, events, exec, follow, help, hosts, init, logs, operator, plan, ps, report,
+    run, runs, scale, schema, serve, status, stop, test, up,
+};
+use crate::output::printer::Printer;
+
+/// Parses the arguments and runs the command. Everything is printed when it returns.
+pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Outcome {
+    let parsed = help::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too; a closed stdout is no reason to complain.
+            let _ = error.print();
+            return if error.use_stderr() { Outcome::Usage } else { Outcome::Pass };
+        }
+    };
+    let printer = Printer::detect(cli.global.format, cli.global.color, cli.global.quiet);
+    let done = Context::new(&cli.global, printer).and_then(|context| execute(&context, cli.command));
+    done.unwrap_or_else(|error| {
+        if !error.is_silent() {
+            printer.error(&error.chain());
+            if let Some(hint) = error.hint() {
+                printer.hint(&hint);
+            }
+        }
+        error.outcome()
+    })
+}
+
+fn execute(context: &Context, command: Command) -> Result<Outcome, CliError> {
+    let mut runtime = match command {
+        // The coordinator serves hundreds of hosts; every other command waits for one connection.
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime =
+        runtime.enable_all().build().map_err(|source| CliError::Terminal { action: "start threads", source })?;
+    runtime.block_on(perform(context, command))
+}
+
+async fn perform(context: &Context, command: Command) -> Result<Outcome, CliError> {
+    match command {
+        Command::Init(args) => init::run(context, args),
+        Command::Check(args) => check::run(context, args),
+        Command::Schema(args) => schema::run(context, args),
+        Command::Plan(args) => plan::run(context, args).await,
+        Command::Run(args) => run::run(context, args).await,
+        Command::Up(args) => up::run(context, args).await,
+        Command::Test(args) => test::run(context, args).await,
+        Command::Scale(args) => scale::run(context, args).await,
+        Command::Down(args) => down::run(context, args).await,
+        Command::Follow(args) => follow::run(context, args).await,
+        Command::Status(args) => status::run(context, args).await,
+        Command::Ps(args) => ps::run(context, args).await,
+        Command::Exec(args) => exec::run(context, args).await,
+        Command::Logs(args) => logs::run(context, args).await,
+        Command::Cp(args) => cp::run(context, args).await,
+        Command::Events(args) => events::run(context, args).await,
+        Command::Runs(args) => runs::run(context, args).await,
+        Command::Report(args) => report::run(context, args).await,
+        Command::Doctor(args) => doctor::run(context, args).await,
+        Command::Hosts(args) => hosts::run(context, args).await,
+        Command::Serve(args) => serve::run(context, args),
+        Command::Stop(args) => stop::run(context, args).await,
+        Command::Operator(args) => operator::run(context, args).await,
+        Command::Completions(args) => completions::run(context, args),
+    }
+}

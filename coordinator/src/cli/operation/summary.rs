@@ -1,0 +1,159 @@
+//! What is printed when an operation has ended, or was left.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use throng_common::verdict::Outcome;
+use throng_proto::operator::Operation;
+
+use super::watch::Watched;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::output::palette::Palette;
+use crate::output::progress::record::{EndRecord, OperationRecord, TestRecord};
+use crate::output::table::Table;
+use crate::output::time::took;
+
+#[derive(Serialize)]
+struct OperationView<'a> {
+    operation: &'a str,
+    cluster: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    run: &'a str,
+    #[serde(flatten)]
+    record: &'a OperationRecord,
+}
+
+/// Prints how the watching ended, and what it means for the exit code. `report` is the stored report of a run, printed
+/// in place of the tests that were seen.
+pub fn print(
+    context: &Context,
+    operation: &Operation,
+    watched: &Watched,
+    report: Option<&str>,
+) -> Result<Outcome, CliError> {
+    match watched {
+        Watched::Detached { cancelled } => {
+            detached(context, operation, *cancelled);
+            Ok(Outcome::Interrupted)
+        }
+        Watched::Ended(record) => {
+            let outcome = record.end.as_ref().map_or(Outcome::Environment, |end| end.outcome);
+            if context.is_json() {
+                let Operation { operation, cluster, run } = operation;
+                context.printer.json(&OperationView { operation, cluster, run, record })?;
+            } else {
+                let printer = context.printer;
+                printer.data(&render(record, report, printer.out, printer.width_columns))?;
+            }
+            if let Some(end) = &record.end {
+                advise(context, operation, end);
+            }
+            Ok(outcome)
+        }
+    }
+}
+
+/// The tables and the last lines.
+fn render(record: &OperationRecord, report: Option<&str>, palette: Palette, width: Option<u16>) -> String {
+    let mut text = String::new();
+    match report {
+        Some(report) => text.push_str(report),
+        None if !record.tests.is_empty() => text.push_str(&tests_table(&record.tests).render(width)),
+        None => {}
+    }
+    if !text.is_empty() && !text.ends_with("\n\n") {
+        text.push('\n');
+    }
+    text.push_str(&phases_table(record).render(width));
+    text.push('\n');
+    let Some(end) = &record.end else { return text };
+    if !end.residues.is_empty() {
+        text.push_str(&residues_table(end).render(width));
+        text.push('\n');
+    }
+    text.push_str(&last_line(record, end, palette));
+    text.push('\n');
+    text
+}
+
+fn tests_table(tests: &[TestRecord]) -> Table {
+    let mut table = Table::new(&["TEST", "VERDICT", ">TIME"]);
+    for test in tests {
+        let word = test.verdict.replace('-', " ").to_uppercase();
+        table.row([test.test.as_str(), &word, &took(Duration::from_millis(test.took_millis))]);
+    }
+    table
+}
+
+fn phases_table(record: &OperationRecord) -> Table {
+    let mut table = Table::new(&["PHASE", ">TIME", ""]);
+    for phase in &record.phases {
+        let time = took(Duration::from_millis(phase.took_millis));
+        let word = if phase.ok { phase.detail.clone() } else { format!("failed: {}", phase.detail) };
+        table.row([phase.phase.as_str(), &time, &word]);
+    }
+    table.row(["in all", &took(Duration::from_millis(record.took_millis)), ""]);
+    table
+}
+
+fn residues_table(end: &EndRecord) -> Table {
+    let mut table = Table::new(&["LEFT BEHIND", "KIND", "HOST", "REMEDY"]);
+    for residue in &end.residues {
+        table.row([&residue.subject, &residue.kind, &residue.host, &residue.remedy]);
+    }
+    table
+}
+
+/// What it came to, in one line that ends with what is left behind.
+fn last_line(record: &OperationRecord, end: &EndRecord, palette: Palette) -> String {
+    let word = match end.outcome {
+        Outcome::Pass => palette.good("passed"),
+        Outcome::Failed => palette.bad("failed"),
+        Outcome::Usage => palette.bad("refused"),
+        Outcome::Environment => palette.warn("invalid: the environment, not the system"),
+        Outcome::Budget => palette.bad("stopped: budget or lease"),
+        Outcome::Residue => palette.bad("left something behind"),
+        Outcome::Quorum => palette.bad("not enough came up"),
+        Outcome::Interrupted => palette.warn("interrupted"),
+    };
+    let detail = if end.detail.is_empty() { String::new() } else { format!(": {}", end.detail) };
+    let rest = if record.nothing_left_behind() { " · nothing left behind" } else { "" };
+    format!("{word}{detail}{rest}")
+}
+
+/// What can be done with a cluster that is still up.
+fn advise(context: &Context, operation: &Operation, end: &EndRecord) {
+    if !end.cluster_up {
+        return;
+    }
+    let cluster = &operation.cluster;
+    let command = |words: &str| context.invocation.command(words);
+    let printer = context.printer;
+    printer.note(&format!("{cluster} is up. Next:"));
+    let next = [
+        format!("ps --cluster {cluster}"),
+        format!("exec SELECTOR --cluster {cluster} -- COMMAND"),
+        format!("logs SELECTOR --cluster {cluster}"),
+        format!("test {cluster}"),
+        format!("down {cluster} --yes"),
+    ];
+    for words in next {
+        printer.note(&format!("  {}", command(&words)));
+    }
+}
+
+/// Said when the operator left.
+fn detached(context: &Context, operation: &Operation, cancelled: bool) {
+    let printer = context.printer;
+    let what = if cancelled { "the teardown" } else { "the operation" };
+    printer.stderr(&format!("detached: {what} goes on without you"));
+    printer.hint(&format!(
+        "watch it to its end: {}",
+        context.invocation.command(&format!("follow {}", operation.operation))
+    ));
+    if !operation.cluster.is_empty() {
+        let down = context.invocation.command(&format!("down {} --yes", operation.cluster));
+        printer.hint(&format!("take it down: {down}"));
+    }
+}

@@ -1,0 +1,127 @@
+//! Watching an operation to its end, or to the point where the operator leaves it.
+
+use std::time::Duration;
+
+use throng_common::backoff::Backoff;
+use throng_proto::operator::{CancelOperationRequest, FollowOperationRequest, Operation, OperationEvent};
+use tokio::time::Instant;
+use tonic::Streaming;
+
+use super::interrupt::{Interrupts, OnAsk, Reaction, react};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::client::connect::Client;
+use crate::client::error::ClientError;
+use crate::output::progress::record::OperationRecord;
+use crate::output::progress::show::Progress;
+
+/// How long a coordinator that went away is waited for: a restart takes seconds.
+const RECONNECT_FOR: Duration = Duration::from_secs(30);
+/// Between the tries.
+const RECONNECT: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
+
+/// How the watching ended.
+#[derive(Debug)]
+pub enum Watched {
+    /// The operation ended.
+    Ended(OperationRecord),
+    /// The operator left; the operation goes on. Whether it was cancelled before.
+    Detached {
+        /// It is being torn down.
+        cancelled: bool,
+    },
+}
+
+/// Watches one operation.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    context: &'a Context,
+    operation: &'a Operation,
+    on_ask: OnAsk,
+    cancelled: bool,
+    next_number: u64,
+}
+
+enum Step {
+    Event(OperationEvent),
+    Ended,
+    Lost(ClientError),
+    Signal(Reaction),
+}
+
+impl<'a> Watch<'a> {
+    /// Watches this operation from its beginning.
+    pub fn new(context: &'a Context, operation: &'a Operation, on_ask: OnAsk) -> Self {
+        Self { context, operation, on_ask, cancelled: false, next_number: 0 }
+    }
+
+    /// To its end. `interrupts` were listened to before the operation began, so that no key is lost.
+    pub async fn run(mut self, client: &mut Client, interrupts: &mut Interrupts) -> Result<Watched, CliError> {
+        let mut progress = Progress::new(self.context.printer);
+        let mut events = self.follow(client).await?;
+        loop {
+            // Both arms are cancel-safe: a stream keeps its next message, a signal is kept until asked for.
+            let step = tokio::select! {
+                message = events.message() => match message {
+                    Ok(Some(event)) => Step::Event(event),
+                    Ok(None) => Step::Ended,
+                    Err(status) => Step::Lost(status.into()),
+                },
+                interrupt = interrupts.next() => Step::Signal(react(interrupt, self.on_ask, self.cancelled)),
+            };
+            match step {
+                Step::Event(event) => {
+                    self.next_number = event.number + 1;
+                    progress.apply(&event);
+                    if progress.record().end.is_some() {
+                        return Ok(Watched::Ended(progress.into_record()));
+                    }
+                }
+                Step::Ended => {
+                    return Err(CliError::answer("FollowOperation ended without saying how the operation ended"));
+                }
+                Step::Lost(error) if error.is_lost_connection() => {
+                    progress.say("the coordinator went away, waiting for it");
+                    events = self.reconnect(client, error, interrupts).await?;
+                    progress.say("the coordinator is back");
+                }
+                Step::Lost(error) => return Err(error.into()),
+                Step::Signal(Reaction::Cancel) => {
+                    self.cancelled = true;
+                    progress.say("tearing down gracefully; press Ctrl-C again to detach");
+                    let operation = self.operation.operation.clone();
+                    client.cancel_operation(CancelOperationRequest { operation }).await?;
+                }
+                Step::Signal(Reaction::Detach) => return Ok(Watched::Detached { cancelled: self.cancelled }),
+            }
+        }
+    }
+
+    async fn follow(&self, client: &mut Client) -> Result<Streaming<OperationEvent>, ClientError> {
+        let request = FollowOperationRequest { operation: self.operation.operation.clone(), from: self.next_number };
+        Ok(client.follow_operation(request).await?.into_inner())
+    }
+
+    /// Follows on from where the stream broke, or gives up with the first error. A signal ends the waiting.
+    async fn reconnect(
+        &self,
+        client: &mut Client,
+        first: ClientError,
+        interrupts: &mut Interrupts,
+    ) -> Result<Streaming<OperationEvent>, CliError> {
+        let deadline = Instant::now() + RECONNECT_FOR;
+        for attempt in 0.. {
+            tokio::select! {
+                () = tokio::time::sleep(RECONNECT.ceiling(attempt)) => {}
+                _ = interrupts.next() => break,
+            }
+            match self.follow(client).await {
+                Ok(events) => return Ok(events),
+                Err(error) if !error.is_lost_connection() => return Err(error.into()),
+                Err(_) if Instant::now() < deadline => {}
+                Err(_) => break,
+            }
+        }
+        Err(first.into())
+    }
+}

@@ -1,0 +1,130 @@
+//! `throng operator`: certificates for other people and machines.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use throng_common::verdict::Outcome;
+use throng_proto::operator::{CreateOperatorRequest, GetCoordinatorRequest, OperatorRole};
+
+use super::context::Context;
+use super::error::CliError;
+use super::invocation::quoted;
+use super::pattern;
+use crate::output::time::timestamp;
+
+/// Arguments.
+#[derive(Debug, Args)]
+pub struct OperatorArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: OperatorCommand,
+}
+
+/// What to do with operators.
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// Make a certificate with which somebody may call this coordinator from elsewhere
+    Add(AddArgs),
+}
+
+/// What somebody may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Everything.
+    Operator,
+    /// Read only.
+    Viewer,
+}
+
+/// Arguments of `throng operator add`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng operator add ann --role viewer
+  throng operator add ci --valid 30d --out secrets/")]
+pub struct AddArgs {
+    /// Whose it is: 1 to 63 of a-z, 0-9 and '-'
+    #[arg(value_name = "NAME", value_parser = parse_name)]
+    pub name: String,
+    /// What they may do: everything, or only read
+    #[arg(long, value_enum, default_value_t = Role::Viewer)]
+    pub role: Role,
+    /// How long it is valid
+    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = pattern::duration)]
+    pub valid: Duration,
+    /// The folder for the three files
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+}
+
+#[derive(Serialize)]
+struct OperatorView {
+    name: String,
+    ca: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+    expires: String,
+    address: String,
+}
+
+/// Its name becomes a file's name and stands in the certificate.
+fn parse_name(text: &str) -> Result<String, throng_common::ids::NameError> {
+    throng_common::ids::RoleName::new(text).map(|name| name.as_str().to_owned())
+}
+
+/// Runs it.
+pub async fn run(context: &Context, args: OperatorArgs) -> Result<Outcome, CliError> {
+    let OperatorCommand::Add(args) = args.command;
+    let mut client = context.client().await?;
+    let role = match args.role {
+        Role::Operator => OperatorRole::Operator,
+        Role::Viewer => OperatorRole::Viewer,
+    };
+    let ttl_millis = u64::try_from(args.valid.as_millis()).unwrap_or(u64::MAX);
+    let address = client.get_coordinator(GetCoordinatorRequest {}).await?.into_inner().address;
+    let request = CreateOperatorRequest { name: args.name.clone(), role: role.into(), ttl_millis };
+    let made = client.create_operator(request).await?.into_inner();
+    let view = OperatorView {
+        ca: args.out.join("throng-ca.pem"),
+        certificate: args.out.join(format!("{}.pem", args.name)),
+        key: args.out.join(format!("{}.key", args.name)),
+        expires: timestamp(made.expires_unix_millis),
+        address: format!("https://{}", address.trim_start_matches("https://")),
+        name: args.name,
+    };
+    write(&view.ca, &made.ca_certificate)?;
+    write(&view.certificate, &made.certificate)?;
+    write(&view.key, &made.private_key)?;
+    if context.is_json() {
+        context.printer.json(&view)?;
+    } else {
+        context.printer.data(&text(&view))?;
+    }
+    Ok(Outcome::Pass)
+}
+
+fn text(view: &OperatorView) -> String {
+    let path = |path: &Path| quoted(&path.display().to_string());
+    format!(
+        "{} may call {} until {}:\n  throng --connect {} --ca {} --cert {} --key {} status\n",
+        view.name,
+        view.address,
+        view.expires,
+        view.address,
+        path(&view.ca),
+        path(&view.certificate),
+        path(&view.key)
+    )
+}
+
+/// Readable by its owner only; an older one is replaced.
+fn write(path: &Path, contents: &str) -> Result<(), CliError> {
+    let failed = |source| CliError::File { action: "write", path: path.to_owned(), source };
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
+    file.write_all(contents.as_bytes()).map_err(failed)
+}

@@ -1,0 +1,122 @@
+//! `throng run`: up, tests, down, and the verdicts.
+
+use clap::{Args, ValueEnum};
+use throng_common::verdict::Outcome;
+use throng_proto::operator::{GetReportRequest, KeepPolicy, Operation, RunRequest};
+
+use super::args::ScenarioArgs;
+use super::context::Context;
+use super::error::CliError;
+use super::operation::interrupt::{Interrupts, OnAsk};
+use super::operation::session::Session;
+use super::operation::summary;
+use super::operation::watch::{Watch, Watched};
+use super::{pattern, report, scenario_file};
+use crate::client::connect::Client;
+
+/// When the cluster is left up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Keep {
+    /// Always.
+    Always,
+    /// When a test failed.
+    OnFailure,
+}
+
+/// Arguments.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng run examples/redis/redis.toml
+  throng run redis.toml --set param.workers=20 --test 'replica.*write'
+  throng run redis.toml --keep=on-failure     look at a failure while the cluster is up
+
+Ctrl-C tears down gracefully; pressed again, it detaches and prints how to go on.
+What was started for this run (coordinator, agent) ends with it.")]
+pub struct RunArgs {
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Leave the cluster up afterwards: always, or only when a test failed
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    pub keep: Option<Keep>,
+    /// Only tests whose name matches this regular expression
+    #[arg(long, value_name = "PATTERN", value_parser = pattern::parse)]
+    pub test: Option<String>,
+    /// Repeat the random draws of an earlier run
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// Runs it.
+pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome, CliError> {
+    let bundle = scenario_file::bundle(context, &args.scenario)?;
+    let mut interrupts = Interrupts::listen()?;
+    let mut session = Session::ensure(context).await?;
+    let request = RunRequest {
+        bundle: Some(bundle),
+        keep: keep_policy(args.keep).into(),
+        tests: args.test.unwrap_or_default(),
+        seed: args.seed.unwrap_or(0),
+    };
+    let done = watch(context, &mut session.client, request, &mut interrupts).await;
+    match done {
+        Ok((outcome, Left::Nothing)) => session.end(context).await.map(|()| outcome),
+        // Somebody still needs the daemons: the operator who keeps the cluster, or the teardown that goes on.
+        Ok((outcome, Left::Operation)) => Ok(outcome),
+        Err(error) => {
+            let _ = session.end(context).await;
+            Err(error)
+        }
+    }
+}
+
+enum Left {
+    Nothing,
+    Operation,
+}
+
+async fn watch(
+    context: &Context,
+    client: &mut Client,
+    request: RunRequest,
+    interrupts: &mut Interrupts,
+) -> Result<(Outcome, Left), CliError> {
+    let operation = client.run(request).await?.into_inner();
+    let watched = Watch::new(context, &operation, OnAsk::Cancel).run(client, interrupts).await?;
+    let report = stored_report(context, client, &operation, &watched).await;
+    let outcome = summary::print(context, &operation, &watched, report.as_deref())?;
+    let left = match watched {
+        Watched::Ended(_) => Left::Nothing,
+        Watched::Detached { .. } => Left::Operation,
+    };
+    Ok((outcome, left))
+}
+
+/// The stored report for people; none where it could not be had: what was seen is printed instead.
+pub(super) async fn stored_report(
+    context: &Context,
+    client: &mut Client,
+    operation: &Operation,
+    watched: &Watched,
+) -> Option<String> {
+    if context.is_json() || operation.run.is_empty() || matches!(watched, Watched::Detached { .. }) {
+        return None;
+    }
+    let request = GetReportRequest { run: operation.run.clone() };
+    match client.get_report(request).await {
+        Ok(stored) => Some(report::render(&stored.into_inner(), context.printer)),
+        Err(status) => {
+            context.printer.warning(&format!("the stored report cannot be had: {}", status.message()));
+            None
+        }
+    }
+}
+
+fn keep_policy(keep: Option<Keep>) -> KeepPolicy {
+    match keep {
+        None => KeepPolicy::Never,
+        Some(Keep::OnFailure) => KeepPolicy::OnFailure,
+        Some(Keep::Always) => KeepPolicy::Always,
+    }
+}

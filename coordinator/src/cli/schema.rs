@@ -1,0 +1,21 @@
+//! `throng schema`: the JSON Schema of scenarios.
+
+use clap::Args;
+use throng_common::verdict::Outcome;
+
+use super::context::Context;
+use super::error::CliError;
+
+/// Arguments.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng schema > throng.schema.json     then name it in your editor's TOML settings")]
+pub struct SchemaArgs {}
+
+/// Runs it.
+pub fn run(context: &Context, _args: SchemaArgs) -> Result<Outcome, CliError> {
+    let schema = schemars::schema_for!(throng_common::scenario::model::Scenario);
+    context.printer.json(&schema)?;
+    Ok(Outcome::Pass)
+}

@@ -1,0 +1,59 @@
+//! `throng stop`: end the coordinator and its agents.
+
+use clap::Args;
+use throng_common::verdict::Outcome;
+use throng_proto::operator::{Coordinator, DownRequest, GetCoordinatorRequest};
+
+use super::context::Context;
+use super::down;
+use super::error::CliError;
+use crate::client::error::ClientError;
+use crate::daemon::coordinator;
+
+/// Arguments.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Refuses while a cluster is up, unless --down takes it down first. Reports and artefacts stay.")]
+pub struct StopArgs {
+    /// Take clusters down first, without asking
+    #[arg(long)]
+    pub down: bool,
+}
+
+/// Runs it.
+pub async fn run(context: &Context, args: StopArgs) -> Result<Outcome, CliError> {
+    let mut client = match context.client().await {
+        Ok(client) => client,
+        Err(CliError::Client(ClientError::NoCoordinator { .. })) => {
+            context.printer.note("no coordinator runs");
+            return Ok(Outcome::Pass);
+        }
+        Err(error) => return Err(error),
+    };
+    let state = client.get_coordinator(GetCoordinatorRequest {}).await?.into_inner();
+    if !args.down && !state.clusters.is_empty() {
+        return Err(CliError::refused(
+            format!("still up: {}", state.clusters.join(", ")),
+            format!("{} takes that down first", context.invocation.command("stop --down")),
+        ));
+    }
+    let mut outcome = Outcome::Pass;
+    for cluster in state.clusters.clone() {
+        outcome = outcome.and(down::down(context, &mut client, DownRequest { cluster, orphans: false }).await?);
+    }
+    if outcome != Outcome::Pass {
+        context.printer.warning("the coordinator stays: not everything is down");
+        return Ok(outcome);
+    }
+    coordinator::stop(&mut client, &context.target()).await?;
+    context.printer.note(&ended(&state));
+    Ok(Outcome::Pass)
+}
+
+fn ended(state: &Coordinator) -> String {
+    match state.connected_hosts.len() {
+        0 => format!("ended the coordinator (pid {})", state.pid),
+        1 => format!("ended the coordinator (pid {}) and its agent on {}", state.pid, state.connected_hosts[0]),
+        count => format!("ended the coordinator (pid {}) and its agents on {count} hosts", state.pid),
+    }
+}

@@ -1,0 +1,51 @@
+//! `throng up`: bring a cluster up and leave it.
+
+use clap::Args;
+use throng_common::verdict::Outcome;
+use throng_proto::operator::UpRequest;
+
+use super::args::ScenarioArgs;
+use super::context::Context;
+use super::error::CliError;
+use super::operation::interrupt::{Interrupts, OnAsk};
+use super::operation::session::Session;
+use super::operation::summary;
+use super::operation::watch::{Watch, Watched};
+use super::scenario_file;
+
+/// Arguments.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng up redis.toml
+  throng up redis.toml --set param.workers=20 --overlay small.toml
+
+The daemons stay after it: `throng down` takes the cluster down, `throng stop` ends them.
+Ctrl-C tears down gracefully; pressed again, it detaches and prints how to go on.")]
+pub struct UpArgs {
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+}
+
+/// Runs it.
+pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
+    let bundle = scenario_file::bundle(context, &args.scenario)?;
+    let mut interrupts = Interrupts::listen()?;
+    let mut session = Session::ensure(context).await?;
+    let operation = match session.client.up(UpRequest { bundle: Some(bundle) }).await {
+        Ok(operation) => operation.into_inner(),
+        Err(status) => {
+            let _ = session.end(context).await;
+            return Err(status.into());
+        }
+    };
+    let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut session.client, &mut interrupts).await?;
+    let outcome = summary::print(context, &operation, &watched, None)?;
+    if let Watched::Ended(record) = &watched
+        && record.end.as_ref().is_some_and(|end| !end.cluster_up)
+    {
+        session.end(context).await?;
+    }
+    Ok(outcome)
+}

@@ -1,1 +1,0 @@
-//! The CLI's connection to the coordinator.

@@ -1,1 +1,0 @@
-//! Starting and stopping coordinator and agent as processes of this machine.

@@ -23,6 +23,8 @@ pub struct ProcStat {
     pub state: char,
     /// The parent's id.
     pub parent: u32,
+    /// The session that it belongs to: the id of the process that began it.
+    pub session: u32,
     /// When it began, in clock ticks since boot: with the id it names the process for ever.
     pub start_ticks: u64,
 }
@@ -73,7 +75,7 @@ impl Procs {
         self.text(pid, "cgroup")
     }
 
-    /// State, parent and start.
+    /// State, parent, session and start.
     pub fn stat(&self, pid: u32) -> io::Result<ProcStat> {
         let text = self.text(pid, "stat")?;
         parse_stat(&text)
@@ -125,9 +127,10 @@ fn parse_stat(text: &str) -> Option<ProcStat> {
     let mut fields = after.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
-    // Field 22 of the file, counted from 1; state is field 3, parent 4.
-    let start_ticks = fields.nth(17)?.parse().ok()?;
-    Some(ProcStat { state, parent, start_ticks })
+    // Fields of the file, counted from 1: state is 3, parent 4, session 6, start 22.
+    let session = fields.nth(1)?.parse().ok()?;
+    let start_ticks = fields.nth(15)?.parse().ok()?;
+    Some(ProcStat { state, parent, session, start_ticks })
 }
 
 fn parse_nofile_hard(text: &str) -> Option<u64> {
@@ -141,8 +144,8 @@ mod tests {
 
     #[test]
     fn a_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
-        let text = "77 (a (b) c) S 1 77 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2 3";
-        assert_eq!(parse_stat(text), Some(ProcStat { state: 'S', parent: 1, start_ticks: 4242 }));
+        let text = "77 (a (b) c) S 1 76 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2 3";
+        assert_eq!(parse_stat(text), Some(ProcStat { state: 'S', parent: 1, session: 77, start_ticks: 4242 }));
         assert_eq!(parse_stat("77 (x"), None);
     }
 

@@ -2,4 +2,5 @@
 
 pub(crate) mod busybox;
 pub(crate) mod engine;
+pub(crate) mod process;
 pub(crate) mod wait;

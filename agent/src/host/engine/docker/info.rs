@@ -1,15 +1,15 @@
 //! What the engine is, and whether throng can work with it.
 
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use bollard::models::SystemInfo;
-use nix::sys::socket::{getsockopt, sockopt};
 use throng_common::status::EngineFacts;
 
 use super::client::{Ask, DockerEngine, READ_DEADLINE, within};
 use crate::host::engine::error::EngineResult;
 use crate::host::engine::model::EngineInfo;
+use crate::host::procs::peer::peer_pid;
+use crate::host::procs::table::Procs;
 
 const ASK: Ask<'static> = Ask { operation: "ask what it is:", subject: "the engine" };
 /// Where a packaged engine writes its process id.
@@ -40,7 +40,7 @@ impl DockerEngine {
             },
             has_init: !init_commit.is_empty() && init_commit != NO_COMMIT,
             data_root: PathBuf::from(info.docker_root_dir.unwrap_or_default()),
-            nofile_hard: pid.and_then(nofile_hard),
+            nofile_hard: pid.and_then(|pid| Procs::default().nofile_hard(pid).ok().flatten()),
         })
     }
 }
@@ -68,21 +68,10 @@ fn unusable(info: &SystemInfo, components: Vec<String>) -> Option<String> {
 
 /// The engine's process: who listens on its socket or, where that is the machine's init, who wrote its pid file.
 fn engine_pid(socket: &Path) -> Option<u32> {
-    let listener = UnixStream::connect(socket).ok().and_then(|stream| {
-        let peer = getsockopt(&stream, sockopt::PeerCredentials).ok()?;
-        u32::try_from(peer.pid()).ok()
-    });
     let engine = |pid: &u32| *pid > INIT_PID;
-    listener.filter(engine).or_else(|| {
+    peer_pid(socket).ok().flatten().filter(engine).or_else(|| {
         PID_FILES.iter().find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok()).filter(engine)
     })
-}
-
-/// The hard limit of open files of a process.
-fn nofile_hard(pid: u32) -> Option<u64> {
-    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,0 +1,86 @@
+//! All processes of a process node, and ending them.
+//!
+//! A node's processes are found in its control groups and in its session: a process that leaves the session is still in
+//! the groups, and where a host gives no groups the session is what there is.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::record::ProcessId;
+use crate::host::procs::table::Procs;
+
+/// Between two blows: a killed process takes a moment to go.
+const KILL_PAUSE: Duration = Duration::from_millis(5);
+
+/// Where a node's processes are found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Members {
+    /// The `cgroup.procs` files of its control groups.
+    pub procs_files: Vec<PathBuf>,
+    /// Its first process, who began its session; none if it never ran in this boot.
+    pub leader: Option<ProcessId>,
+}
+
+impl Members {
+    /// The ids of all processes that are there now, without those that merely wait to be reaped.
+    pub fn pids(&self) -> BTreeSet<u32> {
+        let procs = Procs::default();
+        let in_groups = self.procs_files.iter().filter_map(|file| fs::read_to_string(file).ok());
+        let mut pids: BTreeSet<u32> =
+            in_groups.flat_map(|text| text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<_>>()).collect();
+        pids.extend(self.in_session(&procs));
+        pids.retain(|pid| *pid > 1 && procs.stat(*pid).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X')));
+        pids
+    }
+
+    fn in_session(&self, procs: &Procs) -> Vec<u32> {
+        let Some(leader) = self.leader else { return Vec::new() };
+        // A later process with the leader's id began a session of its own: ours had no member left by then.
+        if procs.stat(leader.pid).is_ok_and(|stat| stat.start_ticks != leader.start_ticks) {
+            return Vec::new();
+        }
+        let is_member = |pid: &u32| procs.stat(*pid).is_ok_and(|stat| stat.session == leader.pid);
+        procs.pids().unwrap_or_default().into_iter().filter(is_member).collect()
+    }
+
+    /// Kills all, again and again until none is left or the time is over; gives those that are left. Blocks.
+    pub fn kill_all(&self, within: Duration) -> BTreeSet<u32> {
+        let deadline = Instant::now() + within;
+        loop {
+            let left = self.pids();
+            if left.is_empty() || Instant::now() > deadline {
+                return left;
+            }
+            for pid in left {
+                // It may have ended meanwhile; one that cannot be killed is found again and given back.
+                let _: Result<(), Errno> = send(pid, Some(Signal::SIGKILL));
+            }
+            thread::sleep(KILL_PAUSE);
+        }
+    }
+}
+
+/// Sends a signal; none only asks whether the process is there.
+pub fn send(pid: u32, signal: Option<Signal>) -> Result<(), Errno> {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1).ok_or(Errno::ESRCH)?;
+    kill(Pid::from_raw(pid), signal)
+}
+
+/// How many processes of these control groups the kernel has killed for memory.
+pub fn oom_kills(procs_files: &[PathBuf]) -> u64 {
+    let count = |procs_file: &PathBuf| {
+        let folder = procs_file.parent()?;
+        // The second version's file, and the first's.
+        let text = ["memory.events", "memory.oom_control"].map(|file| fs::read_to_string(folder.join(file)));
+        let text = text.into_iter().flatten().next()?;
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse::<u64>().ok())
+    };
+    procs_files.iter().filter_map(count).sum()
+}

@@ -94,7 +94,8 @@ pub struct Limit {
     pub unit: Unit,
     /// The share in use, in percent with one decimal.
     pub share_percent: f64,
-    /// The lowest count of the plan's largest role that does not fit; none where no count that is looked at breaks it.
+    /// The lowest count of the plan's largest role that does not fit; none where no count up to 16
+    /// times the plan's own (and 4096) exceeds it.
     pub breaks_at: Option<u32>,
     /// Where the figures come from, for people.
     pub why: String,

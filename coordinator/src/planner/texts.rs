@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use throng_common::ids::{NodeName, RoleName};
+use throng_common::layout;
 use throng_common::scenario::model::{Role, RunKind, Scenario};
 use throng_common::scenario::placeholder::{
     NodeField, Pick, Placeholder, PlaceholderError, PortRef, RoleField, render,
@@ -188,7 +189,7 @@ impl<'a> Texts<'a> {
     /// scratch folder, else none.
     pub(super) fn dir(&self, host: &HostPlan, node: &NodePlan, role: &Role) -> Option<String> {
         match role.run {
-            RunKind::Process => Some(format!("{}/work", self.node_place(host, node))),
+            RunKind::Process => Some(layout::work_dir(&host.run_dir, &self.plan.cluster, &node.name)),
             RunKind::Container => self.disk(host, node, role).or_else(|| role.scratch.keys().next().cloned()),
         }
     }
@@ -197,7 +198,7 @@ impl<'a> Texts<'a> {
     pub(super) fn disk(&self, host: &HostPlan, node: &NodePlan, role: &Role) -> Option<String> {
         let disk = role.disk.as_ref()?;
         match role.run {
-            RunKind::Process => Some(format!("{}/disk/{}/{}", host.state_dir, self.plan.cluster, node.name)),
+            RunKind::Process => Some(layout::disk_dir(&host.state_dir, &self.plan.cluster, &node.name)),
             RunKind::Container => disk.path.clone(),
         }
     }
@@ -206,14 +207,9 @@ impl<'a> Texts<'a> {
     pub(super) fn ramdisk_path(&self, host: &HostPlan, node: &NodePlan, role: &Role, name: &str) -> Option<String> {
         let ramdisk = role.ramdisk.get(name)?;
         match role.run {
-            RunKind::Process => Some(format!("{}/ramdisk/{name}", self.node_place(host, node))),
+            RunKind::Process => Some(layout::ramdisk_dir(&host.run_dir, &self.plan.cluster, &node.name, name)),
             RunKind::Container => ramdisk.path.clone(),
         }
-    }
-
-    /// Where the agent keeps all that a node has.
-    fn node_place(&self, host: &HostPlan, node: &NodePlan) -> String {
-        format!("{}/{}/{}", host.run_dir, self.plan.cluster, node.name)
     }
 }
 

@@ -1,0 +1,252 @@
+//! Judges a cluster of any size against its hosts, without building the whole plan: what is asked again and again while
+//! looking for the count at which a limit breaks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use throng_common::ids::{HostId, NodeName};
+use throng_common::scenario::model::Scenario;
+
+use super::allocator::Allocator;
+use super::arithmetic::Term;
+use super::demand::{Demand, demand};
+use super::gauge::{Dials, Gauge};
+use super::hosts::HostBase;
+use super::limit::{LimitName, Unit};
+use super::memory;
+use super::needs::{NODES_PER_ROLE_MAX, RoleNeeds};
+use super::placement::{Kept, Places};
+use super::plan::{NodePlan, Plan};
+use super::tuning::{Want, profile};
+
+/// A scenario on its hosts, ready to be judged.
+#[derive(Debug)]
+pub(super) struct Assessor<'a> {
+    /// The scenario.
+    pub(super) scenario: &'a Scenario,
+    /// The hosts.
+    pub(super) hosts: Vec<HostBase<'a>>,
+    /// The roles.
+    pub(super) needs: Vec<RoleNeeds<'a>>,
+    /// The place of the largest role in `needs`.
+    pub(super) largest: usize,
+    /// The highest count of the largest role that can be judged.
+    pub(super) ceiling: u32,
+    places: Places,
+    /// By host: its ports before this cluster takes any.
+    free_ports: Vec<Allocator>,
+    /// By host: what the plan before gave each node.
+    before: Vec<BTreeMap<&'a NodeName, &'a NodePlan>>,
+}
+
+/// A host on which a node's ports find no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shortage {
+    /// The host's place.
+    pub(super) host: usize,
+    /// The role's place.
+    pub(super) role: usize,
+}
+
+impl<'a> Assessor<'a> {
+    /// Puts together what every judgement needs.
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        hosts: Vec<HostBase<'a>>,
+        needs: Vec<RoleNeeds<'a>>,
+        previous: Option<&'a Plan>,
+    ) -> Self {
+        let weights: Vec<u64> = hosts.iter().map(|host| memory::available(host, &scenario.fleet).as_bytes()).collect();
+        let kept: Vec<Kept> = needs.iter().map(|need| kept(need, &hosts, previous)).collect();
+        let free_ports = hosts.iter().map(|host| Allocator::new(&host.pool, &host.taken, needs.len())).collect();
+        let before = hosts
+            .iter()
+            .map(|host| host.before.iter().flat_map(|plan| &plan.nodes).map(|node| (&node.name, node)).collect())
+            .collect();
+        let largest = largest(&needs);
+        let ceiling = look_ahead(needs[largest].role.count);
+        let mut lengths: Vec<u32> = needs.iter().map(|need| need.role.count).collect();
+        lengths[largest] = ceiling;
+        let places = Places::new(&needs, &weights, &kept, &lengths);
+        Self { scenario, hosts, needs, largest, ceiling, places, free_ports, before }
+    }
+
+    /// The id of the host at this place.
+    pub(super) fn host_id(&self, position: usize) -> HostId {
+        self.hosts[position].input.host.clone()
+    }
+
+    /// The scenario's counts, by role.
+    pub(super) fn counts(&self) -> Vec<u32> {
+        self.needs.iter().map(|need| need.role.count).collect()
+    }
+
+    /// The counts with another one for the largest role.
+    pub(super) fn counts_with(&self, largest: u32) -> Vec<u32> {
+        let mut counts = self.counts();
+        counts[self.largest] = largest;
+        counts
+    }
+
+    /// By host, then role: how many nodes.
+    pub(super) fn by_host(&self, counts: &[u32]) -> Vec<Vec<u32>> {
+        self.places.counts(counts)
+    }
+
+    /// What a host must bear, and what the profile wants for it.
+    pub(super) fn demand(&self, host: usize, here: &[u32], counts: &[u32]) -> (Demand, Vec<Want>) {
+        let nodes = counts.iter().map(|count| u64::from(*count)).sum();
+        let hosts = u64::try_from(self.hosts.len()).expect("hosts are few");
+        let demand = demand(&self.hosts[host], &self.needs, here, (nodes, hosts));
+        let wants = profile(&demand);
+        (demand, wants)
+    }
+
+    /// All limits of all hosts but the ports.
+    pub(super) fn gauges(&self, counts: &[u32]) -> Vec<Gauge> {
+        let mut gauges = Vec::new();
+        for (position, here) in self.by_host(counts).iter().enumerate() {
+            let host = &self.hosts[position];
+            let (demand, wants) = self.demand(position, here, counts);
+            let memory = memory::sum(host, &self.scenario.fleet, &self.needs, here);
+            let dials = Dials {
+                scenario: self.scenario,
+                host,
+                position,
+                needs: &self.needs,
+                counts: here,
+                demand: &demand,
+                wants: &wants,
+                memory: &memory,
+            };
+            gauges.extend(dials.gauges());
+        }
+        gauges
+    }
+
+    /// The ports of all hosts, for a plan whose ports found room.
+    pub(super) fn port_gauges(&self, counts: &[u32]) -> Vec<Gauge> {
+        let by_host = self.by_host(counts);
+        by_host.iter().enumerate().map(|(position, here)| self.port_gauge(position, here)).collect()
+    }
+
+    /// The ports that the blocks of a host take out of the pool.
+    pub(super) fn port_gauge(&self, position: usize, here: &[u32]) -> Gauge {
+        let host = &self.hosts[position];
+        let pool = self.scenario.fleet.ports;
+        let terms = self.needs.iter().zip(here).filter(|(need, count)| **count > 0 && need.layout.block > 0);
+        let terms: Vec<Term> = terms
+            .map(|(need, count)| Term::many(u64::from(*count), need.name.as_str(), u64::from(need.layout.block)))
+            .collect();
+        let bound = u64::from(host.free().count());
+        let why = format!("free ports of fleet.ports {pool}, outside the range of outgoing connections");
+        Gauge { name: LimitName::Ports, host: position, terms, bound, reach: bound, unit: Unit::Count, why }
+    }
+
+    /// The limits that cannot be had with so many nodes of the largest role.
+    pub(super) fn broken(&self, largest: u32) -> BTreeSet<LimitName> {
+        let counts = self.counts_with(largest);
+        let exceeded = self.gauges(&counts).into_iter().filter(Gauge::is_exceeded).map(|gauge| gauge.name);
+        let mut broken: BTreeSet<LimitName> = exceeded.collect();
+        if self.assign_ports(&counts).is_err() {
+            broken.insert(LimitName::Ports);
+        }
+        broken
+    }
+
+    /// Gives every node its place, slot and ports, host by host; the first shortage otherwise.
+    pub(super) fn assign_ports(&self, counts: &[u32]) -> Result<Vec<Vec<NodePlan>>, Shortage> {
+        if let Some(shortage) = self.plainly_short(counts) {
+            return Err(shortage);
+        }
+        let assigned = self.places.assigned(counts);
+        (0..self.hosts.len()).map(|host| self.assign_host(host, &assigned)).collect()
+    }
+
+    /// Whether the sum alone exceeds the pool: saves the allocation.
+    fn plainly_short(&self, counts: &[u32]) -> Option<Shortage> {
+        for (host, here) in self.by_host(counts).iter().enumerate() {
+            let gauge = self.port_gauge(host, here);
+            // Nodes that stay may hold ports that lie outside today's pool, so with a plan before, only trying tells.
+            if self.hosts[host].before.is_none() && gauge.is_exceeded() {
+                let role = (0..here.len()).rev().find(|role| here[*role] > 0 && self.needs[*role].layout.block > 0)?;
+                return Some(Shortage { host, role });
+            }
+        }
+        None
+    }
+
+    fn assign_host(&self, host: usize, assigned: &[&[usize]]) -> Result<Vec<NodePlan>, Shortage> {
+        let mut ports = self.free_ports[host].clone();
+        let mut nodes = Vec::new();
+        let mut fresh = Vec::new();
+        for (role, hosts) in assigned.iter().enumerate() {
+            for (index, _) in (0_u32..).zip(*hosts).filter(|(_, on)| **on == host) {
+                let name = NodeName::new(self.needs[role].name.clone(), index);
+                match self.survivor(host, role, &name) {
+                    Some(node) => {
+                        ports.claim(&node.all_ports());
+                        nodes.push(node.clone());
+                    }
+                    None => fresh.push((role, name)),
+                }
+            }
+        }
+        let mut slots = free_slots(&nodes);
+        for (role, name) in fresh {
+            let layout = &self.needs[role].layout;
+            let first = ports.allocate(role, layout).ok_or(Shortage { host, role })?;
+            let named = layout.at(first).expect("the allocator stays within 1..65535");
+            let slot = slots.next().expect("slots never end");
+            nodes.push(NodePlan { name, slot, block: layout.block_at(first), ports: named });
+        }
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(nodes)
+    }
+
+    /// What the plan before gave a node, unless its role's ports have changed since.
+    fn survivor(&self, host: usize, role: usize, name: &NodeName) -> Option<&'a NodePlan> {
+        let node = *self.before[host].get(name)?;
+        let layout = &self.needs[role].layout;
+        let first = node.block.map_or(1, |block| u32::from(block.first()));
+        let same = layout.at(first).is_some_and(|ports| ports == node.ports);
+        same.then_some(node)
+    }
+}
+
+/// How many times the scenario's own count is judged.
+const LOOK_AHEAD_FACTOR: u32 = 16;
+/// The count up to which is judged in any case.
+const LOOK_AHEAD_MIN: u32 = 4096;
+
+/// The highest count that is judged, for a role with this one.
+fn look_ahead(count: u32) -> u32 {
+    count.saturating_mul(LOOK_AHEAD_FACTOR).clamp(LOOK_AHEAD_MIN, NODES_PER_ROLE_MAX)
+}
+
+/// Slots that no node of these has, ascending.
+fn free_slots(nodes: &[NodePlan]) -> impl Iterator<Item = u32> + use<> {
+    let used: BTreeSet<u32> = nodes.iter().map(|node| node.slot).collect();
+    (0..).filter(move |slot| !used.contains(slot))
+}
+
+/// Where the nodes of a role lay before.
+fn kept(need: &RoleNeeds<'_>, hosts: &[HostBase<'_>], previous: Option<&Plan>) -> Kept {
+    if previous.is_none() {
+        return Kept::new();
+    }
+    let lay = |(position, host): (usize, &HostBase<'_>)| {
+        let nodes = host.before.map(|plan| plan.nodes.as_slice()).unwrap_or_default();
+        let own = nodes.iter().filter(|node| node.name.role() == need.name);
+        own.map(|node| (node.name.index(), position)).collect::<Vec<_>>()
+    };
+    hosts.iter().enumerate().flat_map(lay).collect()
+}
+
+/// The container role with the most nodes, else the role with the most; the first by name among equals.
+fn largest(needs: &[RoleNeeds<'_>]) -> usize {
+    let rank = |position: &usize| {
+        let need = &needs[*position];
+        (need.is_container(), need.role.count, std::cmp::Reverse(need.name))
+    };
+    (0..needs.len()).max_by_key(rank).expect("a scenario has a role")
+}

@@ -1,0 +1,51 @@
+//! What a person should know of a plan although it stops nothing.
+
+use throng_common::scenario::model::{RunKind, TuningProfile};
+use throng_common::size::ByteSize;
+
+use super::input::PlanInput;
+use super::plan::Plan;
+
+/// All notes on a plan.
+pub(super) fn notes(input: &PlanInput<'_>, plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (name, role) in &input.scenario.role {
+        if role.memory.is_none() && role.count > 0 {
+            let whose = match role.run {
+                RunKind::Process => "what it takes beyond its ramdisks comes out of the reserve",
+                RunKind::Container => "what it takes beyond its ramdisks and scratch folders is not accounted for",
+            };
+            notes.push(format!("role.{name} has no memory limit: {whose}"));
+        }
+    }
+    let overcommit = input.scenario.fleet.memory_overcommit;
+    if overcommit > 1.0 {
+        notes.push(format!("memory is overcommitted by the factor {overcommit}: nodes may be killed for memory"));
+    }
+    if input.scenario.tuning.profile == TuningProfile::None {
+        notes.push("[tuning] profile = \"none\": kernel settings stay as they are".to_owned());
+    }
+    for host in input.hosts {
+        notes.extend(of_host(input, plan, host));
+    }
+    notes
+}
+
+fn of_host(input: &PlanInput<'_>, plan: &Plan, host: &super::input::HostInput) -> Vec<String> {
+    let mut notes = Vec::new();
+    let id = &host.host;
+    if host.facts.child_pid_namespace {
+        notes.push(format!("host {id}: the agent lies in a child pid namespace; the pid_max around it is unknown and may be lower than shown"));
+    }
+    // When a cluster is scaled, what it uses already is missing from what is available.
+    let promised = plan.hosts.iter().find(|planned| planned.host == *id).map(|planned| planned.memory.promised());
+    let available = ByteSize::bytes(host.facts.memory_available_bytes);
+    if input.previous.is_none()
+        && let Some(promised) = promised.filter(|promised| *promised > available)
+    {
+        notes.push(format!(
+            "host {id}: nodes may use {promised}, and only {available} are available now: other programs hold the rest"
+        ));
+    }
+    notes
+}

@@ -123,7 +123,11 @@ impl<'a> Texts<'a> {
             }
             Placeholder::Param(name) => {
                 let value = self.scenario.param.get(name).ok_or_else(|| TextError::Undeclared(shown()))?;
-                Ok(value.to_string())
+                // Parameters of parameters are filled in when a scenario is loaded; what else a value speaks of is not.
+                render(&value.to_string(), |inner| match inner {
+                    Placeholder::Param(_) => Ok(inner.to_string()),
+                    other => self.value(other, own, saved),
+                })
             }
             Placeholder::Saved(name) => saved.get(name).cloned().ok_or_else(|| TextError::Saved(shown())),
             Placeholder::ScenarioDir => Ok(self.plan.scenario_dir.clone()),

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod audit;
 pub mod board;
+pub mod clock;
 pub mod enrol;
 pub mod exec;
 pub mod facts;

@@ -1,5 +1,7 @@
 //! The tables.
 
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -157,6 +159,23 @@ impl Ledger {
     /// Forgets a sysctl that was put back.
     pub fn forget_sysctl(&self, key: &str) -> Result<(), LedgerError> {
         self.connection().execute("DELETE FROM sysctl WHERE key = ?1", params![key])?;
+        Ok(())
+    }
+
+    /// Addresses that were added to `lo` and not removed.
+    pub fn addresses(&self) -> Result<BTreeSet<Ipv4Addr>, LedgerError> {
+        let json: Option<String> = self
+            .connection()
+            .query_row("SELECT json FROM document WHERE name = 'addresses'", [], |row| row.get(0))
+            .optional()?;
+        Ok(json.map(|json| serde_json::from_str(&json)).transpose()?.unwrap_or_default())
+    }
+
+    /// Remembers addresses before they are added, and forgets them after they were removed.
+    pub fn set_addresses(&self, addresses: &BTreeSet<Ipv4Addr>) -> Result<(), LedgerError> {
+        let json = serde_json::to_string(addresses)?;
+        let sql = "INSERT OR REPLACE INTO document (name, json) VALUES ('addresses', ?1)";
+        self.connection().execute(sql, params![json])?;
         Ok(())
     }
 

@@ -138,6 +138,8 @@ pub struct Settled {
 pub struct HostSettings {
     /// Clusters with nodes, wanted or not yet gone; without their nodes' specs.
     pub clusters: Vec<Arc<ClusterSpec>>,
+    /// Clusters of which a node may be left: theirs is not taken away yet.
+    pub occupied: std::collections::BTreeSet<ClusterId>,
 }
 
 /// Something to be done.

@@ -163,7 +163,8 @@ impl Core {
     }
 
     fn wanted_settings(&self) -> HostSettings {
-        HostSettings { clusters: self.clusters.values().cloned().collect() }
+        let occupied = self.nodes.keys().map(|key| key.cluster.clone()).collect();
+        HostSettings { clusters: self.clusters.values().cloned().collect(), occupied }
     }
 
     fn acted(&mut self, key: &Key, action: Action, outcome: ActOutcome, now: UnixMillis, commands: &mut Vec<Command>) {

@@ -1,0 +1,147 @@
+//! All that the work needs of the host.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use throng_common::ids::{FleetId, Generation, NodeName};
+use throng_common::scenario::model::PullPolicy;
+use throng_common::status::{Reason, ReasonKind};
+use tokio::sync::OnceCell;
+
+use super::super::command::{ActOutcome, Job, Key};
+use super::super::node_state::{Action, Presence};
+use crate::host::engine::api::Engine;
+use crate::host::procs::table::Procs;
+use crate::ledger::Ledger;
+use crate::paths::Paths;
+use crate::resources::cgroup::cgroups::Cgroups;
+
+/// What a host is made of.
+pub struct HostParts {
+    /// The fleet that it belongs to.
+    pub fleet: FleetId,
+    /// The container engine; it may be away.
+    pub engine: Arc<dyn Engine>,
+    /// Whether the engine can put its tiny init in front of a node's program.
+    pub has_init: bool,
+    /// Where things lie.
+    pub paths: Paths,
+    /// The process table.
+    pub procs: Procs,
+    /// Control groups; none where the host gives none.
+    pub cgroups: Option<Cgroups>,
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// This boot.
+    pub boot_id: String,
+    /// The machine's own name.
+    pub machine: String,
+}
+
+/// An image that was asked for: asked once, however many nodes wait for it.
+type ImageCell = Arc<OnceCell<()>>;
+
+/// The real host.
+pub struct Host {
+    pub(super) parts: HostParts,
+    images: Mutex<BTreeMap<(String, Generation), ImageCell>>,
+}
+
+/// Why a piece of work failed, with what there is of the node now, where that is known.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) reason: Reason,
+    pub(super) presence: Option<Presence>,
+}
+
+impl Failure {
+    pub(super) fn new(kind: ReasonKind, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { reason: Reason { kind, message: chain(error) }, presence: None }
+    }
+
+    pub(super) fn text(kind: ReasonKind, message: impl Into<String>) -> Self {
+        Self { reason: Reason { kind, message: message.into() }, presence: None }
+    }
+
+    pub(super) fn leaving(self, presence: Presence) -> Self {
+        Self { presence: Some(presence), ..self }
+    }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("fleet", &self.parts.fleet).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// A host made of these.
+    pub fn new(parts: HostParts) -> Self {
+        Self { parts, images: Mutex::default() }
+    }
+
+    /// Its parts.
+    pub fn parts(&self) -> &HostParts {
+        &self.parts
+    }
+
+    /// Works on a node.
+    pub async fn act(self: &Arc<Self>, job: Job) -> ActOutcome {
+        let done = match (&job.wanted, job.action) {
+            (Some(_), Action::Start | Action::Restart | Action::Replace) => self.start(&job).await,
+            (_, Action::Stop) => self.stop(&job).await.map(ActOutcome::Stopped),
+            (None, _) | (Some(_), Action::Remove) => self.remove(&job).await.map(|()| ActOutcome::Removed),
+        };
+        done.unwrap_or_else(|failure| {
+            tracing::warn!(node = %job.key, action = ?job.action, reason = %failure.reason.message, "could not be done");
+            ActOutcome::Failed { reason: failure.reason, presence: failure.presence }
+        })
+    }
+
+    /// Makes sure of an image, once for each change of the desired state.
+    pub(super) async fn image(&self, image: &str, pull: PullPolicy, generation: Generation) -> Result<(), Failure> {
+        let cell = {
+            // A map of cells is sound after a panic elsewhere.
+            let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+            images.retain(|(_, known), _| *known == generation);
+            Arc::clone(images.entry((image.to_owned(), generation)).or_default())
+        };
+        let ensure = async || {
+            let ensured = crate::resources::image::ensure::ensure(self.parts.engine.as_ref(), image, pull).await;
+            ensured.map(|_| ()).map_err(|error| Failure::new(ReasonKind::Image, &error))
+        };
+        cell.get_or_try_init(ensure).await.map(|_| ())
+    }
+
+    /// Runs blocking work on the host.
+    pub(super) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let host = Arc::clone(self);
+        let joined = tokio::task::spawn_blocking(move || work(&host)).await;
+        joined.unwrap_or_else(|error| Err(Failure::new(ReasonKind::Host, &error)))
+    }
+
+    /// Forgets a node in the ledger.
+    pub(super) fn forget(&self, key: &Key) -> Result<(), Failure> {
+        let forgotten = self.parts.ledger.forget_node(&key.cluster, &key.node);
+        forgotten.map_err(|error| Failure::new(ReasonKind::Host, &error))
+    }
+
+    /// The file that says that a node's prepare command went to its end.
+    pub(super) fn prepared_mark(&self, key: &Key, node: &NodeName) -> std::path::PathBuf {
+        self.parts.paths.node_dir(&key.cluster, node).join("prepared")
+    }
+}

@@ -1,0 +1,10 @@
+//! The work that the core asks for, on the real host.
+
+mod adopt;
+mod container;
+mod host;
+mod process;
+mod resources;
+mod settle;
+
+pub use host::{Host, HostParts};

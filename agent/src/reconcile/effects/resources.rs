@@ -1,0 +1,141 @@
+//! What a node has before it runs, and loses after it is gone: folders, files, ramdisks, free ports.
+
+use throng_common::host_spec::{NodeSpec, Workload};
+use throng_common::status::{ReasonKind, UnixMillis};
+
+use super::super::command::{Key, WantedNode};
+use super::super::node_state::Running;
+use super::host::{Failure, Host, chain};
+use crate::host::mounts::mounter::KernelMounter;
+use crate::host::mounts::table::Device;
+use crate::ledger::NodeRecord;
+use crate::resources::files::beneath::Owner;
+use crate::resources::files::plan::DesiredFile;
+use crate::resources::ramdisk::desired::DesiredRamdisk;
+use crate::resources::ramdisk::plan::Occasion;
+use crate::resources::{files, outcome, ports, ramdisk};
+
+/// A ramdisk as the node must see it: where, and which device.
+pub(super) struct Verified {
+    pub(super) ramdisk: DesiredRamdisk,
+    pub(super) device: Device,
+}
+
+impl Host {
+    /// Gives a node its folders, files and ramdisks, and makes sure that its ports are free. `restart`: it ran before,
+    /// so what is not kept over a restart is emptied.
+    pub(super) fn provide(
+        &self,
+        key: &Key,
+        wanted: &WantedNode,
+        owner: Owner,
+        restart: bool,
+    ) -> Result<Vec<Verified>, Failure> {
+        let spec = &wanted.spec;
+        let paths = &self.parts.paths;
+        let host = |error: &files::error::FilesError| Failure::new(ReasonKind::Host, error);
+        files::folders::ensure(paths, &key.cluster, &key.node, owner).map_err(|error| host(&error))?;
+        if let Some(disk) = &spec.disk {
+            let made = files::folders::ensure_disk(paths, &key.cluster, &key.node, disk, owner, restart);
+            made.map_err(|error| host(&error))?;
+        }
+        self.write_files(key, spec, owner)?;
+        let verified = self.provide_ramdisks(key, spec, restart)?;
+        let ranges: Vec<_> = spec.ports.iter().map(|ports| ports.range).collect();
+        match ports::probe::probe(&self.parts.procs, wanted.address, &ranges).first() {
+            Some(error) => Err(Failure::new(ReasonKind::PortTaken, error)),
+            None => Ok(verified),
+        }
+    }
+
+    fn write_files(&self, key: &Key, spec: &NodeSpec, owner: Owner) -> Result<(), Failure> {
+        if spec.files.is_empty() {
+            return Ok(());
+        }
+        let folder = match &spec.workload {
+            Workload::Container(_) => self.parts.paths.files_dir(&key.cluster, &key.node),
+            Workload::Process(_) => self.parts.paths.work_dir(&key.cluster, &key.node),
+        };
+        let desired: Result<Vec<DesiredFile>, _> = spec.files.iter().map(|file| DesiredFile::new(file, owner)).collect();
+        let desired = desired.map_err(|error| Failure::new(ReasonKind::Host, &error))?;
+        let observed =
+            files::apply::observe(&folder, &desired).map_err(|error| Failure::new(ReasonKind::Host, &error))?;
+        let outcomes = files::apply::apply(&folder, files::plan::plan(&desired, &observed));
+        let failed = outcome::failures(&outcomes).next().map(|(_, error)| Failure::new(ReasonKind::Host, error));
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn provide_ramdisks(&self, key: &Key, spec: &NodeSpec, restart: bool) -> Result<Vec<Verified>, Failure> {
+        let failed = |error: &ramdisk::error::RamdiskError| Failure::new(ReasonKind::Ramdisk, error);
+        let desired: Result<Vec<DesiredRamdisk>, _> = spec
+            .ramdisks
+            .iter()
+            .map(|disk| DesiredRamdisk::new(&self.parts.paths, &key.cluster, &key.node, disk))
+            .collect();
+        let desired = desired.map_err(|error| failed(&error))?;
+        let scope = self.parts.paths.node_dir(&key.cluster, &key.node);
+        let mounter = KernelMounter;
+        let observed = ramdisk::observe::observe(&mounter, &scope).map_err(|error| failed(&error))?;
+        let occasion = if restart { Occasion::Restart } else { Occasion::Keep };
+        let plan = ramdisk::plan::plan(&desired, &observed, occasion);
+        if let Some(obstacle) = plan.obstacles.first() {
+            return Err(Failure::text(ReasonKind::Ramdisk, obstacle.to_string()));
+        }
+        let applied = ramdisk::apply::apply(&mounter, plan);
+        if let Some((_, error)) = outcome::failures(&applied.outcomes).next() {
+            return Err(failed(error));
+        }
+        let verify = |ramdisk: DesiredRamdisk| {
+            let device = ramdisk::verify::verify(&ramdisk).map_err(|error| failed(&error))?;
+            Ok(Verified { ramdisk, device })
+        };
+        desired.into_iter().map(verify).collect()
+    }
+
+    /// Takes a node's ramdisks, control groups and folders away. Its processes must be gone. Every step is tried.
+    pub(super) fn take_away(&self, key: &Key) -> Result<(), Failure> {
+        let paths = &self.parts.paths;
+        let mut problems = Vec::new();
+        let mounter = KernelMounter;
+        match ramdisk::observe::observe(&mounter, &paths.node_dir(&key.cluster, &key.node)) {
+            Ok(observed) => {
+                let plan = ramdisk::plan::plan(&[], &observed, Occasion::Keep);
+                problems.extend(plan.obstacles.iter().map(ToString::to_string));
+                let applied = ramdisk::apply::apply(&mounter, plan);
+                problems.extend(outcome::failures(&applied.outcomes).map(|(_, error)| chain(error)));
+            }
+            Err(error) => problems.push(chain(&error)),
+        }
+        if let Some(cgroups) = &self.parts.cgroups {
+            let group = cgroups.of_node(&key.cluster, &key.node);
+            if group.exists()
+                && let Err(error) = group.remove()
+            {
+                problems.push(chain(&error));
+            }
+        }
+        if let Err(error) = files::folders::remove_node(paths, &key.cluster, &key.node) {
+            problems.push(chain(&error));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Failure::text(ReasonKind::Host, problems.join("; "))) }
+    }
+
+    /// Writes a node that was started into the ledger.
+    pub(super) fn record(&self, key: &Key, wanted: &WantedNode, running: &Running, restarts: u32, now: UnixMillis) -> Result<(), Failure> {
+        let failed = |error: &(dyn std::error::Error + 'static)| Failure::new(ReasonKind::Host, error);
+        let stat = self.parts.procs.stat(running.pid).map_err(|error| failed(&error))?;
+        let record = NodeRecord {
+            cluster: key.cluster.clone(),
+            node: key.node.clone(),
+            boot_id: self.parts.boot_id.clone(),
+            container_id: running.container.as_ref().map(|id| id.as_str().to_owned()),
+            pid: running.pid,
+            pid_start_ticks: stat.start_ticks,
+            digest: running.digest.clone(),
+            incarnation: wanted.spec.incarnation,
+            restarts,
+            started_at: now,
+        };
+        self.parts.ledger.record_node(&record).map_err(|error| failed(&error))
+    }
+}

@@ -1,0 +1,199 @@
+//! Giving the host as a whole what its clusters need: kernel settings, names, addresses, folders.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use throng_common::host_spec::ClusterSpec;
+use throng_common::ids::ClusterId;
+use throng_common::status::{Reason, ReasonKind, SysctlChange};
+
+use super::super::command::{HostSettings, Settled};
+use super::host::{Host, chain};
+use crate::resources::address::plan::AddressWant;
+use crate::resources::names::plan::Scope;
+use crate::resources::sysctl::key::SysctlKey;
+use crate::resources::sysctl::store::{ProcSys, Sysctls as _};
+use crate::resources::{address, files, names, outcome, ports, sysctl};
+
+impl Host {
+    /// Gives the host its settings, and takes back those of clusters that are gone. Every step is tried.
+    pub async fn settle(self: &Arc<Self>, settings: HostSettings) -> Settled {
+        let host = Arc::clone(self);
+        let fallback = settings.clone();
+        let work = tokio::task::spawn_blocking(move || host.settle_blocking(settings));
+        work.await.unwrap_or_else(|error| Settled {
+            settings: fallback,
+            obstacles: vec![Reason { kind: ReasonKind::Host, message: chain(&error) }],
+            ..Settled::default()
+        })
+    }
+
+    fn settle_blocking(&self, settings: HostSettings) -> Settled {
+        let mut settled = Settled::default();
+        self.settle_sysctls(&settings.clusters, &mut settled);
+        self.settle_addresses(&settings.clusters, &mut settled);
+        for cluster in &settings.clusters {
+            self.settle_names(cluster, &mut settled);
+        }
+        self.release_gone(&settings, &mut settled);
+        settled.settings = settings;
+        settled
+    }
+
+    fn settle_sysctls(&self, clusters: &[Arc<ClusterSpec>], settled: &mut Settled) {
+        let clusters: Vec<ClusterSpec> = clusters.iter().map(|cluster| ClusterSpec::clone(cluster)).collect();
+        let wants = ports::reservation::wants(&clusters);
+        let recorded = match self.parts.ledger.sysctls() {
+            Ok(recorded) => recorded,
+            Err(error) => return settled.obstacle(ReasonKind::Host, chain(&error)),
+        };
+        let store = ProcSys::default();
+        let read = |key: SysctlKey| {
+            let value = store.read(&key).ok().flatten();
+            (key, value)
+        };
+        let current = sysctl::plan::keys(&wants, &recorded).into_iter().map(read).collect();
+        let plan = sysctl::plan::plan(&wants, &current, &recorded);
+        for problem in &plan.problems {
+            settled.say(problem.required, ReasonKind::Sysctl, problem.to_string());
+        }
+        for drift in &plan.drift {
+            settled.say(false, ReasonKind::Sysctl, drift.to_string());
+        }
+        // The original goes to disk before the kernel's value changes: a death in between loses nothing.
+        if let Err(error) = plan.records().try_for_each(|record| self.parts.ledger.record_sysctl(record)) {
+            return settled.obstacle(ReasonKind::Host, chain(&error));
+        }
+        let required = |key: &str| wants.iter().any(|want| want.spec.key == key && want.spec.required);
+        let applied = sysctl::apply::apply(&store, plan);
+        for (step, error) in outcome::failures(&applied.outcomes) {
+            let key = match step {
+                sysctl::plan::SysctlStep::Raise { record, .. } => &record.key,
+                sysctl::plan::SysctlStep::Restore { key, .. } | sysctl::plan::SysctlStep::Forget { key } => key,
+            };
+            settled.say(required(key), ReasonKind::Sysctl, chain(error));
+        }
+        self.record_sysctls(&applied.records, &applied.forgotten, settled);
+        settled.written = applied.records;
+    }
+
+    fn record_sysctls(&self, records: &[SysctlChange], forgotten: &[String], settled: &mut Settled) {
+        let ledger = &self.parts.ledger;
+        let kept = records.iter().try_for_each(|record| ledger.record_sysctl(record));
+        let dropped = forgotten.iter().try_for_each(|key| ledger.forget_sysctl(key));
+        for error in [kept, dropped].into_iter().filter_map(Result::err) {
+            settled.obstacle(ReasonKind::Host, chain(&error));
+        }
+    }
+
+    fn settle_addresses(&self, clusters: &[Arc<ClusterSpec>], settled: &mut Settled) {
+        let want = |cluster: &Arc<ClusterSpec>| AddressWant { address: cluster.address, manage: cluster.manage_address };
+        let wants: BTreeSet<AddressWant> = clusters.iter().map(want).collect();
+        let present = match address::apply::observe() {
+            Ok(present) => present,
+            Err(error) => return settled.obstacle(ReasonKind::Host, chain(&error)),
+        };
+        let added = match self.parts.ledger.addresses() {
+            Ok(added) => added,
+            Err(error) => return settled.obstacle(ReasonKind::Host, chain(&error)),
+        };
+        // Recorded before it is added, so that one that is there after a death is known to be ours.
+        let missing = wants.iter().filter(|want| want.manage && !present.contains(&want.address));
+        let ours: BTreeSet<Ipv4Addr> = missing.filter_map(|want| v4(want.address)).chain(added.iter().copied()).collect();
+        let plan = address::plan::plan(&wants, &present, &added);
+        for problem in &plan.problems {
+            settled.obstacle(ReasonKind::Host, problem.to_string());
+        }
+        if ours != added
+            && let Err(error) = self.parts.ledger.set_addresses(&ours)
+        {
+            return settled.obstacle(ReasonKind::Host, chain(&error));
+        }
+        for (_, error) in outcome::failures(&address::apply::apply(plan)) {
+            settled.obstacle(ReasonKind::Host, chain(error));
+        }
+        let wanted: BTreeSet<Ipv4Addr> = wants.iter().filter_map(|want| v4(want.address)).collect();
+        let left: BTreeSet<Ipv4Addr> = ours.intersection(&wanted).copied().collect();
+        if left != ours
+            && let Err(error) = self.parts.ledger.set_addresses(&left)
+        {
+            settled.obstacle(ReasonKind::Host, chain(&error));
+        }
+    }
+
+    fn settle_names(&self, cluster: &ClusterSpec, settled: &mut Settled) {
+        let folder = self.parts.paths.cluster_dir(&cluster.cluster);
+        if let Err(error) = std::fs::create_dir_all(&folder) {
+            return settled.obstacle(ReasonKind::Host, format!("{}: {error}", folder.display()));
+        }
+        self.write_names(&cluster.cluster, Some(&cluster.names), settled);
+    }
+
+    fn write_names(
+        &self,
+        cluster: &ClusterId,
+        wanted: Option<&[throng_common::host_spec::HostEntry]>,
+        settled: &mut Settled,
+    ) {
+        let scope = Scope {
+            cluster: cluster.clone(),
+            machine: self.parts.machine.clone(),
+            host_path: self.parts.paths.etc_hosts().to_owned(),
+            cluster_path: self.parts.paths.cluster_hosts(cluster),
+        };
+        let observed = match names::file::observe(&scope) {
+            Ok(observed) => observed,
+            Err(error) => return settled.obstacle(ReasonKind::Host, chain(&error)),
+        };
+        for (_, error) in outcome::failures(&names::file::apply(names::plan::plan(&scope, wanted, &observed))) {
+            settled.obstacle(ReasonKind::Host, chain(error));
+        }
+    }
+
+    /// Takes back what clusters had that are no longer here: found from what is there, not from what is remembered.
+    fn release_gone(&self, settings: &HostSettings, settled: &mut Settled) {
+        let here = |id: &ClusterId| {
+            settings.occupied.contains(id) || settings.clusters.iter().any(|cluster| cluster.cluster == *id)
+        };
+        let mut gone: BTreeSet<ClusterId> = files::folders::clusters(&self.parts.paths).into_iter().collect();
+        if let Ok(Some(file)) = names::file::read(self.parts.paths.etc_hosts()) {
+            gone.extend(names::block::clusters(&file));
+        }
+        gone.retain(|id| !here(id) && self.is_ours(id));
+        for cluster in gone {
+            self.write_names(&cluster, None, settled);
+            if let Some(cgroups) = &self.parts.cgroups
+                && let Err(error) = cgroups.remove_cluster(&cluster)
+            {
+                settled.say(false, ReasonKind::Host, chain(&error));
+            }
+            if let Err(error) = files::folders::remove_cluster(&self.parts.paths, &cluster) {
+                settled.say(false, ReasonKind::Host, chain(&error));
+            }
+        }
+    }
+
+    /// Whether a cluster lies in this agent's run directory: the host's own hosts file may name clusters of others.
+    fn is_ours(&self, cluster: &ClusterId) -> bool {
+        self.parts.paths.cluster_dir(cluster).exists() || self.parts.paths.cluster_disk_dir(cluster).exists()
+    }
+}
+
+fn v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
+}
+
+impl Settled {
+    fn say(&mut self, stops_starts: bool, kind: ReasonKind, message: String) {
+        let list = if stops_starts { &mut self.obstacles } else { &mut self.warnings };
+        list.push(Reason { kind, message });
+    }
+
+    fn obstacle(&mut self, kind: ReasonKind, message: String) {
+        self.say(true, kind, message);
+    }
+}

@@ -7,7 +7,7 @@ use crate::shim::files::ShimFileError;
 
 /// Why a program could not be started. Shown to people as one line.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LaunchError {
+pub(crate) enum LaunchError {
     /// What to run cannot be read.
     #[error(transparent)]
     Spec(#[from] ShimFileError),

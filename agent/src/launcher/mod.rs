@@ -6,7 +6,7 @@
 //! says in one line that carries a token which only its caller knows.
 
 pub mod command;
-mod error;
+pub(crate) mod error;
 mod prepare;
 pub mod report;
-mod user;
+pub(crate) mod user;

@@ -8,16 +8,19 @@ use super::error::LaunchError;
 
 /// A user as the host knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) uid: Uid,
-    pub(super) gid: Gid,
+pub(crate) struct Identity {
+    /// Its id.
+    pub(crate) uid: Uid,
+    /// Its group's.
+    pub(crate) gid: Gid,
     /// Its name, where it has one: then its further groups are taken too.
-    pub(super) name: Option<String>,
-    pub(super) home: Option<String>,
+    pub(crate) name: Option<String>,
+    /// Its home, where it has one.
+    pub(crate) home: Option<String>,
 }
 
 /// Looks up `uid`, `uid:gid`, `name` or `name:group`. A number that no user has gets the group of the same number.
-pub(super) fn find(text: &str) -> Result<Identity, LaunchError> {
+pub(crate) fn find(text: &str) -> Result<Identity, LaunchError> {
     let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
     let lookup = |source: nix::Error| LaunchError::Step { step: "look the user up", source: source.into() };
     let number: Option<u32> = user.parse().ok();

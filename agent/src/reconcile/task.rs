@@ -1,1 +1,370 @@
-//! stub
+//! The loop: turns sources into events for the core, and its commands into tasks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use throng_common::host_spec::HostSpec;
+use throng_common::status::{AgentEvent, Reason, ReasonKind};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::command::{Command, Event, Key, WantedNode};
+use super::core::Core;
+use super::effects::Host;
+use super::node_state::Presence;
+use crate::board::Board;
+use crate::clock;
+use crate::host::engine::labels;
+use crate::host::engine::model::{ContainerEventKind, ContainerId, EngineEvent};
+use crate::ledger::LedgerError;
+use crate::probe::{self, ExecProbe, ProbeNews};
+
+/// Events that may wait: the ends of all nodes of a full host at once, several times over.
+const QUEUE_EVENTS: usize = 8192;
+
+/// How often process nodes are looked at: they are few, and have no stream that tells their end.
+const PROCESS_LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How often everything is looked at again while the engine does not answer.
+const ENGINE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The side of whoever wants something of the loop.
+#[derive(Debug, Clone)]
+pub struct ReconcileHandle {
+    requests: mpsc::Sender<Request>,
+}
+
+#[derive(Debug)]
+enum Request {
+    Apply(Box<HostSpec>, oneshot::Sender<Result<(), ApplyError>>),
+    Wanted(Key, oneshot::Sender<Option<Arc<WantedNode>>>),
+    Idle(oneshot::Sender<bool>),
+}
+
+/// Why a desired state is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// An older one than what is held.
+    #[error("the host holds epoch {held_epoch}, generation {held}: {given} of epoch {given_epoch} is older")]
+    Older {
+        /// The epoch that is held.
+        held_epoch: u64,
+        /// The generation that is held.
+        held: u64,
+        /// The epoch that was given.
+        given_epoch: u64,
+        /// The generation that was given.
+        given: u64,
+    },
+    /// It is for another host or fleet.
+    #[error("this is host {own}, the desired state is for {given}")]
+    OtherHost {
+        /// This fleet and host.
+        own: String,
+        /// The fleet and host that it is for.
+        given: String,
+    },
+    /// It could not be kept.
+    #[error("the desired state could not be written to the ledger")]
+    Ledger(#[from] LedgerError),
+    /// The agent is ending.
+    #[error("the agent is ending")]
+    Ending,
+}
+
+impl ReconcileHandle {
+    /// Takes a whole desired state: it is on disk when this returns.
+    pub async fn apply(&self, spec: HostSpec) -> Result<(), ApplyError> {
+        self.ask(|reply| Request::Apply(Box::new(spec), reply)).await.unwrap_or(Err(ApplyError::Ending))
+    }
+
+    /// What is wanted of a node.
+    pub async fn wanted(&self, key: Key) -> Option<Arc<WantedNode>> {
+        self.ask(|reply| Request::Wanted(key, reply)).await.flatten()
+    }
+
+    /// Whether nothing is wanted and nothing is left.
+    pub async fn is_idle(&self) -> bool {
+        self.ask(Request::Idle).await.unwrap_or(true)
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+/// Makes what runs a node's exec probe.
+pub type MakeExec = Arc<dyn Fn(&Key) -> Arc<dyn ExecProbe> + Send + Sync>;
+
+/// What the loop works with.
+pub struct ReconcileTask {
+    core: Core,
+    host: Arc<Host>,
+    board: Arc<Board>,
+    probes: BTreeMap<Key, AbortHandle>,
+    make_exec: MakeExec,
+    tasks: TaskTracker,
+    events: mpsc::Sender<Event>,
+    spec: Option<HostSpec>,
+    engine_away: bool,
+}
+
+/// Starts the loop. It ends when `stop` is cancelled; nodes go on.
+pub fn spawn(
+    host: Arc<Host>,
+    board: Arc<Board>,
+    make_exec: MakeExec,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> Result<ReconcileHandle, LedgerError> {
+    let (events, inbox) = mpsc::channel(QUEUE_EVENTS);
+    let (requests, wishes) = mpsc::channel(16);
+    let spec = host.parts().ledger.spec()?;
+    let mut task = ReconcileTask {
+        core: Core::default(),
+        host,
+        board,
+        probes: BTreeMap::new(),
+        make_exec,
+        tasks: tasks.clone(),
+        events,
+        spec: None,
+        engine_away: false,
+    };
+    if let Some(spec) = spec {
+        task.adopt_spec(spec);
+    }
+    tasks.spawn(task.run(inbox, wishes, stop));
+    Ok(ReconcileHandle { requests })
+}
+
+impl ReconcileTask {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Event>,
+        mut wishes: mpsc::Receiver<Request>,
+        stop: CancellationToken,
+    ) {
+        let label = format!("{}={}", labels::FLEET, self.host.parts().fleet);
+        let mut engine = self.host.parts().engine.events(&label);
+        let mut process_look = tokio::time::interval(PROCESS_LOOK_INTERVAL);
+        process_look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.look_at_all().await;
+        loop {
+            let wake = self.core.wake_at().map(|at| at.since(clock::now()));
+            // Every arm is cancel safe: channels, a stream polled by reference, and timers.
+            let event = tokio::select! {
+                () = stop.cancelled() => break,
+                Some(request) = wishes.recv() => { self.request(request); continue }
+                Some(event) = inbox.recv() => event,
+                Some(event) = engine.next() => { self.engine_event(event).await; continue }
+                _ = process_look.tick() => { self.look_at_processes(); continue }
+                () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => Event::Tick,
+                () = tokio::time::sleep(ENGINE_RETRY_INTERVAL), if self.engine_away => { self.look_at_all().await; continue }
+            };
+            self.tell(event);
+        }
+        for probe in self.probes.values() {
+            probe.abort();
+        }
+    }
+
+    fn adopt_spec(&mut self, spec: HostSpec) {
+        let host = Arc::clone(&self.host);
+        host.set_generation(spec.generation);
+        self.core.set_spec(&spec, |cluster, at| {
+            let node = &cluster.nodes[at];
+            let key = Key { cluster: cluster.cluster.clone(), node: node.name.clone() };
+            let wanted = WantedNode { spec: node.clone(), digest: String::new(), address: cluster.address };
+            host.digest(&key, &wanted)
+        });
+        self.spec = Some(spec);
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Apply(spec, reply) => {
+                let taken = self.take_spec(*spec);
+                let good = taken.is_ok();
+                // Whoever asked may have gone away: the desired state holds all the same.
+                let _ = reply.send(taken);
+                if good {
+                    self.tell(Event::Tick);
+                    for (key, _) in self.core.nodes() {
+                        self.publish(key);
+                    }
+                }
+            }
+            Request::Wanted(key, reply) => {
+                let _ = reply.send(self.core.wanted(&key).cloned());
+            }
+            Request::Idle(reply) => {
+                let wanted = self.spec.as_ref().is_some_and(|spec| !spec.clusters.is_empty());
+                let _ = reply.send(!wanted && self.core.nodes().next().is_none());
+            }
+        }
+    }
+
+    fn take_spec(&mut self, spec: HostSpec) -> Result<(), ApplyError> {
+        let parts = self.host.parts();
+        if spec.fleet != parts.fleet {
+            let (own, given) = (parts.fleet.to_string(), format!("{}/{}", spec.fleet, spec.host));
+            return Err(ApplyError::OtherHost { own, given });
+        }
+        if let Some(held) = &self.spec
+            && (spec.epoch, spec.generation) < (held.epoch, held.generation)
+        {
+            return Err(ApplyError::Older {
+                held_epoch: held.epoch.0,
+                held: held.generation.0,
+                given_epoch: spec.epoch.0,
+                given: spec.generation.0,
+            });
+        }
+        parts.ledger.set_spec(&spec)?;
+        self.adopt_spec(spec);
+        Ok(())
+    }
+
+    fn tell(&mut self, event: Event) {
+        if let Event::EngineLost(reason) = &event {
+            tracing::warn!(reason = %reason.message, "the container engine does not answer");
+            self.engine_away = true;
+        }
+        if let Event::Settled(settled) = &event {
+            for change in &settled.written {
+                self.board.publish(AgentEvent::Sysctl(change.clone()));
+            }
+        }
+        for command in self.core.handle(event, clock::now()) {
+            self.carry_out(command);
+        }
+        self.board.publish(AgentEvent::Progress(self.core.progress()));
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let (host, events) = (Arc::clone(&self.host), self.events.clone());
+        match command {
+            Command::Act(job) => {
+                self.tasks.spawn(async move {
+                    let (key, action) = (job.key.clone(), job.action);
+                    let outcome = host.act(job).await;
+                    // The loop ends before its workers only when the agent ends.
+                    let _ = events.send(Event::Acted { key, action, outcome }).await;
+                });
+            }
+            Command::Settle(settings) => {
+                self.tasks.spawn(async move {
+                    let settled = host.settle(settings).await;
+                    let _ = events.send(Event::Settled(settled)).await;
+                });
+            }
+            Command::Probe { key, pid, wanted } => self.begin_probe(key, pid, &wanted),
+            Command::EndProbe(key) => {
+                if let Some(probe) = self.probes.remove(&key) {
+                    probe.abort();
+                }
+            }
+            Command::Publish(key) => self.publish(&key),
+            Command::Gone(key) => self.board.publish(AgentEvent::Gone { cluster: key.cluster, node: key.node }),
+        }
+    }
+
+    fn publish(&self, key: &Key) {
+        if let Some(status) = self.core.status(key, clock::now()) {
+            self.board.publish(AgentEvent::Node(status));
+        }
+    }
+
+    fn begin_probe(&mut self, key: Key, pid: u32, wanted: &WantedNode) {
+        let Some(probe) = wanted.spec.ready.clone() else { return };
+        let exec = (self.make_exec)(&key);
+        let events = self.events.clone();
+        let of = key.clone();
+        let task = self.tasks.spawn(async move {
+            let (sender, mut news) = mpsc::channel::<ProbeNews>(4);
+            let phase = f64::from(pid % 1000) / 1000.0;
+            let forward = async {
+                while let Some(news) = news.recv().await {
+                    if events.send(Event::Probed { key: of.clone(), pid, news }).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(probe::watch(probe, exec.as_ref(), phase, sender), forward);
+        });
+        if let Some(before) = self.probes.insert(key, task.abort_handle()) {
+            before.abort();
+        }
+    }
+
+    async fn look_at_all(&mut self) {
+        self.engine_away = false;
+        for event in self.host.look().await {
+            self.tell(event);
+        }
+    }
+
+    fn look_at_processes(&mut self) {
+        let running: Vec<Key> = self
+            .core
+            .nodes()
+            .filter(|(_, state)| matches!(&state.presence, Presence::Running(run) if run.container.is_none()))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in running {
+            if let Some((reason, failed)) = self.host.process_ended(&key) {
+                self.tell(Event::Ended { key, container: None, reason, failed });
+            }
+        }
+    }
+
+    async fn engine_event(&mut self, event: EngineEvent) {
+        match event {
+            EngineEvent::Resync { reason } => {
+                if let Some(reason) = reason {
+                    tracing::warn!(reason, "the engine's events were interrupted: everything is looked at");
+                }
+                self.look_at_all().await;
+            }
+            EngineEvent::Container(event) => {
+                let key = |label: &str| event.labels.get(label);
+                let (Some(cluster), Some(node)) = (key(labels::CLUSTER), key(labels::NODE)) else { return };
+                let (Ok(cluster), Ok(node)) = (cluster.parse(), node.parse()) else { return };
+                if let ContainerEventKind::Died { .. } | ContainerEventKind::Destroyed = event.kind {
+                    self.container_ended(Key { cluster, node }, event.id).await;
+                }
+            }
+        }
+    }
+
+    async fn container_ended(&mut self, key: Key, id: ContainerId) {
+        let concerns = self.core.nodes().any(|(known, state)| {
+            let runs = matches!(&state.presence, Presence::Running(run) if run.container.as_ref() == Some(&id));
+            *known == key && runs && state.busy.is_none()
+        });
+        if concerns {
+            let (reason, failed) = self.host.container_ended(&id).await;
+            self.tell(Event::Ended { key, container: Some(id), reason, failed });
+        }
+    }
+}
+
+impl Host {
+    /// How a container ended: asked once, when its end was seen.
+    async fn container_ended(&self, id: &ContainerId) -> (Reason, bool) {
+        match self.parts().engine.inspect(id.as_str()).await {
+            Ok(state) => super::effects::end_of(&state),
+            Err(error) => (
+                Reason { kind: ReasonKind::Lost, message: format!("ended, and the engine does not say how: {error}") },
+                true,
+            ),
+        }
+    }
+}

@@ -28,7 +28,9 @@ pub(super) fn end_reason(state: &ContainerState) -> Reason {
 /// The reason of an exit code as engines and shells give it: above 128, a signal.
 pub(super) fn exit_reason(code: Option<i64>) -> Reason {
     match code {
-        Some(code @ 129..=192) => Reason { kind: ReasonKind::Signalled, message: format!("killed by signal {}", code - 128) },
+        Some(code @ 129..=192) => {
+            Reason { kind: ReasonKind::Signalled, message: format!("killed by signal {}", code - 128) }
+        }
         Some(code) => Reason { kind: ReasonKind::Exited, message: format!("exit code {code}") },
         None => Reason { kind: ReasonKind::Exited, message: "ended; the engine does not say how".to_owned() },
     }
@@ -76,7 +78,11 @@ impl Host {
         }
     }
 
-    async fn look_at_container(&self, container: &ContainerSummary, records: &BTreeMap<Key, NodeRecord>) -> Option<Found> {
+    async fn look_at_container(
+        &self,
+        container: &ContainerSummary,
+        records: &BTreeMap<Key, NodeRecord>,
+    ) -> Option<Found> {
         let cluster = container.label(labels::CLUSTER)?.parse().ok()?;
         let node = container.label(labels::NODE)?.parse().ok()?;
         let key = Key { cluster, node };
@@ -102,7 +108,9 @@ impl Host {
         match self.parts.engine.inspect(container.id.as_str()).await {
             Ok(state) => match state.pid.filter(|_| state.phase.has_process()) {
                 Some(pid) => (Presence::Running(Running { container: Some(state.id), pid, digest }), None),
-                None if state.phase == ContainerPhase::Created => (Presence::Created { container: state.id, digest }, None),
+                None if state.phase == ContainerPhase::Created => {
+                    (Presence::Created { container: state.id, digest }, None)
+                }
                 None => {
                     let (reason, failed) = (end_reason(&state), is_failure(&state));
                     (Presence::Ended { container: Some(state.id), digest, failed }, Some(reason))
@@ -126,4 +134,9 @@ impl Host {
 
 pub(super) fn remembered(record: &NodeRecord) -> Remembered {
     Remembered { incarnation: record.incarnation, restarts: record.restarts, started_at: record.started_at }
+}
+
+/// Why a container ended, and whether that is a failure.
+pub(in crate::reconcile) fn end_of(state: &ContainerState) -> (Reason, bool) {
+    (end_reason(state), is_failure(state))
 }

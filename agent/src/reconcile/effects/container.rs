@@ -10,10 +10,10 @@ use throng_common::status::ReasonKind;
 use super::super::command::{Job, Key, WantedNode};
 use super::super::node_state::{Action, Presence, Running};
 use super::host::{Failure, Host};
-use super::resources::Verified;
 use crate::host::engine::error::EngineError;
 use crate::host::engine::labels::{self, Owner};
 use crate::host::engine::model::{ContainerId, ContainerPlan, ContainerState};
+use crate::host::mounts::table::Device;
 use crate::resources::container::apply::{ContainerError, Done, apply};
 use crate::resources::container::plan::{self, Places};
 use crate::resources::container::reconcile::ContainerStep;
@@ -74,11 +74,11 @@ impl Host {
         wanted: &Arc<WantedNode>,
         container: &ContainerSpec,
     ) -> Result<Running, Failure> {
-        let generation = Generation(0);
+        let generation = self.generation();
         let plan = self.container_plan(&job.key, wanted, container, generation);
         let kept = self.clear_the_way(job, &plan).await?;
         let restart = kept.is_some() || job.action != Action::Start;
-        let verified = self.provide_for(job, wanted, FileOwner::ROOT, restart).await?;
+        let devices = self.provide_for(job, wanted, FileOwner::ROOT, restart).await?;
         self.image(&container.image, container.pull, generation).await?;
         self.prepare_container(job, wanted, &plan).await?;
         let steps = match &kept {
@@ -92,13 +92,15 @@ impl Host {
                 Ok(Done::There(id)) => there = Some(id),
                 Ok(Done::Runs { id, pid }) => {
                     let running = Running { container: Some(id), pid, digest };
-                    return self.confirm(job, wanted, running, verified).await;
+                    return self.confirm(job, wanted, running, devices).await;
                 }
                 Ok(Done::Gone) => there = None,
                 Err(error) => {
                     let failure = container_failure(&error);
                     return Err(match there {
-                        Some(container) => failure.leaving(Presence::Ended { container: Some(container), digest, failed: true }),
+                        Some(container) => {
+                            failure.leaving(Presence::Ended { container: Some(container), digest, failed: true })
+                        }
                         None => failure,
                     });
                 }
@@ -133,7 +135,7 @@ impl Host {
         wanted: &Arc<WantedNode>,
         owner: FileOwner,
         restart: bool,
-    ) -> Result<Vec<Verified>, Failure> {
+    ) -> Result<Vec<Device>, Failure> {
         let (key, wanted) = (job.key.clone(), Arc::clone(wanted));
         self.blocking(move |host| host.provide(&key, &wanted, owner, restart)).await
     }
@@ -150,7 +152,11 @@ impl Host {
         once.command.clone_from(&prepare.command);
         let engine = self.parts.engine.as_ref();
         // One that was left by an agent that died is of no use: its command may have been cut short.
-        engine.remove(&ContainerId(once.name.clone())).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))?;
+        engine
+            .remove(&ContainerId(once.name.clone()))
+            .await
+            .or_else(ok_if_gone)
+            .map_err(|error| engine_failure(&error))?;
         let id = engine.create(&once).await.map_err(|error| engine_failure(&error))?;
         let ended = self.run_to_end(&id, prepare.timeout).await;
         let removed = engine.remove(&id).await.or_else(ok_if_gone);
@@ -189,16 +195,16 @@ impl Host {
         job: &Job,
         wanted: &Arc<WantedNode>,
         running: Running,
-        verified: Vec<Verified>,
+        devices: Vec<Device>,
     ) -> Result<Running, Failure> {
         let (key, wanted, restarts) = (job.key.clone(), Arc::clone(wanted), job.state.restarts);
         let confirmed = running.clone();
         let work = move |host: &Self| {
             if matches!(wanted.spec.workload, Workload::Container(_)) {
-                for (seen, spec) in verified.iter().zip(&wanted.spec.ramdisks) {
+                for (device, spec) in devices.iter().zip(&wanted.spec.ramdisks) {
                     let path = spec.path.as_deref().unwrap_or_default();
                     let path = std::path::Path::new(path);
-                    ramdisk::verify::verify_in_process(&host.parts.procs, confirmed.pid, path, seen.device)
+                    ramdisk::verify::verify_in_process(&host.parts.procs, confirmed.pid, path, *device)
                         .map_err(|error| Failure::new(ReasonKind::Ramdisk, &error))?;
                 }
             }

@@ -1,6 +1,7 @@
 //! All that the work needs of the host.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use throng_common::ids::{FleetId, Generation, NodeName};
@@ -36,6 +37,8 @@ pub struct HostParts {
     pub boot_id: String,
     /// The machine's own name.
     pub machine: String,
+    /// This agent's own file, from which shims are started.
+    pub program: std::path::PathBuf,
 }
 
 /// An image that was asked for: asked once, however many nodes wait for it.
@@ -45,6 +48,8 @@ type ImageCell = Arc<OnceCell<()>>;
 pub struct Host {
     pub(super) parts: HostParts,
     images: Mutex<BTreeMap<(String, Generation), ImageCell>>,
+    /// The generation that is worked for.
+    generation: AtomicU64,
 }
 
 /// Why a piece of work failed, with what there is of the node now, where that is known.
@@ -88,12 +93,21 @@ impl std::fmt::Debug for Host {
 impl Host {
     /// A host made of these.
     pub fn new(parts: HostParts) -> Self {
-        Self { parts, images: Mutex::default() }
+        Self { parts, images: Mutex::default(), generation: AtomicU64::new(0) }
     }
 
     /// Its parts.
     pub fn parts(&self) -> &HostParts {
         &self.parts
+    }
+
+    /// The generation that is worked for from now on.
+    pub fn set_generation(&self, generation: Generation) {
+        self.generation.store(generation.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        Generation(self.generation.load(Ordering::Relaxed))
     }
 
     /// Works on a node.
@@ -121,7 +135,7 @@ impl Host {
             let ensured = crate::resources::image::ensure::ensure(self.parts.engine.as_ref(), image, pull).await;
             ensured.map(|_| ()).map_err(|error| Failure::new(ReasonKind::Image, &error))
         };
-        cell.get_or_try_init(ensure).await.map(|_| ())
+        cell.get_or_try_init(ensure).await.map(|()| ())
     }
 
     /// Runs blocking work on the host.

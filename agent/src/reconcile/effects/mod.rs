@@ -7,4 +7,5 @@ mod process;
 mod resources;
 mod settle;
 
+pub(super) use adopt::end_of;
 pub use host::{Host, HostParts};

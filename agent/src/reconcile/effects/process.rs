@@ -1,23 +1,33 @@
 //! Starting, stopping and removing process nodes; and the choice between the two kinds of node.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_common::host_spec::{NodeSpec, ProcessSpec, Workload};
-use throng_common::status::ReasonKind;
+use throng_common::host_spec::{NodeSpec, ProcessSpec, StopSpec, Workload};
+use throng_common::ids::{ClusterId, NodeName};
+use throng_common::status::{Reason, ReasonKind};
 
 use super::super::command::{ActOutcome, Found, Job, Key, WantedNode};
 use super::super::node_state::{Presence, Running};
 use super::host::{Failure, Host};
 use crate::ledger::NodeRecord;
+use crate::resources::files::beneath::Owner;
+use crate::resources::process::error::ProcessError;
+use crate::resources::process::observe::{ProcessState, observe};
+use crate::resources::process::start::{self, Started};
+use crate::resources::process::{plan as process_plan, stop};
+use crate::shim::files::ShimFiles;
+use crate::shim::record::{ExitCause, ExitRecord};
+use crate::shim::spec::ShimSpec;
 
 impl Host {
     /// The digest under which a node made from this spec is labelled.
     pub fn digest(&self, key: &Key, wanted: &WantedNode) -> String {
         match &wanted.spec.workload {
             Workload::Container(container) => self.container_digest(key, wanted, container),
-            Workload::Process(_) => process_digest(&wanted.spec),
+            Workload::Process(process) => process_plan::digest(&wanted.spec, process),
         }
     }
 
@@ -36,16 +46,12 @@ impl Host {
         let Presence::Running(running) = &job.state.presence else { return Ok(job.state.presence.clone()) };
         let grace = job.wanted.as_ref().map_or(Duration::from_secs(5), |wanted| wanted.spec.stop.grace);
         let digest = running.digest.clone();
-        match &running.container {
-            Some(id) => {
-                self.stop_container(id, grace).await?;
-                Ok(Presence::Ended { container: Some(id.clone()), digest, failed: false })
-            }
-            None => {
-                self.stop_process(job).await?;
-                Ok(Presence::Ended { container: None, digest, failed: false })
-            }
+        if let Some(id) = &running.container {
+            self.stop_container(id, grace).await?;
+        } else {
+            self.stop_process(job).await?;
         }
+        Ok(Presence::Ended { container: running.container.clone(), digest, failed: false })
     }
 
     pub(super) async fn remove(self: &Arc<Self>, job: &Job) -> Result<(), Failure> {
@@ -54,6 +60,7 @@ impl Host {
             self.stop_process(job).await?;
         } else {
             self.remove_containers(job).await?;
+            self.end_leftover_process(job).await?;
         }
         let key = job.key.clone();
         self.blocking(move |host| {
@@ -62,4 +69,209 @@ impl Host {
         })
         .await
     }
+}
+
+/// How long a process that is no longer wanted may take to end before it is killed.
+const STOP_AT_REMOVAL: StopSpec = StopSpec { signal: 15, grace: Duration::from_secs(5) };
+
+fn process_failure(error: &ProcessError) -> Failure {
+    Failure::new(ReasonKind::Host, error)
+}
+
+impl Host {
+    async fn start_process(
+        self: &Arc<Self>,
+        job: &Job,
+        wanted: &Arc<WantedNode>,
+        process: &ProcessSpec,
+    ) -> Result<Running, Failure> {
+        let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node);
+        stop::stop(&dir, &wanted.spec.stop).await.map_err(|error| process_failure(&error))?;
+        let owner = owner_of(&process.user)?;
+        let restart = !matches!(job.state.presence, Presence::Absent);
+        let devices = self.provide_for(job, wanted, owner, restart).await?;
+        self.prepare_process(job, wanted, process).await?;
+        let spec = self.shim_spec(job, &wanted.spec, process).await?;
+        let digest = wanted.digest.clone();
+        match start::start(&self.parts.program, &dir, &spec).await.map_err(|error| process_failure(&error))? {
+            Started::Runs(record) => {
+                let running = Running { container: None, pid: record.process.pid, digest };
+                self.confirm(job, wanted, running, devices).await
+            }
+            Started::Ended(record) => {
+                let (reason, _) = process_end(&record);
+                Err(Failure { reason, presence: Some(Presence::Ended { container: None, digest, failed: true }) })
+            }
+        }
+    }
+
+    /// What the shim is told; the node's control groups are made on the way.
+    async fn shim_spec(
+        self: &Arc<Self>,
+        job: &Job,
+        node: &NodeSpec,
+        process: &ProcessSpec,
+    ) -> Result<ShimSpec, Failure> {
+        let (key, node, process) = (job.key.clone(), node.clone(), process.clone());
+        let work = move |host: &Self| {
+            let ensured =
+                host.parts.cgroups.as_ref().map(|cgroups| cgroups.ensure(&key.cluster, &key.node, &node.limits));
+            let procs_files = match ensured {
+                Some(Ok(ensured)) => ensured.group.procs_files(),
+                Some(Err(error)) if !error.is_unavailable() => return Err(Failure::new(ReasonKind::Host, &error)),
+                // A host without control groups runs processes all the same, without limits.
+                Some(Err(_)) | None => Vec::new(),
+            };
+            let work_dir = host.parts.paths.work_dir(&key.cluster, &key.node);
+            Ok(process_plan::plan(&key.cluster, &node, &process, work_dir, procs_files))
+        };
+        self.blocking(work).await
+    }
+
+    async fn prepare_process(
+        self: &Arc<Self>,
+        job: &Job,
+        wanted: &Arc<WantedNode>,
+        process: &ProcessSpec,
+    ) -> Result<(), Failure> {
+        let Some(prepare) = &wanted.spec.prepare else { return Ok(()) };
+        let mark = self.prepared_mark(&job.key, &job.key.node);
+        if mark.exists() {
+            return Ok(());
+        }
+        let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node).join("prepare");
+        let process = ProcessSpec { command: prepare.command.clone(), ..process.clone() };
+        let spec = self.shim_spec(job, &wanted.spec, &process).await?;
+        stop::kill_leftovers(&dir).await.map_err(|error| process_failure(&error))?;
+        let started = start::start(&self.parts.program, &dir, &spec).await.map_err(|error| process_failure(&error))?;
+        let record = match started {
+            Started::Ended(record) => record,
+            Started::Runs(_) => {
+                if let Some(record) = self.await_process(&dir, prepare.timeout).await? {
+                    record
+                } else {
+                    stop::kill_leftovers(&dir).await.map_err(|error| process_failure(&error))?;
+                    let message = format!("prepare command did not end within {:?}", prepare.timeout);
+                    return Err(Failure::text(ReasonKind::Prepare, message));
+                }
+            }
+        };
+        let (reason, failed) = process_end(&record);
+        if failed {
+            let command = prepare.command.join(" ");
+            return Err(Failure::text(ReasonKind::Prepare, format!("prepare command `{command}`: {}", reason.message)));
+        }
+        std::fs::write(&mark, b"")
+            .map_err(|error| Failure::text(ReasonKind::Host, format!("{}: {error}", mark.display())))
+    }
+
+    async fn await_process(&self, dir: &Path, timeout: Duration) -> Result<Option<ExitRecord>, Failure> {
+        let deadline = tokio::time::Instant::now() + timeout;
+        while tokio::time::Instant::now() < deadline {
+            let seen = observe(dir).map_err(|error| Failure::new(ReasonKind::Host, &error))?;
+            if let ProcessState::Ended(record) = seen.state {
+                return Ok(Some(record));
+            }
+            tokio::time::sleep(PREPARE_LOOK).await;
+        }
+        Ok(None)
+    }
+
+    async fn stop_process(&self, job: &Job) -> Result<(), Failure> {
+        let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node);
+        let stop = job.wanted.as_ref().map_or(STOP_AT_REMOVAL, |wanted| wanted.spec.stop.clone());
+        stop::stop(&dir, &stop).await.map_err(|error| process_failure(&error))
+    }
+
+    /// Ends a process node whose kind the agent does not know any more: its folder tells.
+    async fn end_leftover_process(&self, job: &Job) -> Result<(), Failure> {
+        let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node);
+        if ShimFiles::new(&dir).spec().exists() { self.stop_process(job).await } else { Ok(()) }
+    }
+
+    /// What the folders of process nodes say.
+    pub(super) async fn look_at_processes(self: &Arc<Self>, records: &BTreeMap<Key, NodeRecord>) -> Vec<Found> {
+        let records = records.clone();
+        let work = move |host: &Self| {
+            let mut found = Vec::new();
+            for cluster in crate::resources::files::folders::clusters(&host.parts.paths) {
+                for node in host.node_folders(&cluster) {
+                    let key = Key { cluster: cluster.clone(), node };
+                    found.extend(host.look_at_process(key, &records));
+                }
+            }
+            Ok(found)
+        };
+        self.blocking(work).await.unwrap_or_default()
+    }
+
+    fn node_folders(&self, cluster: &ClusterId) -> Vec<NodeName> {
+        let entries = std::fs::read_dir(self.parts.paths.cluster_dir(cluster)).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    }
+
+    /// A node's folder without a shim's files may still hold a container node's ramdisks: it counts as absent, so that
+    /// what nobody wants is removed.
+    fn look_at_process(&self, key: Key, records: &BTreeMap<Key, NodeRecord>) -> Option<Found> {
+        let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
+        let record = records.get(&key);
+        if !ShimFiles::new(&dir).spec().exists() {
+            let container = record.is_some_and(|record| record.container_id.is_some());
+            return (!container).then_some(Found { key, presence: Presence::Absent, remembered: None, reason: None });
+        }
+        let seen = observe(&dir).ok()?;
+        let digest = seen.digest.unwrap_or_default();
+        let (presence, reason) = match seen.state {
+            ProcessState::Running(record) => {
+                (Presence::Running(Running { container: None, pid: record.process.pid, digest }), None)
+            }
+            ProcessState::Ended(record) => {
+                let (reason, failed) = process_end(&record);
+                (Presence::Ended { container: None, digest, failed }, Some(reason))
+            }
+            ProcessState::Lost | ProcessState::Starting | ProcessState::Ending(_) => {
+                let message = "its shim ended without saying how: killed, or the host was rebooted".to_owned();
+                let reason = Reason { kind: ReasonKind::Lost, message };
+                (Presence::Ended { container: None, digest, failed: true }, Some(reason))
+            }
+            ProcessState::Absent => (Presence::Absent, None),
+        };
+        Some(Found { key, presence, remembered: record.map(super::adopt::remembered), reason })
+    }
+
+    /// How a process node that was running stands; none while it runs.
+    pub fn process_ended(&self, key: &Key) -> Option<(Reason, bool)> {
+        let seen = observe(&self.parts.paths.shim_dir(&key.cluster, &key.node)).ok()?;
+        match seen.state {
+            ProcessState::Running(_) | ProcessState::Starting | ProcessState::Ending(_) => None,
+            ProcessState::Ended(record) => Some(process_end(&record)),
+            ProcessState::Absent | ProcessState::Lost => {
+                let message = "its shim was killed, and it with it".to_owned();
+                Some((Reason { kind: ReasonKind::Lost, message }, true))
+            }
+        }
+    }
+}
+
+/// How often a prepare command is looked at.
+const PREPARE_LOOK: Duration = Duration::from_millis(20);
+
+/// Why a process ended, and whether that is a failure.
+fn process_end(record: &ExitRecord) -> (Reason, bool) {
+    let reason = |kind, message: String| Reason { kind, message };
+    match (&record.exit, record.oom_killed) {
+        (_, true) => {
+            let message = "ran into its memory limit and was killed: raise `memory`, or lower what it uses".to_owned();
+            (reason(ReasonKind::OutOfMemory, message), true)
+        }
+        (ExitCause::Code(code), _) => (reason(ReasonKind::Exited, format!("exit code {code}")), *code != 0),
+        (ExitCause::Signal(signal), _) => (reason(ReasonKind::Signalled, format!("killed by signal {signal}")), true),
+        (ExitCause::CouldNotStart(why), _) => (reason(ReasonKind::Host, format!("could not be started: {why}")), true),
+    }
+}
+
+fn owner_of(user: &str) -> Result<Owner, Failure> {
+    let identity = crate::launcher::user::find(user);
+    let identity = identity.map_err(|error| Failure::new(ReasonKind::Host, &error))?;
+    Ok(Owner { uid: identity.uid.as_raw(), gid: identity.gid.as_raw() })
 }

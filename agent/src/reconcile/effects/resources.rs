@@ -15,12 +15,6 @@ use crate::resources::ramdisk::desired::DesiredRamdisk;
 use crate::resources::ramdisk::plan::Occasion;
 use crate::resources::{files, outcome, ports, ramdisk};
 
-/// A ramdisk as the node must see it: where, and which device.
-pub(super) struct Verified {
-    pub(super) ramdisk: DesiredRamdisk,
-    pub(super) device: Device,
-}
-
 impl Host {
     /// Gives a node its folders, files and ramdisks, and makes sure that its ports are free. `restart`: it ran before,
     /// so what is not kept over a restart is emptied.
@@ -30,7 +24,7 @@ impl Host {
         wanted: &WantedNode,
         owner: Owner,
         restart: bool,
-    ) -> Result<Vec<Verified>, Failure> {
+    ) -> Result<Vec<Device>, Failure> {
         let spec = &wanted.spec;
         let paths = &self.parts.paths;
         let host = |error: &files::error::FilesError| Failure::new(ReasonKind::Host, error);
@@ -56,7 +50,8 @@ impl Host {
             Workload::Container(_) => self.parts.paths.files_dir(&key.cluster, &key.node),
             Workload::Process(_) => self.parts.paths.work_dir(&key.cluster, &key.node),
         };
-        let desired: Result<Vec<DesiredFile>, _> = spec.files.iter().map(|file| DesiredFile::new(file, owner)).collect();
+        let desired: Result<Vec<DesiredFile>, _> =
+            spec.files.iter().map(|file| DesiredFile::new(file, owner)).collect();
         let desired = desired.map_err(|error| Failure::new(ReasonKind::Host, &error))?;
         let observed =
             files::apply::observe(&folder, &desired).map_err(|error| Failure::new(ReasonKind::Host, &error))?;
@@ -65,7 +60,7 @@ impl Host {
         failed.map_or(Ok(()), Err)
     }
 
-    fn provide_ramdisks(&self, key: &Key, spec: &NodeSpec, restart: bool) -> Result<Vec<Verified>, Failure> {
+    fn provide_ramdisks(&self, key: &Key, spec: &NodeSpec, restart: bool) -> Result<Vec<Device>, Failure> {
         let failed = |error: &ramdisk::error::RamdiskError| Failure::new(ReasonKind::Ramdisk, error);
         let desired: Result<Vec<DesiredRamdisk>, _> = spec
             .ramdisks
@@ -86,8 +81,8 @@ impl Host {
             return Err(failed(error));
         }
         let verify = |ramdisk: DesiredRamdisk| {
-            let device = ramdisk::verify::verify(&ramdisk).map_err(|error| failed(&error))?;
-            Ok(Verified { ramdisk, device })
+            // The device is kept: the node must see this very one.
+            ramdisk::verify::verify(&ramdisk).map_err(|error| failed(&error))
         };
         desired.into_iter().map(verify).collect()
     }
@@ -121,7 +116,14 @@ impl Host {
     }
 
     /// Writes a node that was started into the ledger.
-    pub(super) fn record(&self, key: &Key, wanted: &WantedNode, running: &Running, restarts: u32, now: UnixMillis) -> Result<(), Failure> {
+    pub(super) fn record(
+        &self,
+        key: &Key,
+        wanted: &WantedNode,
+        running: &Running,
+        restarts: u32,
+        now: UnixMillis,
+    ) -> Result<(), Failure> {
         let failed = |error: &(dyn std::error::Error + 'static)| Failure::new(ReasonKind::Host, error);
         let stat = self.parts.procs.stat(running.pid).map_err(|error| failed(&error))?;
         let record = NodeRecord {

@@ -88,7 +88,8 @@ impl Host {
     }
 
     fn settle_addresses(&self, clusters: &[Arc<ClusterSpec>], settled: &mut Settled) {
-        let want = |cluster: &Arc<ClusterSpec>| AddressWant { address: cluster.address, manage: cluster.manage_address };
+        let want =
+            |cluster: &Arc<ClusterSpec>| AddressWant { address: cluster.address, manage: cluster.manage_address };
         let wants: BTreeSet<AddressWant> = clusters.iter().map(want).collect();
         let present = match address::apply::observe() {
             Ok(present) => present,
@@ -100,7 +101,8 @@ impl Host {
         };
         // Recorded before it is added, so that one that is there after a death is known to be ours.
         let missing = wants.iter().filter(|want| want.manage && !present.contains(&want.address));
-        let ours: BTreeSet<Ipv4Addr> = missing.filter_map(|want| v4(want.address)).chain(added.iter().copied()).collect();
+        let ours: BTreeSet<Ipv4Addr> =
+            missing.filter_map(|want| v4(want.address)).chain(added.iter().copied()).collect();
         let plan = address::plan::plan(&wants, &present, &added);
         for problem in &plan.problems {
             settled.obstacle(ReasonKind::Host, problem.to_string());

@@ -1,6 +1,7 @@
 //! Tests against the real kernel of this host. They need root, fail without, and leave nothing behind.
 #![expect(clippy::unwrap_used, reason = "a test's helper may panic: that is its way to fail")]
 
+mod audit;
 mod cgroup;
 mod folders;
 mod mount_namespace;

@@ -1,1 +1,0 @@
-//! What this host is and has, read without side effects.

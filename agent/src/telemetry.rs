@@ -1,1 +1,0 @@
-//! Samples of the host and of its nodes.

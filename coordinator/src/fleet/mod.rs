@@ -1,1 +1,21 @@
-//! The agents' links: registry, fan-out, events in.
+//! The agents' links: who is connected, calls to them, and calls to many of them at once.
+//!
+//! A link is one TLS connection that an agent dialled and over which the coordinator is the HTTP/2 client. What flows
+//! in are connections from the listener; what flows out are answers, errors that name the host, and a watch of who is
+//! connected. Nothing here knows clusters or nodes.
+
+mod admit;
+mod call;
+mod error;
+mod fan_out;
+mod link;
+mod registry;
+mod state;
+mod stream;
+
+pub use error::{DisconnectReason, FleetError};
+pub use fan_out::{FAN_OUT_WIDTH, fan_out};
+pub use link::LinkService;
+pub use registry::Fleet;
+pub use state::{Hello, LinkState};
+pub use stream::LinkStream;

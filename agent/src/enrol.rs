@@ -1,1 +1,0 @@
-//! Joining a fleet: key, certificate request, one-time token, pinned CA.

@@ -1,1 +1,0 @@
-//! The one TLS connection to the coordinator, dialled from here, over which the coordinator calls.

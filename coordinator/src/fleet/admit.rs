@@ -14,8 +14,8 @@ use tonic::Request;
 
 use super::call::{answer, bounded};
 use super::link::{self, Link};
-use super::state::now;
 use super::{DisconnectReason, Fleet, FleetError, Hello};
+use crate::clock;
 
 /// How long an agent may take to answer the greeting: it reads the facts of its host for it.
 const HELLO_DEADLINE: Duration = Duration::from_secs(15);
@@ -32,7 +32,7 @@ impl Fleet {
             host: host.clone(),
             reason: DisconnectReason::Broken(error.to_string()),
         })?;
-        let link = Link { connection, since: now(), client, end };
+        let link = Link { connection, since: clock::now(), client, end };
         self.inner.tasks.spawn({
             let (inner, host) = (self.inner.clone(), host.clone());
             async move {

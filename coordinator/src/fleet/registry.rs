@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
-use super::state::now;
 use super::{DisconnectReason, FleetError, Hello, LinkService, LinkState};
+use crate::clock;
 
 /// All links of one coordinator's life; clones share them.
 #[derive(Debug, Clone)]
@@ -142,7 +142,7 @@ impl Inner {
         let mut links = self.links();
         if links.get(host).is_some_and(|present| present.connection == connection) {
             links.remove(host);
-            let state = LinkState::Disconnected { since: now(), reason };
+            let state = LinkState::Disconnected { since: clock::now(), reason };
             self.states.send_modify(|states| drop(states.insert(host.clone(), state)));
         }
     }

@@ -1,7 +1,6 @@
 //! What is known of a host's link.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use throng_common::ids::Generation;
 use throng_common::status::{HostFacts, UnixMillis};
@@ -71,10 +70,4 @@ impl TryFrom<HelloReply> for Hello {
             generation: Generation(reply.generation),
         })
     }
-}
-
-/// The time now by this machine's clock.
-pub(super) fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

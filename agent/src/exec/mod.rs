@@ -1,1 +1,12 @@
-//! Running commands in nodes, many at a time, with an outcome for every node.
+//! Running commands in nodes, many at a time, with an outcome for every node; and signals and terminals.
+//!
+//! In: nodes with where they run, and commands. Out: one outcome for every node named, in the order in which they end.
+//! A command in a container goes through the engine, one in a process node through the launcher, as the node's user and
+//! in its control groups. Nothing here starts, stops or changes a node.
+
+pub mod fan_out;
+pub mod process;
+pub mod pty;
+pub mod signal;
+pub mod target;
+pub mod terminal;

@@ -1,6 +1,8 @@
 //! Containers and processes on the real engine and the real kernel of this machine. They fail where there is none.
 
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod docker;
 #[cfg(test)]
 mod shim;

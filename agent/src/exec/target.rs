@@ -1,0 +1,83 @@
+//! Where a node runs, as commands, logs and file reads need to know it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::host::engine::api::Engine;
+use crate::host::engine::error::EngineError;
+use crate::host::engine::model::ContainerId;
+use crate::shim::record::ProcessId;
+
+/// Where a node runs, or ran last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// In a container.
+    Container {
+        /// The container.
+        id: ContainerId,
+        /// Its first process, while it runs.
+        process: Option<ProcessId>,
+    },
+    /// As a process of the host, with this shim's folder.
+    Process {
+        /// The shim's folder.
+        dir: PathBuf,
+    },
+}
+
+/// What runs commands: the engine, and this agent's own program.
+#[derive(Clone)]
+pub struct Means {
+    /// The engine; none where the host has none.
+    pub engine: Option<Arc<dyn Engine>>,
+    /// The file of this agent, by which launchers are started: `/proc/self/exe` but in tests.
+    pub program: PathBuf,
+}
+
+/// Why something could not be done in a node.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// It has no container and no process.
+    #[error("the node does not run")]
+    NotRunning,
+    /// The host has no engine.
+    #[error("the host has no container engine")]
+    NoEngine,
+    /// The engine did not do it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The program could not be started.
+    #[error("could not start: {0}")]
+    CouldNotStart(String),
+    /// The kernel refused a step.
+    #[error("cannot {what}")]
+    Kernel {
+        /// What was tried.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The signal had no effect in time.
+    #[error("process {pid} is still there {after:?} after the signal")]
+    NoEffect {
+        /// The process.
+        pid: u32,
+        /// How long it was waited for.
+        after: std::time::Duration,
+    },
+    /// The node's process did not do it.
+    #[error(transparent)]
+    Process(#[from] crate::resources::process::error::ProcessError),
+}
+
+impl Means {
+    /// The engine, or the error that there is none.
+    pub fn engine(&self) -> Result<&Arc<dyn Engine>, TargetError> {
+        self.engine.as_ref().ok_or(TargetError::NoEngine)
+    }
+}
+
+/// A step of the kernel's that failed.
+pub(crate) fn kernel(what: &'static str) -> impl Fn(std::io::Error) -> TargetError {
+    move |source| TargetError::Kernel { what, source }
+}

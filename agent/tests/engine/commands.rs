@@ -96,7 +96,7 @@ async fn a_command_in_a_process_node_is_bounded_in_time_and_output() {
     let ExecEnd::TimedOut(output) = run_one(&means, Some(&target), slow).await.unwrap() else { panic!("it is slow") };
     let written = String::from_utf8(output.stdout).unwrap();
     let child: u32 = written.lines().nth(1).unwrap().parse().unwrap();
-    let state = Procs::default().stat(child).map(|stat| stat.state).unwrap_or('X');
+    let state = Procs::default().stat(child).map_or('X', |stat| stat.state);
     assert!(matches!(state, 'X' | 'Z'), "what it had started is gone too, or about to be reaped: {state}");
 
     let begun = Instant::now();

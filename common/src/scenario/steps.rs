@@ -43,6 +43,8 @@ pub struct Step {
     pub stdin: Option<String>,
     /// Arguments (with `program`).
     pub args: Vec<String>,
+    /// Further files or folders that the program reads, relative to the scenario (with `program`).
+    pub inputs: Vec<String>,
     /// Environment variables (with `exec` and `program`).
     pub env: BTreeMap<String, String>,
     /// Method (with `http`). Default: GET, or POST with a body.
@@ -288,6 +290,7 @@ impl Step {
             ("on", self.on.is_some(), takes(&["exec", "http"])),
             ("stdin", self.stdin.is_some(), takes(&["exec"])),
             ("args", !self.args.is_empty(), takes(&["program"])),
+            ("inputs", !self.inputs.is_empty(), takes(&["program"])),
             ("env", !self.env.is_empty(), takes(&["exec", "program"])),
             ("method", self.method.is_some(), takes(&["http"])),
             ("body", self.body.is_some(), takes(&["http"])),

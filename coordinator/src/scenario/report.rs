@@ -1,0 +1,152 @@
+//! Collecting mistakes: from a place in the tree to a diagnostic.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::code::Code;
+use super::diagnostic::{Diagnostic, Severity};
+use super::path::KeyPath;
+use super::source::{Origin, Source};
+
+/// Most mistakes that are shown; the rest are counted. A file with more is mended in rounds.
+const DIAGNOSTICS_MAX: usize = 100;
+
+/// Nearest known word further away than this (Jaro-Winkler similarity, 0 to 1) is no suggestion.
+const SIMILARITY_MIN: f64 = 0.72;
+
+/// A mistake, before its place is known.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) severity: Severity,
+    pub(super) code: Code,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    /// The part of the value that is to be underlined, where not all of it.
+    pub(super) within: Option<String>,
+}
+
+impl Fault {
+    /// An error.
+    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, message: message.into(), hint: None, within: None }
+    }
+
+    /// A warning.
+    pub(super) fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(code, message) }
+    }
+
+    /// With what to do about it.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With only this part of the value underlined.
+    pub(super) fn within(mut self, fragment: impl Into<String>) -> Self {
+        self.within = Some(fragment.into());
+        self
+    }
+}
+
+/// All mistakes found so far.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) sources: Vec<Source>,
+    found: Vec<Diagnostic>,
+    /// Where a value was wrong and has been replaced: what later checks say of it would only confuse.
+    tainted: BTreeSet<KeyPath>,
+    /// Values that are a parameter's: which, and what it came to.
+    params: BTreeMap<KeyPath, String>,
+}
+
+impl Report {
+    pub(super) fn new(sources: Vec<Source>) -> Self {
+        Self { sources, found: Vec::new(), tainted: BTreeSet::new(), params: BTreeMap::new() }
+    }
+
+    /// Adds a mistake at this place.
+    pub(super) fn push(&mut self, origin: &Origin, path: Option<&KeyPath>, fault: Fault) {
+        let source = &self.sources[origin.source];
+        let span =
+            fault.within.as_deref().map_or_else(|| origin.span.clone(), |part| source.within(&origin.span, part));
+        let place = source.place(span.start);
+        let param = path.and_then(|path| self.params.get(path)).filter(|_| fault.within.is_none());
+        let message = param.map_or_else(|| fault.message.clone(), |param| format!("{} ({param})", fault.message));
+        self.found.push(Diagnostic {
+            severity: fault.severity,
+            code: fault.code,
+            message,
+            file: source.name.clone(),
+            line: place.line,
+            column: place.column,
+            span,
+            path: path.filter(|path| !path.is_empty()).map(ToString::to_string),
+            hint: fault.hint,
+            excerpt: place.excerpt,
+        });
+    }
+
+    /// Remembers that the value at this path is not what the file says.
+    pub(super) fn taint(&mut self, path: &KeyPath) {
+        self.tainted.insert(path.clone());
+    }
+
+    /// Whether the value at this path, or one that holds it, is not what the file says.
+    pub(super) fn is_tainted(&self, path: &KeyPath) -> bool {
+        self.tainted.iter().any(|tainted| path.is_within(tainted))
+    }
+
+    /// Whether something at, above or below this path is not what the file says.
+    pub(super) fn is_doubtful(&self, path: &KeyPath) -> bool {
+        self.tainted.iter().any(|tainted| path.is_within(tainted) || tainted.is_within(path))
+    }
+
+    /// Remembers that the value at this path is a parameter's, for messages.
+    pub(super) fn note_param(&mut self, path: &KeyPath, note: String) {
+        self.params.insert(path.clone(), note);
+    }
+
+    /// Whether there is an error so far.
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Whether there is one of this kind so far.
+    pub(super) fn has(&self, code: Code) -> bool {
+        self.found.iter().any(|diagnostic| diagnostic.code == code)
+    }
+
+    /// All of them, in the order of the files, each once, at most [`DIAGNOSTICS_MAX`].
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        let rank = |name: &str| self.sources.iter().position(|source| source.name == name);
+        self.found
+            .sort_by_cached_key(|one| (rank(&one.file), one.span.start, one.severity, one.code, one.path.clone()));
+        self.found.dedup();
+        let more = self.found.len().saturating_sub(DIAGNOSTICS_MAX);
+        if more > 0 {
+            self.found.truncate(DIAGNOSTICS_MAX);
+            let last = self.found.last().cloned().expect("the list was just cut to a positive length");
+            self.found.push(Diagnostic {
+                severity: Severity::Error,
+                code: Code::TooMany,
+                message: format!("{more} more mistakes are not shown"),
+                hint: Some("mend those above first".to_owned()),
+                path: None,
+                ..last
+            });
+        }
+        self.found
+    }
+}
+
+/// The known word nearest to `word`, as a hint; else all known words.
+pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, nothing_known: &str) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let folded = word.to_lowercase();
+    let near = known.iter().map(|one| (strsim::jaro_winkler(&folded, &one.to_lowercase()), *one));
+    match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        None => nothing_known.to_owned(),
+        Some((similarity, one)) if similarity >= SIMILARITY_MIN => format!("did you mean `{one}`?"),
+        Some(_) => format!("known are: {}", known.join(", ")),
+    }
+}

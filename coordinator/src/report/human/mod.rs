@@ -1,0 +1,9 @@
+//! A report as text for people: verdicts first, then why, then where the time went, then what is left.
+
+pub mod failures;
+mod figures;
+mod render;
+#[cfg(test)]
+mod tests;
+
+pub use render::{render, residue_line};

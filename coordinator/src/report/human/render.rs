@@ -1,0 +1,282 @@
+//! The sections of a report, in the order in which a person asks for them.
+
+use throng_common::verdict::Verdict;
+
+use super::failures::failure_block;
+use super::figures::{columns, counted, cut, duration, figure, wrap};
+use crate::report::model::{
+    Ending, MetricReport, PhaseReport, ResidueReport, RunReport, Teardown, TestReport, WhyNotRun,
+};
+
+/// The narrowest width that is rendered for: below it, lines are simply longer than the terminal.
+const WIDTH_MIN: usize = 60;
+
+/// The widest: longer lines are hard to read.
+const WIDTH_MAX: usize = 120;
+
+/// Most lines of residue shown.
+const RESIDUE_MAX: usize = 30;
+
+/// A colour. It never carries meaning alone: the words are the same without it.
+#[derive(Debug, Clone, Copy)]
+enum Ink {
+    Green,
+    Red,
+    Yellow,
+    Bold,
+    Dim,
+}
+
+/// Where lines go, and how wide they may be.
+struct Page {
+    text: String,
+    width: usize,
+    color: bool,
+}
+
+/// The report as text of at most `width` columns (60 to 120); it ends with a line break.
+pub fn render(report: &RunReport, width: usize, color: bool) -> String {
+    let mut page = Page { text: String::new(), width: width.clamp(WIDTH_MIN, WIDTH_MAX), color };
+    header(&mut page, report);
+    ending(&mut page, &report.ending);
+    verdicts(&mut page, report);
+    failures(&mut page, report);
+    metrics(&mut page, &report.metrics);
+    phases(&mut page, &report.phases);
+    teardown(&mut page, &report.teardown);
+    summary(&mut page, report);
+    page.text
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text.trim_end());
+        self.text.push('\n');
+    }
+
+    fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A paragraph, each of its lines indented.
+    fn indented(&mut self, indent: usize, text: &str) {
+        let width = self.width.saturating_sub(indent);
+        for line in wrap(text, width) {
+            self.line(&format!("{:indent$}{line}", ""));
+        }
+    }
+
+    fn paint(&self, ink: Ink, text: &str) -> String {
+        if !self.color {
+            return text.to_owned();
+        }
+        let code = match ink {
+            Ink::Green => "32",
+            Ink::Red => "1;31",
+            Ink::Yellow => "33",
+            Ink::Bold => "1",
+            Ink::Dim => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+fn header(page: &mut Page, report: &RunReport) {
+    let nodes: u32 = report.hosts.iter().map(|host| host.nodes).sum();
+    let extent = format!(
+        "{} on {}, seed {}",
+        counted(usize::try_from(nodes).unwrap_or(usize::MAX), "node"),
+        counted(report.hosts.len(), "host"),
+        report.seed
+    );
+    let title = page.paint(Ink::Bold, &report.scenario);
+    let extent = page.paint(Ink::Dim, &extent);
+    page.line(&format!("{title}  run {}  {extent}", report.run));
+}
+
+fn ending(page: &mut Page, ending: &Ending) {
+    let (what, detail) = match ending {
+        Ending::Completed => return,
+        Ending::Interrupted => ("interrupted", ""),
+        Ending::QuorumNotMet { detail } => ("quorum not met", detail.as_str()),
+        Ending::Broken { detail } => ("could not run", detail.as_str()),
+    };
+    page.gap();
+    let what = page.paint(Ink::Red, what);
+    page.line(&what);
+    if !detail.is_empty() {
+        page.indented(2, detail);
+    }
+}
+
+const fn ink(verdict: Option<Verdict>) -> Ink {
+    match verdict {
+        Some(Verdict::Pass) => Ink::Green,
+        Some(Verdict::KnownFailure | Verdict::Suspect | Verdict::Invalid) | None => Ink::Yellow,
+        Some(Verdict::Fail | Verdict::UnexpectedPass) => Ink::Red,
+    }
+}
+
+const fn word(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(verdict) => verdict.word(),
+        None => "INTERRUPTED",
+    }
+}
+
+fn verdicts(page: &mut Page, report: &RunReport) {
+    let left_out = report.not_run.iter().filter(|test| test.why == WhyNotRun::Filtered).count();
+    let unreached: Vec<_> = report.not_run.iter().filter(|test| test.why != WhyNotRun::Filtered).collect();
+    page.gap();
+    if report.tests.is_empty() && unreached.is_empty() {
+        page.line("  the scenario has no tests");
+    }
+    let words = report.tests.iter().map(|test| word(test.verdict).len());
+    let widest = words.chain(unreached.iter().map(|_| "NOT RUN".len())).max().unwrap_or(0);
+    let room = page.width.saturating_sub(widest + 2 + 2 + 9);
+    for test in &report.tests {
+        let painted = page.paint(ink(test.verdict), &format!("{:widest$}", word(test.verdict)));
+        let name = cut(&test.name, room);
+        page.line(&format!("  {painted}  {name:room$} {:>7}", duration(test.took_millis)));
+    }
+    for test in &unreached {
+        let painted = page.paint(Ink::Yellow, &format!("{:widest$}", "NOT RUN"));
+        page.line(&format!("  {painted}  {}", cut(&test.name, room)));
+    }
+    if left_out > 0 {
+        let text = page.paint(Ink::Dim, &format!("  {} left out by --test", counted(left_out, "test")));
+        page.line(&text);
+    }
+}
+
+fn failures(page: &mut Page, report: &RunReport) {
+    for test in &report.tests {
+        let known = test.known_failure.as_deref().unwrap_or_default();
+        let story = match test.verdict {
+            Some(Verdict::Pass) => continue,
+            Some(Verdict::KnownFailure) => format!("known: {known}\n{}", failure_block(test)),
+            Some(Verdict::UnexpectedPass) => {
+                format!("it passed, although it is a known failure: {known}\nhint: remove expect = \"fail\" from it")
+            }
+            Some(Verdict::Fail | Verdict::Invalid | Verdict::Suspect) | None => failure_block(test),
+        };
+        failure(page, test, &story);
+    }
+}
+
+fn failure(page: &mut Page, test: &TestReport, story: &str) {
+    page.gap();
+    let heading = page.paint(ink(test.verdict), word(test.verdict));
+    page.line(&format!("{heading}  {}", test.name));
+    for line in story.lines() {
+        let text = line.trim_start();
+        page.indented(2 + line.len() - text.len(), text);
+    }
+}
+
+fn metrics(page: &mut Page, metrics: &[MetricReport]) {
+    if metrics.is_empty() {
+        return;
+    }
+    let head = ["Metric", "min", "median", "max", "last", "samples"].map(str::to_owned).to_vec();
+    let row = |metric: &MetricReport| {
+        let name =
+            if metric.unit.is_empty() { metric.name.to_string() } else { format!("{} ({})", metric.name, metric.unit) };
+        let Some(summary) = &metric.summary else {
+            return vec![name, "-".to_owned(), "-".to_owned(), "-".to_owned(), "-".to_owned(), "0".to_owned()];
+        };
+        let figures = [summary.min, summary.median, summary.max, summary.last].map(figure);
+        std::iter::once(name).chain(figures).chain([summary.count.to_string()]).collect()
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(metrics.iter().map(row)).collect();
+    page.gap();
+    for line in columns(&rows) {
+        page.line(&line);
+    }
+    for metric in metrics.iter().filter(|metric| metric.failed > 0) {
+        let samples = counted(usize::try_from(metric.failed).unwrap_or(usize::MAX), "sample");
+        let first = metric.errors.first().map(String::as_str).unwrap_or_default();
+        page.indented(2, &format!("{}: {samples} failed, for instance: {first}", metric.name));
+    }
+}
+
+fn phases(page: &mut Page, phases: &[PhaseReport]) {
+    if phases.is_empty() {
+        return;
+    }
+    page.gap();
+    let shown = |phase: &PhaseReport| {
+        let failed = if phase.ok { "" } else { " (failed)" };
+        format!("{} {}{failed}", phase.phase, duration(phase.took_millis))
+    };
+    let text = phases.iter().map(shown).collect::<Vec<_>>().join(", ");
+    let mut lines = wrap(&text, page.width.saturating_sub(6)).into_iter();
+    page.line(&format!("Time  {}", lines.next().unwrap_or_default()));
+    for line in lines {
+        page.line(&format!("      {line}"));
+    }
+}
+
+/// Something left behind, in one line.
+pub fn residue_line(residue: &ResidueReport) -> String {
+    let kind = serde_json::to_value(residue.residue.kind).ok();
+    let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or("something").replace('-', " ");
+    format!("{}: {kind} {}", residue.host, residue.residue.subject)
+}
+
+fn teardown(page: &mut Page, teardown: &Teardown) {
+    page.gap();
+    match teardown {
+        Teardown::Clean => page.line("Nothing left behind"),
+        Teardown::Residue { residues } => {
+            let heading = page.paint(Ink::Red, &format!("LEFT BEHIND ({})", residues.len()));
+            page.line(&heading);
+            for residue in residues.iter().take(RESIDUE_MAX) {
+                page.indented(2, &residue_line(residue));
+                if !residue.residue.remedy.is_empty() {
+                    page.indented(4, &format!("hint: {}", residue.residue.remedy));
+                }
+            }
+            if residues.len() > RESIDUE_MAX {
+                page.line(&format!("  and {} more, in report.json", residues.len() - RESIDUE_MAX));
+            }
+        }
+        Teardown::Kept { commands } => {
+            page.line("The cluster is still up. Next:");
+            for command in commands {
+                page.line(&format!("  {command}"));
+            }
+        }
+        Teardown::Unknown { detail } => {
+            let heading = page.paint(Ink::Red, "NOBODY KNOWS WHAT IS LEFT");
+            page.line(&heading);
+            page.indented(2, &format!("the audit could not be done: {detail}"));
+        }
+    }
+}
+
+fn summary(page: &mut Page, report: &RunReport) {
+    let count = |verdict| report.tests.iter().filter(|test| test.verdict == verdict).count();
+    let unreached = report.not_run.iter().filter(|test| test.why != WhyNotRun::Filtered).count();
+    let counts = [
+        (count(Some(Verdict::Pass)), "passed"),
+        (count(Some(Verdict::Fail)), "failed"),
+        (count(Some(Verdict::UnexpectedPass)), "passed unexpectedly"),
+        (count(Some(Verdict::KnownFailure)), "known to fail"),
+        (count(Some(Verdict::Invalid)), "invalid"),
+        (count(Some(Verdict::Suspect)), "suspect"),
+        (count(None), "interrupted"),
+        (unreached, "not run"),
+    ];
+    let shown = |(count, word): &(usize, &str)| {
+        let always = matches!(*word, "passed" | "failed");
+        (*count > 0 || always).then(|| format!("{count} {word}"))
+    };
+    let text = counts.iter().filter_map(shown).collect::<Vec<_>>().join(", ");
+    page.gap();
+    let ink = if report.outcome.exit_code() == 0 { Ink::Green } else { Ink::Red };
+    let text = page.paint(ink, &text);
+    page.line(&format!("{text} in {}", duration(report.took_millis)));
+}

@@ -1,0 +1,53 @@
+use super::super::sample;
+use super::render;
+
+#[test]
+fn a_run_where_all_passed_reads_at_a_glance() {
+    insta::assert_snapshot!(render(&sample::passed(), 80, false));
+}
+
+#[test]
+fn a_failure_names_its_nodes_folded_and_where_to_look() {
+    insta::assert_snapshot!(render(&sample::failed(), 100, false));
+}
+
+#[test]
+fn known_failures_and_unexpected_passes_say_why_and_what_to_do() {
+    insta::assert_snapshot!(render(&sample::known(), 100, false));
+}
+
+#[test]
+fn residue_is_listed_with_its_remedies() {
+    insta::assert_snapshot!(render(&sample::residue(), 80, false));
+}
+
+#[test]
+fn a_cluster_that_did_not_come_up_names_who_is_missing() {
+    insta::assert_snapshot!(render(&sample::no_quorum(), 80, false));
+}
+
+#[test]
+fn an_interrupted_run_that_was_kept_says_what_to_type_next() {
+    insta::assert_snapshot!(render(&sample::interrupted(), 80, false));
+}
+
+#[test]
+fn colour_changes_no_word() {
+    for report in [sample::passed(), sample::failed(), sample::known(), sample::residue(), sample::interrupted()] {
+        let colour = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
+        let painted = render(&report, 100, true);
+        assert!(painted.contains('\u{1b}'));
+        assert_eq!(colour.replace_all(&painted, ""), render(&report, 100, false));
+        assert!(render(&report, 100, false).is_ascii());
+    }
+}
+
+#[test]
+fn lines_keep_to_the_width_but_for_words_that_cannot_be_broken() {
+    for report in [sample::passed(), sample::failed(), sample::known(), sample::no_quorum()] {
+        for line in render(&report, 60, false).lines() {
+            let breakable = line.trim().contains(' ') && !line.contains("run ") && !line.contains("logs/");
+            assert!(!breakable || line.chars().count() <= 60, "{line}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Reports for tests: of a run where all passed, and pieces to change it with.
+
+use throng_common::ids::{ClusterId, HostId, RoleName, RunId};
+use throng_common::status::{Residue, ResidueKind, UnixMillis};
+use throng_common::verdict::{Outcome, Verdict};
+
+use super::model::*;
+use super::outcome::outcome;
+
+pub(super) fn step(number: &str, title: &str, failures: Vec<Failure>) -> StepReport {
+    StepReport {
+        part: Part::Step,
+        number: number.to_owned(),
+        title: title.to_owned(),
+        started_at: UnixMillis(1_790_000_000_000),
+        took_millis: 1_234,
+        attempts: if failures.is_empty() { 1 } else { 23 },
+        repetitions: 1,
+        nodes: 100,
+        held: failures.is_empty(),
+        failures,
+        notes: Vec::new(),
+        artefacts: Vec::new(),
+        steps: Vec::new(),
+    }
+}
+
+pub(super) fn failure(nodes: &str, count: u32, message: &str, detail: &str) -> Failure {
+    Failure {
+        nodes: nodes.to_owned(),
+        count,
+        cause: Cause::WrongValue,
+        message: message.to_owned(),
+        detail: detail.to_owned(),
+    }
+}
+
+pub(super) fn test(name: &str, verdict: Verdict, took_millis: u64, steps: Vec<StepReport>) -> TestReport {
+    TestReport {
+        name: name.to_owned(),
+        verdict: Some(verdict),
+        known_failure: None,
+        started_at: UnixMillis(1_790_000_000_000),
+        took_millis,
+        repetitions: 1,
+        steps,
+        ended_by: String::new(),
+        artefacts: Vec::new(),
+    }
+}
+
+/// A failed test with two kinds of failing nodes.
+pub(super) fn failed_test() -> TestReport {
+    let failures = vec![
+        failure(
+            "worker-[0003,0007]",
+            2,
+            "exit code 1, expected 0",
+            "for instance worker-0003\nstderr:\nCould not connect to Redis at 127.84.0.1:20003: Connection refused",
+        ),
+        failure("worker-0042", 1, "stdout is \"0\", expected \"1\", still after 10s", "stdout:\n0"),
+    ];
+    let mut steps =
+        vec![step("1", "kill -KILL 10% of worker", Vec::new()), step("2", "exec on worker: redis-cli get k", failures)];
+    steps[1].notes.push("drew worker-[0003,0007,0042]".to_owned());
+    let mut test = test("survives losing a tenth of the workers", Verdict::Fail, 31_400, steps);
+    test.artefacts =
+        ["logs/worker-0003.log", "logs/worker-0007.log", "logs/worker-0042.log"].map(str::to_owned).to_vec();
+    test
+}
+
+fn phase(phase: &str, took_millis: u64) -> PhaseReport {
+    PhaseReport { phase: phase.to_owned(), took_millis, ok: true, detail: String::new() }
+}
+
+fn metric(name: &str, unit: &str, values: &[f64]) -> MetricReport {
+    let at = |index: usize| UnixMillis(1_790_000_000_000 + 5_000 * u64::try_from(index).unwrap());
+    let samples: Vec<MetricSample> =
+        values.iter().enumerate().map(|(index, value)| MetricSample { at: at(index), value: *value }).collect();
+    let summary = Summary {
+        count: u64::try_from(values.len()).unwrap(),
+        min: values.iter().copied().fold(f64::INFINITY, f64::min),
+        median: values[values.len() / 2],
+        max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        last: values[values.len() - 1],
+    };
+    MetricReport {
+        name: RoleName::new(name).unwrap(),
+        unit: unit.to_owned(),
+        summary: Some(summary),
+        samples,
+        failed: 0,
+        errors: Vec::new(),
+    }
+}
+
+/// A run where all passed and nothing was left.
+pub(super) fn passed() -> RunReport {
+    let steps = || vec![step("1", "exec on primary: redis-cli set k 1", Vec::new())];
+    RunReport {
+        format: REPORT_FORMAT,
+        run: RunId::new("redis-replicas-run-x7k2q").unwrap(),
+        scenario: "redis-replicas".to_owned(),
+        cluster: ClusterId::new("redis-replicas-x7k2").unwrap(),
+        seed: 4711,
+        started_at: UnixMillis(1_790_000_000_000),
+        took_millis: 52_300,
+        versions: Versions { throng: "0.1.0".to_owned(), build: "0.1.0+abc".to_owned() },
+        hosts: vec![HostReport {
+            host: HostId::new("local").unwrap(),
+            hostname: "laptop".to_owned(),
+            kernel: "6.1.0".to_owned(),
+            engine: Some("docker 20.10.24".to_owned()),
+            cpu_cores: 8,
+            memory_total_bytes: 16 << 30,
+            nodes: 101,
+        }],
+        roles: vec![RoleReport {
+            role: RoleName::new("worker").unwrap(),
+            nodes: 100,
+            peak_memory_bytes: Some(9 << 20),
+            memory_limit_bytes: Some(16 << 20),
+        }],
+        images: vec![ImageReport {
+            role: RoleName::new("worker").unwrap(),
+            image: "redis:7".to_owned(),
+            digest: "sha256:0123".to_owned(),
+        }],
+        plan: "plan.json".to_owned(),
+        phases: vec![
+            phase("plan", 45),
+            phase("image", 1_200),
+            phase("up primary", 410),
+            phase("up worker", 12_300),
+            phase("tests", 33_900),
+            phase("down", 4_100),
+            phase("audit", 320),
+        ],
+        tests: vec![
+            test("every replica sees a write", Verdict::Pass, 1_230, steps()),
+            test(
+                "a killed replica comes back with the same name and ports and catches up",
+                Verdict::Pass,
+                32_670,
+                steps(),
+            ),
+        ],
+        not_run: Vec::new(),
+        metrics: vec![
+            metric("replicas", "", &[100.0, 90.0, 97.0, 100.0]),
+            metric("throughput", "ops/s", &[81_234.0, 79_000.5, 80_100.25]),
+        ],
+        ending: Ending::Completed,
+        teardown: Teardown::Clean,
+        outcome: Outcome::Pass,
+    }
+}
+
+/// A run where a test failed.
+pub(super) fn failed() -> RunReport {
+    let mut report = passed();
+    report.tests.push(failed_test());
+    report.metrics[1].failed = 2;
+    report.metrics[1].errors.push("exit code 1, expected 0".to_owned());
+    judged(report)
+}
+
+/// A run with a known failure and one that has healed.
+pub(super) fn known() -> RunReport {
+    let mut report = passed();
+    let mut known = failed_test();
+    known.verdict = Some(Verdict::KnownFailure);
+    known.known_failure = Some("replicas lose their link for good (bug 17)".to_owned());
+    let mut healed = test("a paused replica resumes", Verdict::UnexpectedPass, 700, Vec::new());
+    healed.known_failure = Some("it never does (bug 18)".to_owned());
+    report.tests.extend([known, healed]);
+    report.not_run.push(NotRun { name: "the long one".to_owned(), why: WhyNotRun::Filtered });
+    judged(report)
+}
+
+/// A run that left something.
+pub(super) fn residue() -> RunReport {
+    let mut report = passed();
+    let residue = |kind, subject: &str, remedy: &str| ResidueReport {
+        host: HostId::new("local").unwrap(),
+        residue: Residue {
+            kind,
+            cluster: Some(ClusterId::new("redis-replicas-x7k2").unwrap()),
+            subject: subject.to_owned(),
+            remedy: remedy.to_owned(),
+        },
+    };
+    report.teardown = Teardown::Residue {
+        residues: vec![
+            residue(ResidueKind::Mount, "/run/throng/redis-replicas-x7k2/worker-0003/ramdisk/data", "umount it"),
+            residue(ResidueKind::ReservedPorts, "20000-20100", "remove them from ip_local_reserved_ports"),
+        ],
+    };
+    judged(report)
+}
+
+/// A run whose cluster did not come up.
+pub(super) fn no_quorum() -> RunReport {
+    let mut report = passed();
+    let names = report.tests.drain(..).map(|test| test.name);
+    report.not_run = names.map(|name| NotRun { name, why: WhyNotRun::NoCluster }).collect();
+    report.metrics.clear();
+    report.ending = Ending::QuorumNotMet {
+        detail:
+            "93 of 100 workers are up, 99 are needed\nworker-[0093-0099] (7): port 20093 is held by pid 4711 (nginx)"
+                .to_owned(),
+    };
+    report.phases[3].ok = false;
+    judged(report)
+}
+
+/// A run that was interrupted and whose cluster was kept.
+pub(super) fn interrupted() -> RunReport {
+    let mut report = passed();
+    report.tests[1].verdict = None;
+    report.tests[1].ended_by = "interrupted in step 2".to_owned();
+    report.not_run.push(NotRun { name: "the last one".to_owned(), why: WhyNotRun::Interrupted });
+    report.ending = Ending::Interrupted;
+    report.teardown = Teardown::Kept {
+        commands: vec!["throng ps redis-replicas-x7k2".to_owned(), "throng down redis-replicas-x7k2".to_owned()],
+    };
+    judged(report)
+}
+
+fn judged(mut report: RunReport) -> RunReport {
+    report.outcome = outcome(&report.tests, &report.not_run, &report.ending, &report.teardown);
+    report
+}

@@ -1,0 +1,106 @@
+//! What a failed test leaves of the nodes that it failed on: their logs, and the files that their roles name.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use throng_common::ids::NodeName;
+use tokio::time::timeout;
+
+use super::context::Context;
+use super::event::{NoteLevel, SuiteEvent};
+
+/// Most nodes of one test whose logs are kept. They failed alike; more would only fill the disk.
+const NODES_PER_TEST_MAX: usize = 10;
+
+/// Most nodes of a whole run.
+pub(super) const NODES_PER_RUN_MAX: usize = 50;
+
+/// Lines of a log that are kept: the last ones.
+const LOG_LINES: u32 = 2000;
+
+/// Most bytes of a log that are kept.
+const LOG_MAX_BYTES: usize = 1 << 20;
+
+/// Most bytes of a collected file that are kept: the last ones.
+const FILE_MAX_BYTES: u64 = 1 << 20;
+
+/// How long all of it may take: a run must not hang on nodes that are broken.
+const GATHER_MAX: Duration = Duration::from_secs(30);
+
+/// Fetches and stores them; gives the files' names in the run's folder. What cannot be had is noted.
+pub(super) async fn gather(context: &Context<'_>, failing: &BTreeSet<NodeName>) -> Vec<String> {
+    let left = context.log_budget.load(Ordering::Relaxed);
+    let nodes: Vec<NodeName> = failing.iter().take(NODES_PER_TEST_MAX.min(left)).cloned().collect();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    context.log_budget.fetch_sub(nodes.len(), Ordering::Relaxed);
+    let mut stored = Vec::new();
+    let gathering = async {
+        keep_logs(context, &nodes, &mut stored).await;
+        for node in &nodes {
+            keep_files(context, node, &mut stored).await;
+        }
+    };
+    if timeout(GATHER_MAX, gathering).await.is_err() {
+        warn(context, "not all logs and files of failed nodes could be had in time".to_owned());
+    }
+    stored
+}
+
+async fn keep_logs(context: &Context<'_>, nodes: &[NodeName], stored: &mut Vec<String>) {
+    for (node, log) in context.ops.logs(nodes.to_vec(), LOG_LINES).await {
+        match log {
+            Ok(log) => {
+                let bytes = log.into_bytes();
+                let cut = bytes.len().saturating_sub(LOG_MAX_BYTES);
+                keep(context, format!("logs/{node}.log"), bytes[cut..].to_vec(), stored).await;
+            }
+            Err(error) => warn(context, format!("the log of {node} could not be had: {error}")),
+        }
+    }
+}
+
+async fn keep_files(context: &Context<'_>, node: &NodeName, stored: &mut Vec<String>) {
+    let Some(role) = context.scenario.role.get(node.role()) else { return };
+    for path in &role.collect {
+        match context.ops.collect(node.clone(), path.clone(), FILE_MAX_BYTES).await {
+            Ok(bytes) => {
+                keep(context, format!("collected/{node}/{}", flat(path)), bytes, stored).await;
+            }
+            Err(error) => warn(context, format!("{path} of {node} could not be had: {error}")),
+        }
+    }
+}
+
+async fn keep(context: &Context<'_>, file: String, bytes: Vec<u8>, stored: &mut Vec<String>) {
+    match context.folder.store(file.clone(), bytes).await {
+        Ok(()) => stored.push(file),
+        Err(error) => warn(context, error.to_string()),
+    }
+}
+
+/// A path in a node as a path below its folder: no step up, no root.
+fn flat(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
+    if parts.is_empty() { "file".to_owned() } else { parts.join("/") }
+}
+
+fn warn(context: &Context<'_>, text: String) {
+    context.events.offer(SuiteEvent::Note { level: NoteLevel::Warning, text });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collected_path_never_leaves_its_folder() {
+        for (path, flattened) in
+            [("/var/log/x.log", "var/log/x.log"), ("/../../etc/passwd", "etc/passwd"), ("/", "file"), ("a//./b", "a/b")]
+        {
+            assert_eq!(flat(path), flattened);
+        }
+    }
+}

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use throng_common::ids::RoleName;
+use throng_common::scenario::condition::Condition;
 use throng_common::scenario::model::Metric;
-use throng_common::scenario::steps::{Comparison as Wanted, Step};
+use throng_common::scenario::steps::{Comparison, Step};
 use throng_common::span::Span;
 use tokio::time::{Instant, sleep};
 
-use super::compare::Comparison;
 use super::context::{Context, StepResult};
 use super::expect::Miss;
 use super::sampler::SampleError;
@@ -31,27 +31,27 @@ struct Seen {
 pub(super) async fn run(
     context: &Context<'_>,
     step: &Step,
-    (name, wanted): (&RoleName, Wanted<'_>),
+    (name, wanted): (&RoleName, Comparison<'_>),
     saved: &Saved,
 ) -> StepResult {
     let Some(metric) = context.sampler.metric(name) else {
         return StepResult::failed(Miss::mistake(format_args!("there is no metric `{name}`")));
     };
-    let (Wanted::Eventually(text) | Wanted::Always(text)) = wanted;
-    let comparison = match context.ops.resolve(text, None, saved) {
-        Ok(text) => text.parse::<Comparison>().map_err(Miss::mistake),
+    let (Comparison::Eventually(text) | Comparison::Always(text)) = wanted;
+    let condition = match context.ops.resolve(text, None, saved) {
+        Ok(text) => text.parse::<Condition>().map_err(Miss::mistake),
         Err(error) => Err(Miss::mistake(error)),
     };
-    let comparison = match comparison {
-        Ok(comparison) => comparison,
+    let condition = match condition {
+        Ok(condition) => condition,
         Err(miss) => return StepResult::failed(miss),
     };
     // The step's timeout is for one sample, so it goes in place of the metric's own.
     let metric = Metric { timeout: step.timeout.unwrap_or(metric.timeout), ..metric.clone() };
     let mut seen = Seen::default();
     let miss = match wanted {
-        Wanted::Eventually(_) => eventually(context, &metric, comparison, step.within, &mut seen).await,
-        Wanted::Always(_) => always(context, &metric, comparison, step.within, &mut seen).await,
+        Comparison::Eventually(_) => eventually(context, &metric, condition, step.within, &mut seen).await,
+        Comparison::Always(_) => always(context, &metric, condition, step.within, &mut seen).await,
     };
     let node = context.sampler.node_of(&metric);
     StepResult {
@@ -67,7 +67,7 @@ pub(super) async fn run(
 async fn eventually(
     context: &Context<'_>,
     metric: &Metric,
-    comparison: Comparison,
+    condition: Condition,
     within: Option<Span>,
     seen: &mut Seen,
 ) -> Option<Miss> {
@@ -78,12 +78,12 @@ async fn eventually(
         let late = |cause, was: String| {
             Some(Miss::new(
                 cause,
-                format!("{was}, must become {comparison}: not within {within} ({} samples)", seen.samples),
+                format!("{was}, must become {condition}: not within {within} ({} samples)", seen.samples),
             ))
         };
         let over = Instant::now() >= deadline;
         match value {
-            Ok(value) if comparison.holds(value) => return None,
+            Ok(value) if condition.holds(value) => return None,
             Ok(value) if over => return late(Cause::NotInTime, format!("{} is {value}", metric.name)),
             Err(error) if over || error.cause() == Cause::Mistake => {
                 return late(error.cause(), format!("{} has no value: {error}", metric.name));
@@ -96,7 +96,7 @@ async fn eventually(
 async fn always(
     context: &Context<'_>,
     metric: &Metric,
-    comparison: Comparison,
+    condition: Condition,
     within: Option<Span>,
     seen: &mut Seen,
 ) -> Option<Miss> {
@@ -106,10 +106,10 @@ async fn always(
         let (value, pause) = seen.sample(context, metric).await;
         let after = Span(Duration::from_millis(super::clock::millis(began.elapsed())));
         let broken = |cause, was: String| {
-            Some(Miss::new(cause, format!("{was} after {after} (sample {}), must stay {comparison}", seen.samples)))
+            Some(Miss::new(cause, format!("{was} after {after} (sample {}), must stay {condition}", seen.samples)))
         };
         match value {
-            Ok(value) if !comparison.holds(value) => {
+            Ok(value) if !condition.holds(value) => {
                 return broken(Cause::WrongValue, format!("{} is {value}", metric.name));
             }
             Err(error) => return broken(error.cause(), format!("{} has no value: {error}", metric.name)),

@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use throng_common::ids::{ClusterId, Incarnation, NodeName, RoleName};
 use throng_common::scenario::placeholder::{NodeField, Placeholder, RoleField, render};
+use throng_common::scenario::signal::Signal;
 use throng_common::status::{NodePhase, NodeStatus, UnixMillis};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -256,7 +257,7 @@ impl ClusterOps for FakeCluster {
         targets.into_iter().map(run).collect::<FuturesUnordered<_>>().filter_map(async |result| result).boxed()
     }
 
-    fn signal(&self, nodes: Vec<NodeName>, signal: i32) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>> {
+    fn signal(&self, nodes: Vec<NodeName>, signal: Signal) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>> {
         Box::pin(async move {
             let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
             self.note(format!("signal {signal} to {}", names.join(" ")));

@@ -125,9 +125,11 @@ impl<'a> Fanout<'a> {
             }
             // Cancel-safe: `next` of a stream takes nothing before it is ready, and a sleep has no state of ours.
             tokio::select! {
-                Some(arrival) = under_way.next(), if !under_way.is_empty() => match arrival {
-                    Arrival::Answer(answer) => self.take(answer),
-                    Arrival::End(sending) => self.end(sending),
+                arrival = under_way.next(), if !under_way.is_empty() => match arrival {
+                    Some(Arrival::Answer(answer)) => self.take(answer),
+                    Some(Arrival::End(sending)) => self.end(sending),
+                    // All sendings are over; whether somebody is due is seen at the top.
+                    None => {}
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }

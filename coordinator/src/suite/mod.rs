@@ -7,7 +7,6 @@
 mod artefacts;
 mod check;
 mod clock;
-pub mod compare;
 mod context;
 mod draw;
 pub mod engine;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use throng_common::ids::NodeName;
 use throng_common::scenario::selector::Selector;
+use throng_common::scenario::signal::Signal;
 use throng_common::scenario::steps::Step;
 use throng_common::span::Span;
 use throng_common::status::NodeStatus;
@@ -24,8 +24,7 @@ const KILL_EFFECT: Span = Span::seconds(30);
 const RESTART_EFFECT: Span = Span::seconds(60);
 
 /// Signals that end a process, so that their effect can be measured. Of others only the delivery is known.
-const DEADLY: [Signal; 6] =
-    [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGSEGV];
+const DEADLY: [&str; 5] = ["KILL", "TERM", "INT", "QUIT", "ABRT"];
 
 type Outcomes = Vec<(NodeName, Result<(), OpError>)>;
 type Before = BTreeMap<NodeName, Option<NodeStatus>>;
@@ -35,13 +34,8 @@ pub(super) async fn kill(
     context: &Context<'_>,
     place: &Place<'_>,
     step: &Step,
-    (selector, name): (&Selector, &str),
+    (selector, signal): (&Selector, Signal),
 ) -> StepResult {
-    let Some(signal) = parse_signal(name) else {
-        return StepResult::failed(Miss::mistake(format_args!(
-            "`{name}` is not a signal: write one like KILL, TERM or HUP"
-        )));
-    };
     let nodes = draw::select(selector, &context.ops.nodes(), context.seed, &place.draw_key());
     if nodes.is_empty() {
         return StepResult::failed(Miss::mistake(format_args!("`{selector}` selects no nodes of this cluster")));
@@ -49,9 +43,9 @@ pub(super) async fn kill(
     let before = observe(context, &nodes);
     let mut misses: BTreeMap<NodeName, Miss> = before.iter().filter_map(not_running).collect();
     let running: Vec<NodeName> = nodes.iter().filter(|node| !misses.contains_key(*node)).cloned().collect();
-    let outcomes = context.ops.signal(running.clone(), signal as i32).await;
+    let outcomes = context.ops.signal(running.clone(), signal).await;
     let signalled = delivered(running, outcomes, &mut misses);
-    if DEADLY.contains(&signal) {
+    if DEADLY.contains(&signal.name()) {
         let within = step.within.unwrap_or(KILL_EFFECT);
         let late =
             || Miss::new(Cause::NotInTime, format!("{signal} was sent, and its process still runs after {within}"));
@@ -83,12 +77,6 @@ fn finish(step: &Step, nodes: &[NodeName], misses: BTreeMap<NodeName, Miss>, not
         result.save(save::from_text(&step.save, &save::of_nodes(nodes)));
     }
     result
-}
-
-/// A signal by its name, with or without SIG.
-fn parse_signal(name: &str) -> Option<Signal> {
-    let full = if name.starts_with("SIG") { name.to_owned() } else { format!("SIG{name}") };
-    full.parse().ok()
 }
 
 fn observe(context: &Context<'_>, nodes: &[NodeName]) -> Before {

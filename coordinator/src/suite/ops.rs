@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use throng_common::ids::{NodeName, RoleName};
+use throng_common::scenario::signal::Signal;
 use throng_common::span::Span;
 use throng_common::status::NodeStatus;
 use tokio::time::Instant;
@@ -42,7 +43,7 @@ pub trait ClusterOps: Send + Sync {
     fn fetch(&self, targets: Vec<(NodeName, String)>, options: FetchOptions) -> OpStream<'_, FetchResult>;
 
     /// Sends a signal to the first process of each node.
-    fn signal(&self, nodes: Vec<NodeName>, signal: i32) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>>;
+    fn signal(&self, nodes: Vec<NodeName>, signal: Signal) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>>;
 
     /// Has nodes stopped and started again: raises their incarnation and returns.
     fn restart(&self, nodes: Vec<NodeName>) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>>;

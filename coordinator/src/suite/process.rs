@@ -164,19 +164,17 @@ fn start(spec: &ProgramSpec) -> Result<Child, ProcessError> {
 
 /// Waits for the program; past its timeout it is asked to end, then killed. Then its whole group is.
 async fn wait(child: &mut Child, group: Option<Group>, spec: &ProgramSpec) -> io::Result<Option<i32>> {
-    let ended = timeout(spec.timeout, child.wait()).await;
-    let code = match ended {
-        Ok(status) => Some(exit_code(status?)),
-        Err(_) => {
-            if let Some(group) = &group {
-                group.signal(Signal::SIGTERM);
-            }
-            if timeout(TERM_GRACE, child.wait()).await.is_err() {
-                child.start_kill()?;
-                child.wait().await?;
-            }
-            None
+    let code = if let Ok(status) = timeout(spec.timeout, child.wait()).await {
+        Some(exit_code(status?))
+    } else {
+        if let Some(group) = &group {
+            group.signal(Signal::SIGTERM);
         }
+        if timeout(TERM_GRACE, child.wait()).await.is_err() {
+            child.start_kill()?;
+            child.wait().await?;
+        }
+        None
     };
     drop(group);
     Ok(code)

@@ -19,6 +19,9 @@ const OUTPUT_TOTAL_BYTES: u64 = 64 << 20;
 /// Most and fewest bytes kept of one node.
 const OUTPUT_NODE_BYTES: (u64, u64) = (64 << 10, 1 << 20);
 
+/// Environment variables, or headers.
+type Table = BTreeMap<String, String>;
+
 /// A request to one node, with what its answer must be.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Request {
@@ -38,7 +41,7 @@ pub(super) enum Payload {
         /// Standard input.
         stdin: String,
         /// Environment variables.
-        env: BTreeMap<String, String>,
+        env: Table,
     },
     /// To fetch a URL.
     Fetch {
@@ -47,7 +50,7 @@ pub(super) enum Payload {
         /// The method.
         method: String,
         /// The headers.
-        headers: BTreeMap<String, String>,
+        headers: Table,
         /// The body.
         body: String,
     },
@@ -109,8 +112,8 @@ pub(super) fn ask(
     let nodes = u64::try_from(requests.len()).unwrap_or(u64::MAX).max(1);
     let (least, most) = OUTPUT_NODE_BYTES;
     let output_max_bytes = (OUTPUT_TOTAL_BYTES / nodes).clamp(least, most);
-    let mut commands: BTreeMap<(String, BTreeMap<String, String>), Vec<(NodeName, Vec<String>)>> = BTreeMap::new();
-    let mut targets: BTreeMap<(String, BTreeMap<String, String>, String), Vec<(NodeName, String)>> = BTreeMap::new();
+    let mut commands: BTreeMap<_, Vec<(NodeName, Vec<String>)>> = BTreeMap::new();
+    let mut targets: BTreeMap<_, Vec<(NodeName, String)>> = BTreeMap::new();
     for (node, payload) in requests {
         match payload {
             Payload::Exec { command, stdin, env } => commands.entry((stdin, env)).or_default().push((node, command)),

@@ -17,21 +17,12 @@ const VALUE_MAX_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SaveError {
     /// The nodes' outputs give different values.
-    #[error(
-        "cannot save `{name}`: the nodes differ ({first_node} has {first}, {other_node} has {other}): \
-         run the step on one node, like on = \"one of worker\""
-    )]
+    #[error("cannot save `{name}`: the nodes differ ({values}): run the step on one node, like on = \"one of worker\"")]
     Differs {
         /// The name.
         name: String,
-        /// A node.
-        first_node: NodeName,
-        /// Its value.
-        first: String,
-        /// Another.
-        other_node: NodeName,
-        /// Its value.
-        other: String,
+        /// Two nodes with their values.
+        values: String,
     },
     /// The regular expression does not match.
     #[error("cannot save `{name}`: {pattern} does not match in {output}")]
@@ -85,13 +76,8 @@ pub(super) fn from_nodes<'a>(
                 None => first = Some((node, value)),
                 Some((_, known)) if *known == value => {}
                 Some((first_node, known)) => {
-                    return Err(SaveError::Differs {
-                        name: name.clone(),
-                        first_node: (*first_node).clone(),
-                        first: quote(known),
-                        other_node: node.clone(),
-                        other: quote(&value),
-                    });
+                    let values = format!("{first_node} has {}, {node} has {}", quote(known), quote(&value));
+                    return Err(SaveError::Differs { name: name.clone(), values });
                 }
             }
         }

@@ -153,15 +153,12 @@ async fn tear_down(context: &Context<'_>, test: &Test, number: usize, log: &mut 
             started_at: context.clock.now(),
             began: Instant::now(),
         };
-        match timeout_at(deadline, run_step(context, place, step, &log.saved)).await {
-            Ok(run) => {
-                log.saved = run.saved;
-                log.steps.push(run.report);
-            }
-            Err(_) => {
-                let message = format!("cut off: a test's teardown may take {} in all", Span(TEARDOWN_MAX));
-                log.steps.push(current.cut_off(Miss::new(Cause::TimedOut, message)));
-            }
+        if let Ok(run) = timeout_at(deadline, run_step(context, place, step, &log.saved)).await {
+            log.saved = run.saved;
+            log.steps.push(run.report);
+        } else {
+            let message = format!("cut off: a test's teardown may take {} in all", Span(TEARDOWN_MAX));
+            log.steps.push(current.cut_off(Miss::new(Cause::TimedOut, message)));
         }
     }
 }

@@ -14,6 +14,9 @@ const WIDTH_MIN: usize = 60;
 /// The widest: longer lines are hard to read.
 const WIDTH_MAX: usize = 120;
 
+/// Stands for a space at which no line is broken, until the lines are made.
+const UNBREAKABLE: &str = "\u{a0}";
+
 /// Most lines of residue shown.
 const RESIDUE_MAX: usize = 30;
 
@@ -209,13 +212,14 @@ fn phases(page: &mut Page, phases: &[PhaseReport]) {
     page.gap();
     let shown = |phase: &PhaseReport| {
         let failed = if phase.ok { "" } else { " (failed)" };
-        format!("{} {}{failed}", phase.phase, duration(phase.took_millis))
+        // A phase and its time stay on one line.
+        format!("{} {}{failed}", phase.phase, duration(phase.took_millis)).replace(' ', UNBREAKABLE)
     };
     let text = phases.iter().map(shown).collect::<Vec<_>>().join(", ");
-    let mut lines = wrap(&text, page.width.saturating_sub(6)).into_iter();
-    page.line(&format!("Time  {}", lines.next().unwrap_or_default()));
-    for line in lines {
-        page.line(&format!("      {line}"));
+    let lines = wrap(&text, page.width.saturating_sub(6));
+    for (index, line) in lines.iter().enumerate() {
+        let head = if index == 0 { "Time" } else { "" };
+        page.line(&format!("{head:<6}{}", line.replace(UNBREAKABLE, " ")));
     }
 }
 

@@ -156,11 +156,11 @@ async fn events_tell_the_run_as_it_goes() {
     let told: Vec<String> = ran
         .events
         .iter()
-        .filter_map(|event| match event {
-            SuiteEvent::TestStarted { test, position, total } => Some(format!("start {test} {position}/{total}")),
-            SuiteEvent::TestEnded { test, verdict, detail, .. } => Some(format!("end {test} {verdict:?} {detail}")),
-            SuiteEvent::Progress { done, total, detail } => Some(format!("{done}/{total} {detail}")),
-            SuiteEvent::Note { text, .. } => Some(text.clone()),
+        .map(|event| match event {
+            SuiteEvent::TestStarted { test, position, total } => format!("start {test} {position}/{total}"),
+            SuiteEvent::TestEnded { test, verdict, detail, .. } => format!("end {test} {verdict:?} {detail}"),
+            SuiteEvent::Progress { done, total, detail } => format!("{done}/{total} {detail}"),
+            SuiteEvent::Note { text, .. } => text.clone(),
         })
         .collect();
     assert_eq!(

@@ -184,7 +184,8 @@ fn scripts_stop_at_the_first_error_and_can_be_run() {
 
     let mut broken = Vec::new();
     for (path, text) in files_named(|path| !has_extension(path, "rs") && !has_extension(path, "md")) {
-        if !text.starts_with("#!") {
+        // The corpus of wrong scenarios names files that are there only to be named.
+        if !text.starts_with("#!") || path.contains("/corpus/") {
             continue;
         }
         if text.starts_with("#!/usr/bin/env bash") && !text.contains("\nset -euo pipefail\n") {

@@ -7,13 +7,14 @@ use crate::support::wait::wait_for;
 use futures_util::StreamExt as _;
 use throng_agent::host::engine::api::{Engine as _, TerminalRequest, TerminalSize};
 use throng_agent::host::engine::docker::client::DockerEngine;
+use throng_agent::host::engine::error::EngineError;
 use throng_agent::host::engine::model::{
     Bind, ContainerEventKind, ContainerPhase, EngineEvent, ExecEnd, ExecRequest, FileSlice, LogOptions, OutputStream,
 };
 use throng_common::size::ByteSize;
 
 const SOON: Duration = Duration::from_secs(20);
-const FOR_EVER: &str = "trap 'exit 3' TERM; while true; do sleep 0.1; done";
+const FOR_EVER: &str = "trap 'exit 3' TERM; echo up; while true; do sleep 0.1; done";
 
 fn command(argv: &[&str]) -> ExecRequest {
     ExecRequest {
@@ -43,6 +44,11 @@ async fn a_container_lives_through_create_start_stop_start_and_remove_as_the_sam
         let listed = engine.list(&place.label()).await.unwrap();
         assert_eq!((listed.len(), &listed[0].id, listed[0].state), (1, &id, ContainerPhase::Running));
         engine.start(&id).await.expect("a second start changes nothing");
+        wait_for("it is ready for its signal", SOON, async || {
+            let lines: Vec<_> = engine.logs(&id, LogOptions::default()).collect().await;
+            if lines.is_empty() { Err(lines) } else { Ok(()) }
+        })
+        .await;
         engine.stop(&id, Duration::from_secs(5)).await.unwrap();
         let state = engine.inspect(id.as_str()).await.unwrap();
         assert_eq!((state.phase, state.exit_code, state.pid), (ContainerPhase::Exited, Some(3), None));
@@ -249,11 +255,54 @@ async fn a_terminal_has_a_size_takes_input_and_gives_the_exit_code() {
 }
 
 #[tokio::test]
-async fn an_engine_that_is_away_is_unreachable_and_nothing_else() {
+async fn a_command_that_is_not_there_ends_with_the_shells_code_for_it() {
+    in_engine(|place| async move {
+        let (id, _) = place.run(&place.plan("worker-0001", FOR_EVER)).await;
+        let ExecEnd::Done(output) = place.engine.exec(&id, command(&["no-such-program"])).await.unwrap() else {
+            panic!("it ends")
+        };
+        assert!(matches!(output.code, 126 | 127), "{output:?}");
+        let written = [output.stdout.clone(), output.stderr.clone()].concat();
+        assert!(String::from_utf8_lossy(&written).contains("no-such-program"), "{output:?}");
+    })
+    .await;
+}
+
+/// An engine's socket in a folder of its own, behind which nobody knows the protocol.
+fn odd_engine() -> (tempfile::TempDir, std::os::unix::net::UnixListener, DockerEngine) {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("engine.sock");
-    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let engine = DockerEngine::open(&socket).unwrap();
+    (folder, listener, engine)
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_is_unreachable_and_nothing_else() {
+    let (_folder, listener, engine) = odd_engine();
+    drop(listener);
     let error = engine.inspect("any").await.unwrap_err();
-    assert!(error.is_unreachable() && !error.is_not_found(), "{error:?}");
+    assert!(matches!(error, EngineError::Unreachable { .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_takes_calls_and_never_answers_is_hung() {
+    let (_folder, _listener, engine) = odd_engine();
+    let error = engine.inspect("any").await.unwrap_err();
+    assert!(matches!(error, EngineError::Hung { .. }) && error.is_unreachable(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_stream_of_events_that_breaks_says_so_and_goes_on() {
+    let (_folder, listener, engine) = odd_engine();
+    let closing = std::thread::spawn(move || {
+        for _ in 0..2 {
+            drop(listener.accept());
+        }
+    });
+    let events: Vec<_> = tokio::time::timeout(SOON, engine.events("throng.cluster").take(4).collect()).await.unwrap();
+    let is_break = |event: &EngineEvent| matches!(event, EngineEvent::Resync { reason: Some(_) });
+    assert_eq!(events[0], EngineEvent::Resync { reason: None });
+    assert!(events[1..].iter().all(is_break), "{events:?}");
+    closing.join().unwrap();
 }

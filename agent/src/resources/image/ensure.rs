@@ -133,6 +133,7 @@ pub async fn import_file(engine: &dyn Engine, tag: &str, archive: &Path) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::engine::fake::state::FakeEngine;
 
     #[test]
     fn a_registry_is_asked_only_as_the_policy_allows() {
@@ -147,5 +148,20 @@ mod tests {
         ] {
             assert_eq!(plan(image, present, policy), step, "{image} {present} {policy:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_image_is_pulled_once_and_imported_once() {
+        let engine = FakeEngine::default();
+        for _ in 0..2 {
+            ensure(&engine, "redis:7", PullPolicy::Missing).await.unwrap();
+            let tar = futures_util::stream::iter([Ok(Bytes::from_static(b"tar"))]);
+            import(&engine, "throng/redis:00", tar.boxed()).await.unwrap();
+        }
+        let made: Vec<String> =
+            engine.state().calls.iter().filter(|call| !call.starts_with("image ")).cloned().collect();
+        assert_eq!(made, ["pull redis:7", "import throng/redis:00"]);
+        let error = ensure(&engine, "nats:2", PullPolicy::Never).await.unwrap_err();
+        assert!(error.to_string().contains("pull = "), "{error}");
     }
 }

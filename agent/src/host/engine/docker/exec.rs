@@ -129,7 +129,11 @@ impl DockerEngine {
             ..Default::default()
         };
         let Started { exec, output, input } = self.start_exec(ask, id, config, true).await?;
-        self.resize_exec_terminal(&exec, request.size).await?;
+        match self.resize_exec_terminal(&exec, request.size).await {
+            // A command that has ended already has no terminal to resize: what it showed is still to be read.
+            Err(error) if error.is_unreachable() => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         let id = id.clone();
         let output = output.map(move |frame| {
             let ask = Ask { operation: "read the terminal of container", subject: id.as_str() };

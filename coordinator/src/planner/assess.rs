@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use throng_common::ids::{HostId, NodeName};
+use throng_common::ids::{HostId, NodeName, RoleName};
 use throng_common::scenario::model::Scenario;
 
 use super::allocator::Allocator;
@@ -34,8 +34,8 @@ pub(super) struct Assessor<'a> {
     places: Places,
     /// By host: its ports before this cluster takes any.
     free_ports: Vec<Allocator>,
-    /// By host: what the plan before gave each node.
-    before: Vec<BTreeMap<&'a NodeName, &'a NodePlan>>,
+    /// By host, then role and index: what the plan before gave the node.
+    before: Vec<BTreeMap<(usize, u32), &'a NodePlan>>,
 }
 
 /// A host on which a node's ports find no room.
@@ -45,6 +45,14 @@ pub(super) struct Shortage {
     pub(super) host: usize,
     /// The role's place.
     pub(super) role: usize,
+}
+
+/// A node with the first port of its block; 0 until it is found, any other number for a role without ports.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    role: usize,
+    index: u32,
+    first: u32,
 }
 
 impl<'a> Assessor<'a> {
@@ -58,10 +66,7 @@ impl<'a> Assessor<'a> {
         let weights: Vec<u64> = hosts.iter().map(|host| memory::available(host, &scenario.fleet).as_bytes()).collect();
         let kept: Vec<Kept> = needs.iter().map(|need| kept(need, &hosts, previous)).collect();
         let free_ports = hosts.iter().map(|host| Allocator::new(&host.pool, &host.taken, needs.len())).collect();
-        let before = hosts
-            .iter()
-            .map(|host| host.before.iter().flat_map(|plan| &plan.nodes).map(|node| (&node.name, node)).collect())
-            .collect();
+        let before = hosts.iter().map(|host| nodes_before(host, &needs)).collect();
         let largest = largest(&needs);
         let ceiling = look_ahead(needs[largest].role.count);
         let mut lengths: Vec<u32> = needs.iter().map(|need| need.role.count).collect();
@@ -147,7 +152,7 @@ impl<'a> Assessor<'a> {
         let counts = self.counts_with(largest);
         let exceeded = self.gauges(&counts).into_iter().filter(Gauge::is_exceeded).map(|gauge| gauge.name);
         let mut broken: BTreeSet<LimitName> = exceeded.collect();
-        if self.assign_ports(&counts).is_err() {
+        if self.find_ports(&counts).is_err() {
             broken.insert(LimitName::Ports);
         }
         broken
@@ -155,11 +160,17 @@ impl<'a> Assessor<'a> {
 
     /// Gives every node its place, slot and ports, host by host; the first shortage otherwise.
     pub(super) fn assign_ports(&self, counts: &[u32]) -> Result<Vec<Vec<NodePlan>>, Shortage> {
+        let found = self.find_ports(counts)?;
+        Ok(found.into_iter().enumerate().map(|(host, found)| self.nodes(host, &found)).collect())
+    }
+
+    /// Finds ports for every node, host by host.
+    fn find_ports(&self, counts: &[u32]) -> Result<Vec<Vec<Found>>, Shortage> {
         if let Some(shortage) = self.plainly_short(counts) {
             return Err(shortage);
         }
         let assigned = self.places.assigned(counts);
-        (0..self.hosts.len()).map(|host| self.assign_host(host, &assigned)).collect()
+        (0..self.hosts.len()).map(|host| self.find_on_host(host, &assigned)).collect()
     }
 
     /// Whether the sum alone exceeds the pool: saves the allocation.
@@ -175,37 +186,50 @@ impl<'a> Assessor<'a> {
         None
     }
 
-    fn assign_host(&self, host: usize, assigned: &[&[usize]]) -> Result<Vec<NodePlan>, Shortage> {
+    fn find_on_host(&self, host: usize, assigned: &[&[usize]]) -> Result<Vec<Found>, Shortage> {
         let mut ports = self.free_ports[host].clone();
-        let mut nodes = Vec::new();
-        let mut fresh = Vec::new();
+        let mut found = Vec::new();
         for (role, hosts) in assigned.iter().enumerate() {
             for (index, _) in (0_u32..).zip(*hosts).filter(|(_, on)| **on == host) {
-                let name = NodeName::new(self.needs[role].name.clone(), index);
-                match self.survivor(host, role, &name) {
-                    Some(node) => {
-                        ports.claim(&node.all_ports());
-                        nodes.push(node.clone());
-                    }
-                    None => fresh.push((role, name)),
+                let before = self.survivor(host, role, index);
+                if let Some(node) = before {
+                    ports.claim(&node.all_ports());
                 }
+                let first = before.map_or(0, |node| node.block.map_or(1, |block| u32::from(block.first())));
+                found.push(Found { role, index, first });
             }
         }
-        let mut slots = free_slots(&nodes);
-        for (role, name) in fresh {
-            let layout = &self.needs[role].layout;
-            let first = ports.allocate(role, layout).ok_or(Shortage { host, role })?;
-            let named = layout.at(first).expect("the allocator stays within 1..65535");
-            let slot = slots.next().expect("slots never end");
-            nodes.push(NodePlan { name, slot, block: layout.block_at(first), ports: named });
+        for node in found.iter_mut().filter(|node| node.first == 0) {
+            let layout = &self.needs[node.role].layout;
+            node.first = ports.allocate(node.role, layout).ok_or(Shortage { host, role: node.role })?;
         }
+        Ok(found)
+    }
+
+    /// The nodes of a host, by role and index.
+    fn nodes(&self, host: usize, found: &[Found]) -> Vec<NodePlan> {
+        let before = |node: &Found| self.survivor(host, node.role, node.index);
+        let mut slots = free_slots(found.iter().filter_map(before).map(|node| node.slot).collect());
+        let plan = |node: &Found| {
+            if let Some(before) = before(node) {
+                return before.clone();
+            }
+            let need = &self.needs[node.role];
+            NodePlan {
+                name: NodeName::new(need.name.clone(), node.index),
+                slot: slots.next().expect("slots never end"),
+                block: need.layout.block_at(node.first),
+                ports: need.layout.at(node.first).expect("the allocator stays within 1..65535"),
+            }
+        };
+        let mut nodes: Vec<NodePlan> = found.iter().map(plan).collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(nodes)
+        nodes
     }
 
     /// What the plan before gave a node, unless its role's ports have changed since.
-    fn survivor(&self, host: usize, role: usize, name: &NodeName) -> Option<&'a NodePlan> {
-        let node = *self.before[host].get(name)?;
+    fn survivor(&self, host: usize, role: usize, index: u32) -> Option<&'a NodePlan> {
+        let node = *self.before[host].get(&(role, index))?;
         let layout = &self.needs[role].layout;
         let first = node.block.map_or(1, |block| u32::from(block.first()));
         let same = layout.at(first).is_some_and(|ports| ports == node.ports);
@@ -223,10 +247,16 @@ fn look_ahead(count: u32) -> u32 {
     count.saturating_mul(LOOK_AHEAD_FACTOR).clamp(LOOK_AHEAD_MIN, NODES_PER_ROLE_MAX)
 }
 
-/// Slots that no node of these has, ascending.
-fn free_slots(nodes: &[NodePlan]) -> impl Iterator<Item = u32> + use<> {
-    let used: BTreeSet<u32> = nodes.iter().map(|node| node.slot).collect();
+/// Slots that are not among these, ascending.
+fn free_slots(used: BTreeSet<u32>) -> impl Iterator<Item = u32> {
     (0..).filter(move |slot| !used.contains(slot))
+}
+
+/// By role and index, what the plan before gave the nodes of a host.
+fn nodes_before<'a>(host: &HostBase<'a>, needs: &[RoleNeeds<'_>]) -> BTreeMap<(usize, u32), &'a NodePlan> {
+    let roles: BTreeMap<&RoleName, usize> = needs.iter().enumerate().map(|(role, need)| (need.name, role)).collect();
+    let nodes = host.before.map(|plan| plan.nodes.as_slice()).unwrap_or_default();
+    nodes.iter().filter_map(|node| Some(((*roles.get(node.name.role())?, node.name.index()), node))).collect()
 }
 
 /// Where the nodes of a role lay before.

@@ -81,7 +81,7 @@ fn assert_sound(plan: &Plan, hosts: &[HostInput], scenario: &Scenario) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_plan_holds_all_bounds_and_is_the_same_again(scenario in any_scenario(), hosts in any_hosts()) {

@@ -2,6 +2,7 @@
 
 pub mod fold;
 pub mod palette;
+pub mod plan;
 pub mod printer;
 pub mod progress;
 pub mod table;

@@ -31,4 +31,4 @@ pub mod texts;
 mod tuning;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! Claims about plans.
 
-mod fixture;
+pub(crate) mod fixture;
 mod properties;
 mod refusals;
 mod rendering;

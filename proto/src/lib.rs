@@ -19,3 +19,5 @@ pub mod operator {
 
 /// The descriptors of both packages, encoded as a `google.protobuf.FileDescriptorSet`, for reflection and tests.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+pub use prost_types as types;

@@ -34,9 +34,16 @@ impl Fleet {
         })?;
         let link = Link { connection, since: clock::now(), client, end };
         self.inner.tasks.spawn({
-            let (inner, host) = (self.inner.clone(), host.clone());
+            let (inner, host, end) = (self.inner.clone(), host.clone(), link.end.clone());
             async move {
-                let reason = driver.await;
+                // The closing fleet also ends connections that are not entered yet; the driver may be dropped then.
+                let reason = tokio::select! {
+                    reason = driver => reason,
+                    () = inner.closing.cancelled() => {
+                        end.close(DisconnectReason::ClosedHere);
+                        DisconnectReason::ClosedHere
+                    }
+                };
                 tracing::info!(%host, connection, %reason, "agent disconnected");
                 inner.remove(&host, connection, reason);
             }

@@ -6,6 +6,7 @@
 
 mod admit;
 mod call;
+mod enrolment;
 mod error;
 mod fan_out;
 mod link;
@@ -13,6 +14,7 @@ mod registry;
 mod state;
 mod stream;
 
+pub use enrolment::{EnrolmentService, JOIN_TOKEN_TTL, JoinToken};
 pub use error::{DisconnectReason, FleetError};
 pub use fan_out::{FAN_OUT_WIDTH, fan_out};
 pub use link::LinkService;

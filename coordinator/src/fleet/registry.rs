@@ -29,7 +29,7 @@ pub(super) struct Inner {
     links: Mutex<BTreeMap<HostId, Link>>,
     states: watch::Sender<BTreeMap<HostId, LinkState>>,
     pub(super) tasks: TaskTracker,
-    closing: CancellationToken,
+    pub(super) closing: CancellationToken,
 }
 
 impl Fleet {
@@ -84,12 +84,15 @@ impl Fleet {
         }
     }
 
+    /// Runs a task that [`Fleet::close`] ends (it is dropped) and waits for.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closing = self.inner.closing.clone();
+        self.inner.tasks.spawn(async move { closing.run_until_cancelled_owned(task).await });
+    }
+
     /// Ends all links, lets no new one in, and waits until their tasks have ended.
     pub async fn close(&self) {
         self.inner.closing.cancel();
-        for link in self.inner.links().values() {
-            link.end.close(DisconnectReason::ClosedHere);
-        }
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::scripted_agent::ScriptedAgent;
+use crate::scripted_agent::ScriptedAgent;
 use throng::fleet::{Fleet, FleetError};
 use throng_agent::link::{Connect, LinkError, LinkStatus, run};
 use throng_common::ids::{Epoch, FleetId, HostId};

@@ -1,11 +1,9 @@
 //! Agents and a fleet in one process over pipes, most of them under paused time.
 
-mod support;
-
 use std::time::Duration;
 
-use support::duplex::{PipedAgent, facts, fleet, host};
-use support::scripted_agent::ScriptedAgent;
+use crate::duplex::{PipedAgent, facts, fleet, host};
+use crate::scripted_agent::ScriptedAgent;
 use throng::fleet::{DisconnectReason, FleetError, LinkState, fan_out};
 use throng_agent::link::{LinkStatus, ServeEnd, serve};
 use throng_proto::agent::{SignalRequest, WatchRequest};

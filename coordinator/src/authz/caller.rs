@@ -1,0 +1,64 @@
+//! Who calls, as far as the connection proves it.
+
+use std::fmt;
+
+use throng_common::ids::HostId;
+
+use crate::pki::{Identity, Principal};
+
+/// The part that a caller plays.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CallerRole {
+    /// May do everything: an operator's certificate, or the coordinator's own user or root on the unix socket.
+    Operator,
+    /// May look at everything.
+    Viewer,
+    /// A host's agent.
+    Agent(HostId),
+    /// Showed no certificate.
+    Anonymous,
+}
+
+/// Who calls; every request carries it as an extension, put there by the listener and by nobody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The part that it plays.
+    pub role: CallerRole,
+    /// Its name, for people and the journal.
+    pub name: String,
+    /// Where it calls from: an address, or `unix`.
+    pub origin: String,
+}
+
+impl fmt::Display for CallerRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator => f.write_str("an operator"),
+            Self::Viewer => f.write_str("a viewer"),
+            Self::Agent(host) => write!(f, "the agent of {host}"),
+            Self::Anonymous => f.write_str("a caller without a certificate"),
+        }
+    }
+}
+
+impl Caller {
+    /// A caller with a certificate of this fleet.
+    pub fn certified(identity: Identity, origin: String) -> Self {
+        let (role, name) = match identity.principal {
+            Principal::Agent(host) => (CallerRole::Agent(host.clone()), host.to_string()),
+            Principal::Operator(name) => (CallerRole::Operator, name.to_string()),
+            Principal::Viewer(name) => (CallerRole::Viewer, name.to_string()),
+        };
+        Self { role, name, origin }
+    }
+
+    /// A caller who showed none.
+    pub fn anonymous(origin: String) -> Self {
+        Self { role: CallerRole::Anonymous, name: "anonymous".to_owned(), origin }
+    }
+
+    /// A user of this machine whom the unix socket admitted.
+    pub fn local(uid: u32) -> Self {
+        Self { role: CallerRole::Operator, name: format!("uid {uid}"), origin: "unix".to_owned() }
+    }
+}

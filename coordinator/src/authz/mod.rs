@@ -1,0 +1,11 @@
+//! Who may call what: one table over every RPC, and the layer that enforces it.
+//!
+//! What is not in the table is refused. A test built from the protos' descriptors fails when an RPC has no row.
+
+mod caller;
+mod layer;
+mod table;
+
+pub use caller::{Caller, CallerRole};
+pub use layer::{Authz, AuthzLayer};
+pub use table::{Access, TABLE, decide};

@@ -70,7 +70,14 @@ fn other_ways(assessor: &Assessor<'_>, gauge: &Gauge, largest: &RoleNeeds<'_>) -
             ways.push("take a host with more memory".to_owned());
             ways
         }
-        LimitName::Ports => vec![format!("widen fleet.ports (now {})", assessor.scenario.fleet.ports)],
+        LimitName::Ports => {
+            let range = assessor.scenario.fleet.ports;
+            if assessor.hosts[gauge.host].pool.count() < range.count() {
+                vec![format!("keep fleet.ports (now {range}) out of net.ipv4.ip_local_port_range")]
+            } else {
+                vec![format!("widen fleet.ports (now {range})")]
+            }
+        }
         LimitName::PidMax => [tunable("kernel.pid_max"), vec![format!("lower role.{role}.pids")]].concat(),
         LimitName::ThreadsMax => [tunable("kernel.threads-max"), vec![format!("lower role.{role}.pids")]].concat(),
         LimitName::NodeFiles(of) => vec![

@@ -157,11 +157,11 @@ impl RunFolder {
         self.write(REPORT_FILE, &json, 0o644)
     }
 
-    /// Reads the report back.
+    /// Reads the report back. Its `folder` is this one, also where it was moved.
     pub fn load(&self) -> Result<RunReport, FolderError> {
         let path = self.path(REPORT_FILE);
         let text = fs::read_to_string(&path).map_err(|source| FolderError::Read { path: path.clone(), source })?;
-        parse(&text, path)
+        Ok(RunReport { folder: self.root.display().to_string(), ..parse(&text, path)? })
     }
 
     fn inside(&self, relative: &str) -> Result<PathBuf, FolderError> {

@@ -27,6 +27,9 @@ pub struct RunReport {
     pub started_at: UnixMillis,
     /// How long all of it took.
     pub took_millis: u64,
+    /// The folder of its artefacts, on the coordinator's machine.
+    #[serde(default)]
+    pub folder: String,
     /// What was run by what.
     pub versions: Versions,
     /// The hosts.

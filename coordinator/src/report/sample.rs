@@ -105,6 +105,7 @@ pub(super) fn passed() -> RunReport {
         seed: 4711,
         started_at: UnixMillis(1_790_000_000_000),
         took_millis: 52_300,
+        folder: "/home/ada/.local/state/throng/runs/redis-replicas-run-x7k2q".to_owned(),
         versions: Versions { throng: "0.1.0".to_owned(), build: "0.1.0+abc".to_owned() },
         hosts: vec![HostReport {
             host: HostId::new("local").unwrap(),

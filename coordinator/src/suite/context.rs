@@ -1,5 +1,6 @@
 //! What every step of a run shares, and where in the run a step stands.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub(super) struct Context<'a> {
     pub(super) folder: &'a RunFolder,
     /// The executable that programs find as `THRONG_BIN`.
     pub(super) throng_bin: &'a PathBuf,
+    /// Further variables for programs.
+    pub(super) environment: &'a BTreeMap<String, String>,
     /// What draws are made from.
     pub(super) seed: u64,
     /// The clock.
@@ -115,7 +118,7 @@ impl StepResult {
     }
 
     /// A step on nodes of which some failed.
-    pub(super) fn on_nodes(nodes: usize, misses: std::collections::BTreeMap<NodeName, Miss>) -> Self {
+    pub(super) fn on_nodes(nodes: usize, misses: BTreeMap<NodeName, Miss>) -> Self {
         let failing = misses.keys().cloned().collect();
         Self { attempts: 1, nodes: fold::count(nodes), failures: fold::fold(misses), failing, ..Self::default() }
     }

@@ -1,5 +1,6 @@
 //! Runs a scenario's tests, one after the other, with the metrics sampled beside them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -37,6 +38,8 @@ pub struct RunOptions {
     pub folder: RunFolder,
     /// The executable that programs find as `THRONG_BIN`.
     pub throng_bin: PathBuf,
+    /// Further variables for programs: where the CLI finds this coordinator.
+    pub environment: BTreeMap<String, String>,
     /// The wall clock's time now: all moments of the report are counted from it.
     pub started_at: UnixMillis,
 }
@@ -96,6 +99,7 @@ pub async fn run(
         sampler: &sampler,
         folder: &options.folder,
         throng_bin: &options.throng_bin,
+        environment: &options.environment,
         seed: options.seed,
         clock,
         events: &events,

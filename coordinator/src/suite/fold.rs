@@ -67,6 +67,7 @@ pub(super) fn count(length: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use throng_common::ids::RoleName;
 
     use super::*;
@@ -94,6 +95,16 @@ mod tests {
         assert_eq!(folded.iter().map(|failure| failure.count).sum::<u32>(), 1000);
         assert!(folded[7].message.starts_with("993 other outcomes, for instance:"), "{}", folded[7].message);
         assert!(folded.iter().all(|failure| failure.nodes.len() < NODES_MAX_CHARS + 10));
+    }
+
+    proptest! {
+        #[test]
+        fn folding_loses_no_node_and_keeps_its_bounds(kinds in proptest::collection::vec(0u32..40, 1..300)) {
+            let total = u32::try_from(kinds.len()).unwrap();
+            let folded = fold(misses(total, |index| format!("kind {}", kinds[usize::try_from(index).unwrap()])));
+            prop_assert_eq!(folded.iter().map(|failure| failure.count).sum::<u32>(), total);
+            prop_assert!(folded.len() <= GROUPS_MAX);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use throng_common::scenario::selector::Selector;
 use throng_common::scenario::signal::Signal;
 use throng_common::scenario::steps::Step;
 use throng_common::span::Span;
-use throng_common::status::NodeStatus;
+use throng_common::status::{NodePhase, NodeStatus};
 use tokio::time::{Instant, sleep};
 
 use super::context::{Context, Place, StepResult};
@@ -86,7 +86,8 @@ fn observe(context: &Context<'_>, nodes: &[NodeName]) -> Before {
 /// A node that does not run cannot be killed: the fault would not have been what the test says.
 fn not_running((node, status): (&NodeName, &Option<NodeStatus>)) -> Option<(NodeName, Miss)> {
     let why = match status {
-        Some(status) if status.phase.is_running() => return None,
+        // Unknown is not "does not run": the signal will tell.
+        Some(status) if status.phase.is_running() || status.phase == NodePhase::Unknown => return None,
         Some(NodeStatus { phase, reason: Some(reason), .. }) => format!("{phase:?}: {}", reason.message),
         Some(status) => format!("{:?}", status.phase),
         None => "nothing is known of it".to_owned(),
@@ -144,7 +145,8 @@ async fn await_effect(
 fn is_gone(before: Option<&NodeStatus>, now: Option<&NodeStatus>) -> bool {
     match (before, now) {
         (Some(before), Some(now)) => {
-            !now.phase.is_running() || now.restarts > before.restarts || is_another_process(before, now)
+            let ended = !now.phase.is_running() && now.phase != NodePhase::Unknown;
+            ended || now.restarts > before.restarts || is_another_process(before, now)
         }
         (_, None) => true,
         (None, Some(_)) => false,

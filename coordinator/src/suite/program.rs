@@ -107,6 +107,7 @@ async fn specify(
     let fill = |text: &String| context.ops.resolve(text, None, saved).map_err(Miss::mistake);
     let description = context.ops.describe();
     let mut env = inherited();
+    env.extend(context.environment.clone());
     env.extend(cluster_variables(&description));
     env.insert("THRONG_CLUSTER_FILE".to_owned(), context.folder.path(CLUSTER_FILE).display().to_string());
     env.insert("THRONG_RUN_DIR".to_owned(), context.folder.root().display().to_string());

@@ -66,6 +66,7 @@ async fn run_with(tests: &str, cluster: Arc<FakeCluster>, how: How) -> Ran {
         seed: how.seed,
         folder: folder.clone(),
         throng_bin: PathBuf::from("/usr/bin/throng"),
+        environment: BTreeMap::from([("THRONG_STATE_DIR".to_owned(), "/state".to_owned())]),
         started_at: UnixMillis(1_000_000),
     };
     let (sender, mut receiver) = mpsc::channel(EVENTS_MAX);

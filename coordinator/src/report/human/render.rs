@@ -1,11 +1,12 @@
 //! The sections of a report, in the order in which a person asks for them.
 
+use throng_common::size::ByteSize;
 use throng_common::verdict::Verdict;
 
 use super::failures::failure_block;
 use super::figures::{columns, counted, cut, duration, figure, wrap};
 use crate::report::model::{
-    Ending, MetricReport, PhaseReport, ResidueReport, RunReport, Teardown, TestReport, WhyNotRun,
+    Ending, MetricReport, PhaseReport, ResidueReport, RoleReport, RunReport, Teardown, TestReport, WhyNotRun,
 };
 
 /// The narrowest width that is rendered for: below it, lines are simply longer than the terminal.
@@ -37,7 +38,8 @@ struct Page {
     color: bool,
 }
 
-/// The report as text of at most `width` columns (60 to 120); it ends with a line break.
+/// The report as text of at most `width` columns (60 to 120); it ends with a line break. Files are named relative to the
+/// run's folder, which the caller prints.
 pub fn render(report: &RunReport, width: usize, color: bool) -> String {
     let mut page = Page { text: String::new(), width: width.clamp(WIDTH_MIN, WIDTH_MAX), color };
     header(&mut page, report);
@@ -45,6 +47,7 @@ pub fn render(report: &RunReport, width: usize, color: bool) -> String {
     verdicts(&mut page, report);
     failures(&mut page, report);
     metrics(&mut page, &report.metrics);
+    memory(&mut page, &report.roles);
     phases(&mut page, &report.phases);
     teardown(&mut page, &report.teardown);
     summary(&mut page, report);
@@ -68,6 +71,15 @@ impl Page {
         let width = self.width.saturating_sub(indent);
         for line in wrap(text, width) {
             self.line(&format!("{:indent$}{line}", ""));
+        }
+    }
+
+    /// A paragraph behind its heading.
+    fn headed(&mut self, head: &str, text: &str) {
+        let indent = head.len() + 2;
+        for (index, line) in wrap(text, self.width.saturating_sub(indent)).iter().enumerate() {
+            let head = if index == 0 { head } else { "" };
+            self.line(&format!("{head:<indent$}{}", line.replace(UNBREAKABLE, " ")));
         }
     }
 
@@ -205,6 +217,20 @@ fn metrics(page: &mut Page, metrics: &[MetricReport]) {
     }
 }
 
+/// The most memory that a node of each role used, where it was measured.
+fn memory(page: &mut Page, roles: &[RoleReport]) {
+    let shown = |role: &RoleReport| {
+        let peak = ByteSize::bytes(role.peak_memory_bytes?);
+        let limit = role.memory_limit_bytes.map(|limit| format!(" of {}", ByteSize::bytes(limit))).unwrap_or_default();
+        Some(format!("{} {peak}{limit}", role.role).replace(' ', UNBREAKABLE))
+    };
+    let text = roles.iter().filter_map(shown).collect::<Vec<_>>().join(", ");
+    if !text.is_empty() {
+        page.gap();
+        page.headed("Peak memory of one node", &text);
+    }
+}
+
 fn phases(page: &mut Page, phases: &[PhaseReport]) {
     if phases.is_empty() {
         return;
@@ -216,11 +242,7 @@ fn phases(page: &mut Page, phases: &[PhaseReport]) {
         format!("{} {}{failed}", phase.phase, duration(phase.took_millis)).replace(' ', UNBREAKABLE)
     };
     let text = phases.iter().map(shown).collect::<Vec<_>>().join(", ");
-    let lines = wrap(&text, page.width.saturating_sub(6));
-    for (index, line) in lines.iter().enumerate() {
-        let head = if index == 0 { "Time" } else { "" };
-        page.line(&format!("{head:<6}{}", line.replace(UNBREAKABLE, " ")));
-    }
+    page.headed("Time", &text);
 }
 
 /// Something left behind, in one line.

@@ -26,10 +26,10 @@ async fn a_program_finds_the_cluster_its_files_and_throng() {
         grep -q fake-x7k2 "$THRONG_CLUSTER_FILE"
         test -d "$THRONG_RUN_DIR"
         cat data/input.txt
-        echo "$THRONG_CLUSTER $THRONG_WORKER_COUNT $THRONG_PRIMARY_ADDRESS:$THRONG_PRIMARY_PORT_REDIS $THRONG_BIN $THRONG_SEED $1 $OWN"
+        echo "$THRONG_CLUSTER $THRONG_WORKER_COUNT $THRONG_PRIMARY_ADDRESS:$THRONG_PRIMARY_PORT_REDIS $THRONG_BIN $THRONG_SEED $1 $OWN $THRONG_STATE_DIR"
     "#;
     let step = r#"{ program = "check.sh", args = ["{role.worker.count}"], env = { OWN = "own" }, save = { first = "(.*)" },
-        expect = { stdout = "input\nfake-x7k2 2 127.84.0.1:20000 /usr/bin/throng 5 2 own" } }"#;
+        expect = { stdout = "input\nfake-x7k2 2 127.84.0.1:20000 /usr/bin/throng 5 2 own /state" } }"#;
     let ran = run_script(script, step).await;
     assert_eq!(ran.only().verdict, Some(Verdict::Pass), "{:?}", ran.only().steps);
     let artefacts = &ran.only().steps[0].artefacts;

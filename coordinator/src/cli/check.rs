@@ -6,7 +6,7 @@ use throng_common::verdict::Outcome;
 use super::args::ScenarioArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::scenario_file;
+use super::scenario_file::ScenarioFile;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -24,7 +24,13 @@ pub struct CheckArgs {
 
 /// Runs it.
 pub fn run(context: &Context, args: CheckArgs) -> Result<Outcome, CliError> {
-    scenario_file::bundle(context, &args.scenario)?;
-    context.printer.note(&format!("{}: no mistakes", args.scenario.file.display()));
+    let file = ScenarioFile::read(context, &args.scenario)?;
+    file.print_warnings(context)?;
+    let warnings = match file.warnings.len() {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        count => format!(", {count} warnings"),
+    };
+    context.printer.note(&format!("{}: no mistakes{warnings}", args.scenario.file.display()));
     Ok(Outcome::Pass)
 }

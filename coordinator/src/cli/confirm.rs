@@ -14,7 +14,7 @@ pub fn confirm(context: &Context, yes: bool, question: &str) -> Result<(), CliEr
         return Ok(());
     }
     if !std::io::stdin().is_terminal() || !context.printer.err_is_terminal {
-        return Err(CliError::refused(format!("{question} Nobody is there to say so"), "add --yes"));
+        return Err(CliError::refused("nobody is there to say yes", "add --yes"));
     }
     context.printer.prompt(&format!("{question} Type `{YES}` to go on: "));
     let mut answer = String::new();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use throng_common::verdict::Outcome;
 
+use crate::bundle::BundleError;
 use crate::client::error::ClientError;
 use crate::daemon::error::DaemonError;
 use crate::paths::StateDirError;
@@ -20,6 +21,9 @@ pub enum CliError {
     /// There is no usable state directory.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
+    /// The scenario's files could not be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// The command was given something that it cannot use.
     #[error("{problem}")]
     Refused {
@@ -77,7 +81,12 @@ impl CliError {
             Self::Client(error) => error.hint(),
             Self::Daemon(error) => error.hint(),
             Self::Refused { hint, .. } => (!hint.is_empty()).then(|| hint.clone()),
-            Self::StateDir(_) | Self::File { .. } | Self::Terminal { .. } | Self::Output(_) | Self::Diagnosed => None,
+            Self::StateDir(_)
+            | Self::Bundle(_)
+            | Self::File { .. }
+            | Self::Terminal { .. }
+            | Self::Output(_)
+            | Self::Diagnosed => None,
         }
     }
 
@@ -86,7 +95,9 @@ impl CliError {
         match self {
             Self::Client(error) => error.outcome(),
             Self::Daemon(error) => error.outcome(),
-            Self::StateDir(_) | Self::Refused { .. } | Self::File { .. } | Self::Diagnosed => Outcome::Usage,
+            Self::StateDir(_) | Self::Bundle(_) | Self::Refused { .. } | Self::File { .. } | Self::Diagnosed => {
+                Outcome::Usage
+            }
             // Whoever read our output has seen enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Outcome::Pass,
             Self::Output(_) | Self::Terminal { .. } => Outcome::Environment,
@@ -101,6 +112,7 @@ impl CliError {
             Self::Client(_)
             | Self::Daemon(_)
             | Self::StateDir(_)
+            | Self::Bundle(_)
             | Self::Refused { .. }
             | Self::File { .. }
             | Self::Terminal { .. } => false,

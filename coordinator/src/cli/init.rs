@@ -2,14 +2,16 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use throng_common::ids::RoleName;
 use throng_common::verdict::Outcome;
 
 use super::context::Context;
 use super::error::CliError;
 use super::invocation::quoted;
+use crate::scenario::init_text;
 
 /// The file that is written.
 const FILE: &str = "scenario.toml";
@@ -40,7 +42,7 @@ pub fn run(context: &Context, args: InitArgs) -> Result<Outcome, CliError> {
         }
         opened => opened.map_err(failed("create"))?,
     };
-    file.write_all(text().as_bytes()).map_err(failed("write"))?;
+    file.write_all(init_text(&name(&args.dir)).as_bytes()).map_err(failed("write"))?;
     context.printer.note(&format!("wrote {}. Next:", path.display()));
     let shown = quoted(&path.display().to_string());
     for words in ["check", "plan", "run"] {
@@ -49,6 +51,8 @@ pub fn run(context: &Context, args: InitArgs) -> Result<Outcome, CliError> {
     Ok(Outcome::Pass)
 }
 
-fn text() -> &'static str {
-    "format = 1\n"
+/// The scenario's name: the folder's, as far as it can be one.
+fn name(dir: &Path) -> String {
+    let folder = std::path::absolute(dir).ok().and_then(|dir| Some(dir.file_name()?.to_string_lossy().into_owned()));
+    folder.filter(|name| RoleName::new(name.as_str()).is_ok()).unwrap_or_else(|| "my-system".to_owned())
 }

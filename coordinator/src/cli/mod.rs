@@ -5,6 +5,7 @@
 //! and looking at this machine.
 
 pub mod args;
+pub mod caller;
 pub mod check;
 pub mod completions;
 pub mod confirm;

@@ -101,7 +101,7 @@ pub async fn run(context: &Context, args: PsArgs) -> Result<Outcome, CliError> {
 
 /// By role, with who is missing, and the nodes that are not as desired.
 fn summary(cluster: &Cluster, listed: &ListNodesReply, now: u64, width: Option<u16>) -> Result<String, CliError> {
-    let mut text = format!("{} is {} for {}", cluster.cluster, cluster.state, age(cluster.created_unix_millis, now));
+    let mut text = format!("{}: {}, {} old", cluster.cluster, cluster.state, age(cluster.created_unix_millis, now));
     let _ = match listed.seen_at_unix_millis {
         0 => writeln!(text, "; the system itself was not asked"),
         at => writeln!(text, "; the system itself was asked {} ago", age(at, now)),

@@ -7,6 +7,11 @@ use throng_proto::operator::{GetReportRequest, Report};
 use super::context::Context;
 use super::error::CliError;
 use crate::output::printer::Printer;
+use crate::report::human;
+use crate::report::model::RunReport;
+
+/// Where stdout is no terminal: as wide as a terminal usually is, for logs of CI servers.
+const WIDTH_UNKNOWN_COLUMNS: usize = 100;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -33,7 +38,7 @@ pub async fn run(context: &Context, args: ReportArgs) -> Result<Outcome, CliErro
     match (args.junit, context.is_json()) {
         (true, _) => printer.data(&stored.junit_xml)?,
         (false, true) => printer.data(&stored.report_json)?,
-        (false, false) => printer.data(&render(&stored, printer))?,
+        (false, false) => printer.data(&render(&stored, printer)?)?,
     }
     if !stored.artefacts.is_empty() {
         printer.note(&format!("artefacts: {}", stored.artefacts));
@@ -42,6 +47,9 @@ pub async fn run(context: &Context, args: ReportArgs) -> Result<Outcome, CliErro
 }
 
 /// A stored report for people.
-pub(super) fn render(stored: &Report, _printer: Printer) -> String {
-    stored.report_json.clone()
+pub(super) fn render(stored: &Report, printer: Printer) -> Result<String, CliError> {
+    let report: RunReport =
+        serde_json::from_str(&stored.report_json).map_err(|error| CliError::answer(format!("report_json: {error}")))?;
+    let width = printer.width_columns.map_or(WIDTH_UNKNOWN_COLUMNS, usize::from);
+    Ok(human::render(&report, width, printer.out.is_enabled()))
 }

@@ -11,7 +11,8 @@ use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::session::Session;
 use super::operation::summary;
 use super::operation::watch::{Watch, Watched};
-use super::{pattern, report, scenario_file};
+use super::scenario_file::ScenarioFile;
+use super::{pattern, report};
 use crate::client::connect::Client;
 
 /// When the cluster is left up.
@@ -50,7 +51,7 @@ pub struct RunArgs {
 
 /// Runs it.
 pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome, CliError> {
-    let bundle = scenario_file::bundle(context, &args.scenario)?;
+    let bundle = ScenarioFile::read_and_warn(context, &args.scenario)?.into_wire();
     let mut interrupts = Interrupts::listen()?;
     let mut session = Session::ensure(context).await?;
     let request = RunRequest {
@@ -104,10 +105,11 @@ pub(super) async fn stored_report(
         return None;
     }
     let request = GetReportRequest { run: operation.run.clone() };
-    match client.get_report(request).await {
-        Ok(stored) => Some(report::render(&stored.into_inner(), context.printer)),
-        Err(status) => {
-            context.printer.warning(&format!("the stored report cannot be had: {}", status.message()));
+    let stored = client.get_report(request).await.map_err(CliError::from);
+    match stored.and_then(|stored| report::render(&stored.into_inner(), context.printer)) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            context.printer.warning(&format!("the stored report cannot be had: {}", error.chain()));
             None
         }
     }

@@ -1,22 +1,83 @@
-//! From the command line's scenario arguments to the bundle that is shipped.
+//! From the command line's scenario arguments to a checked scenario and the bundle that is shipped.
 
-use throng_proto::operator::Bundle;
+use serde::Serialize;
+use throng_common::scenario::model::Scenario;
+use throng_proto::operator as wire;
 
 use super::args::ScenarioArgs;
+use super::caller::caller;
 use super::context::Context;
 use super::error::CliError;
+use crate::bundle::{Bundle, collect};
+use crate::scenario::{Diagnostic, load};
 
-/// Reads the scenario with every file that it names. All its mistakes are printed before this fails.
-pub fn bundle(_context: &Context, args: &ScenarioArgs) -> Result<Bundle, CliError> {
-    let read = |path: &std::path::Path| {
-        std::fs::read(path).map_err(|source| CliError::File { action: "read", path: path.to_owned(), source })
-    };
-    let entry = args.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let contents = read(&args.file)?;
-    Ok(Bundle {
-        entry: entry.clone(),
-        files: [(entry, contents.into())].into(),
-        sets: args.set.clone(),
-        ..Bundle::default()
-    })
+/// A scenario without mistakes, with every file that it names.
+#[derive(Debug)]
+pub struct ScenarioFile {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// What works, but perhaps not as meant.
+    pub warnings: Vec<Diagnostic>,
+    /// The files.
+    pub bundle: Bundle,
+}
+
+#[derive(Serialize)]
+struct DiagnosticsView<'a> {
+    ok: bool,
+    diagnostics: &'a [Diagnostic],
+}
+
+impl ScenarioFile {
+    /// Reads and checks it. All mistakes are printed before this fails; warnings are not.
+    pub fn read(context: &Context, args: &ScenarioArgs) -> Result<Self, CliError> {
+        let bundle = collect(&args.file, &args.overlay, &args.set, caller())?;
+        match load(&bundle) {
+            Ok(loaded) => Ok(Self { scenario: loaded.scenario, warnings: loaded.warnings, bundle }),
+            Err(found) => {
+                if context.is_json() {
+                    context.printer.json(&DiagnosticsView { ok: false, diagnostics: &found.0 })?;
+                } else {
+                    context.printer.stderr(found.render(context.printer.err.is_enabled()).trim_end());
+                }
+                Err(CliError::Diagnosed)
+            }
+        }
+    }
+
+    /// Reads and checks it for a command that goes on to do something: warnings are said on stderr.
+    pub fn read_and_warn(context: &Context, args: &ScenarioArgs) -> Result<Self, CliError> {
+        let read = Self::read(context, args)?;
+        for warning in &read.warnings {
+            context.printer.warning(&warning.to_string());
+        }
+        Ok(read)
+    }
+
+    /// The warnings as the answer of `check`.
+    pub fn print_warnings(&self, context: &Context) -> Result<(), CliError> {
+        if context.is_json() {
+            context.printer.json(&DiagnosticsView { ok: true, diagnostics: &self.warnings })?;
+            return Ok(());
+        }
+        for warning in &self.warnings {
+            context.printer.stderr(warning.render(context.printer.err.is_enabled()).trim_end());
+        }
+        Ok(())
+    }
+
+    /// The files as they travel.
+    pub fn into_wire(self) -> wire::Bundle {
+        let Bundle { entry, files, overlays, sets, dir, caller } = self.bundle;
+        wire::Bundle {
+            entry,
+            files: files.into_iter().map(|(name, content)| (name, content.into())).collect(),
+            overlays,
+            sets,
+            directory: dir.display().to_string(),
+            uid: caller.uid,
+            gid: caller.gid,
+            user: caller.name,
+        }
+    }
 }

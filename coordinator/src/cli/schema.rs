@@ -15,7 +15,6 @@ pub struct SchemaArgs {}
 
 /// Runs it.
 pub fn run(context: &Context, _args: SchemaArgs) -> Result<Outcome, CliError> {
-    let schema = schemars::schema_for!(throng_common::scenario::model::Scenario);
-    context.printer.json(&schema)?;
+    context.printer.json(&crate::scenario::schema())?;
     Ok(Outcome::Pass)
 }

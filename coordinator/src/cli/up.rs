@@ -11,7 +11,7 @@ use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::session::Session;
 use super::operation::summary;
 use super::operation::watch::{Watch, Watched};
-use super::scenario_file;
+use super::scenario_file::ScenarioFile;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub struct UpArgs {
 
 /// Runs it.
 pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
-    let bundle = scenario_file::bundle(context, &args.scenario)?;
+    let bundle = ScenarioFile::read_and_warn(context, &args.scenario)?.into_wire();
     let mut interrupts = Interrupts::listen()?;
     let mut session = Session::ensure(context).await?;
     let operation = match session.client.up(UpRequest { bundle: Some(bundle) }).await {

@@ -15,6 +15,11 @@ impl Palette {
         Self { enabled }
     }
 
+    /// Whether words are painted.
+    pub const fn is_enabled(self) -> bool {
+        self.enabled
+    }
+
     /// Good news.
     pub fn good(self, text: &str) -> String {
         self.paint("32", text)

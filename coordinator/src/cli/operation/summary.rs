@@ -24,8 +24,8 @@ struct OperationView<'a> {
     record: &'a OperationRecord,
 }
 
-/// Prints how the watching ended, and what it means for the exit code. `report` is the stored report of a run, printed
-/// in place of the tests that were seen.
+/// Prints how the watching ended, and what it means for the exit code. `report` is the stored report of a run: it says
+/// the same as the events, and more, so it is printed in their place.
 pub fn print(
     context: &Context,
     operation: &Operation,
@@ -56,13 +56,12 @@ pub fn print(
 
 /// The tables and the last lines.
 fn render(record: &OperationRecord, report: Option<&str>, palette: Palette, width: Option<u16>) -> String {
-    let mut text = String::new();
-    match report {
-        Some(report) => text.push_str(report),
-        None if !record.tests.is_empty() => text.push_str(&tests_table(&record.tests).render(width)),
-        None => {}
+    if let Some(report) = report {
+        return report.to_owned();
     }
-    if !text.is_empty() && !text.ends_with("\n\n") {
+    let mut text = String::new();
+    if !record.tests.is_empty() {
+        text.push_str(&tests_table(&record.tests).render(width));
         text.push('\n');
     }
     text.push_str(&phases_table(record).render(width));

@@ -1,0 +1,16 @@
+//! The real `throng` program against a coordinator that answers by script, over a real unix socket.
+
+#[cfg(test)]
+mod daemons;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod interrupts;
+#[cfg(test)]
+mod nodes;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod results;
+#[cfg(test)]
+mod support;

@@ -1,5 +1,7 @@
 //! Good scenarios load without a word: what `throng init` writes, and all examples.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its own files has failed")]
+
 use std::path::{Path, PathBuf};
 
 use throng::bundle::{Bundle, Caller, collect};
@@ -30,20 +32,25 @@ fn what_init_writes_loads_without_a_word() {
     }
 }
 
+fn toml_files(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect()
+}
+
 #[test]
-fn the_examples_load_without_a_word() {
+fn the_examples_load_without_a_word_and_so_do_their_overlays() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     for folder in std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
-        for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                // An overlay has no format of its own.
-                if !text.lines().any(|line| line.starts_with("format")) {
-                    continue;
-                }
-                let bundle = collect(&path, &[], &[], caller()).unwrap();
-                let loaded = load(&bundle).unwrap_or_else(|errors| panic!("{}:\n{errors}", path.display()));
-                assert!(loaded.warnings.is_empty(), "{}: {:?}", path.display(), loaded.warnings);
+        // An overlay has no format of its own.
+        let is_whole =
+            |path: &PathBuf| std::fs::read_to_string(path).unwrap().lines().any(|line| line.starts_with("format"));
+        let (scenarios, overlays): (Vec<PathBuf>, Vec<PathBuf>) = toml_files(&folder).into_iter().partition(is_whole);
+        for scenario in scenarios {
+            let none: &[PathBuf] = &[];
+            for over in std::iter::once(none).chain(overlays.iter().map(std::slice::from_ref)) {
+                let bundle = collect(&scenario, over, &[], caller()).unwrap();
+                let loaded = load(&bundle).unwrap_or_else(|errors| panic!("{}:\n{errors}", scenario.display()));
+                assert!(loaded.warnings.is_empty(), "{}: {:?}", scenario.display(), loaded.warnings);
             }
         }
     }

@@ -204,7 +204,7 @@ pub enum StepError {
     #[error("`wait` takes a duration like \"5s\", or \"up\", not `{0}`")]
     Wait(String),
     /// A key that the kind does not take.
-    #[error("`{key}` does not belong to a `{kind}` step")]
+    #[error("`{key}` has no meaning beside `{kind}`")]
     Stray {
         /// The step's kind.
         kind: &'static str,

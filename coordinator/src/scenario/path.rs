@@ -50,6 +50,11 @@ impl KeyPath {
         self.0.is_empty()
     }
 
+    /// The path itself and every path above it, the whole document last.
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = Self> {
+        (0..=self.0.len()).rev().map(|length| Self(self.0[..length].to_vec()))
+    }
+
     /// Whether this lies at or below `other`.
     pub(super) fn is_within(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)

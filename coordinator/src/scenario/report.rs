@@ -10,6 +10,9 @@ use super::source::{Origin, Source};
 /// Most mistakes that are shown; the rest are counted. A file with more is mended in rounds.
 const DIAGNOSTICS_MAX: usize = 100;
 
+/// Most mistakes that are kept while looking for more: each costs a walk through the text to its line.
+const FOUND_MAX: usize = 1_000;
+
 /// Nearest known word further away than this (Jaro-Winkler similarity, 0 to 1) is no suggestion.
 const SIMILARITY_MIN: f64 = 0.72;
 
@@ -53,6 +56,8 @@ impl Fault {
 pub(super) struct Report {
     pub(super) sources: Vec<Source>,
     found: Vec<Diagnostic>,
+    /// How many were found beyond [`FOUND_MAX`].
+    beyond: usize,
     /// Where a value was wrong and has been replaced: what later checks say of it would only confuse.
     tainted: BTreeSet<KeyPath>,
     /// Values that are a parameter's: which, and what it came to.
@@ -61,11 +66,15 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(sources: Vec<Source>) -> Self {
-        Self { sources, found: Vec::new(), tainted: BTreeSet::new(), params: BTreeMap::new() }
+        Self { sources, found: Vec::new(), beyond: 0, tainted: BTreeSet::new(), params: BTreeMap::new() }
     }
 
     /// Adds a mistake at this place.
     pub(super) fn push(&mut self, origin: &Origin, path: Option<&KeyPath>, fault: Fault) {
+        if self.found.len() >= FOUND_MAX {
+            self.beyond += 1;
+            return;
+        }
         let source = &self.sources[origin.source];
         let span =
             fault.within.as_deref().map_or_else(|| origin.span.clone(), |part| source.within(&origin.span, part));
@@ -86,6 +95,15 @@ impl Report {
         });
     }
 
+    /// Adds a file that the scenario names, once; gives its number.
+    pub(super) fn add_source(&mut self, name: &str, text: &str) -> usize {
+        if let Some(known) = self.sources.iter().position(|source| source.name == name) {
+            return known;
+        }
+        self.sources.push(Source { name: name.to_owned(), text: text.to_owned() });
+        self.sources.len() - 1
+    }
+
     /// Remembers that the value at this path is not what the file says.
     pub(super) fn taint(&mut self, path: &KeyPath) {
         self.tainted.insert(path.clone());
@@ -93,12 +111,14 @@ impl Report {
 
     /// Whether the value at this path, or one that holds it, is not what the file says.
     pub(super) fn is_tainted(&self, path: &KeyPath) -> bool {
-        self.tainted.iter().any(|tainted| path.is_within(tainted))
+        !self.tainted.is_empty() && path.prefixes().any(|prefix| self.tainted.contains(&prefix))
     }
 
     /// Whether something at, above or below this path is not what the file says.
     pub(super) fn is_doubtful(&self, path: &KeyPath) -> bool {
-        self.tainted.iter().any(|tainted| path.is_within(tainted) || tainted.is_within(path))
+        // In the set's order what lies below a path follows it.
+        let below = self.tainted.range(path..).next().is_some_and(|tainted| tainted.is_within(path));
+        below || self.is_tainted(path)
     }
 
     /// Remembers that the value at this path is a parameter's, for messages.
@@ -122,7 +142,7 @@ impl Report {
         self.found
             .sort_by_cached_key(|one| (rank(&one.file), one.span.start, one.severity, one.code, one.path.clone()));
         self.found.dedup();
-        let more = self.found.len().saturating_sub(DIAGNOSTICS_MAX);
+        let more = self.found.len().saturating_sub(DIAGNOSTICS_MAX) + self.beyond;
         if more > 0 {
             self.found.truncate(DIAGNOSTICS_MAX);
             let last = self.found.last().cloned().expect("the list was just cut to a positive length");

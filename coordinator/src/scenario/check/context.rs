@@ -1,5 +1,7 @@
 //! What every check needs: the scenario, where its keys stand, and where to put mistakes.
 
+use std::ops::Range;
+
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::scenario::model::{Role, RunKind, Scenario};
 use throng_common::scenario::selector::Selector;
@@ -10,6 +12,7 @@ use crate::bundle::Bundle;
 use crate::scenario::code::Code;
 use crate::scenario::path::KeyPath;
 use crate::scenario::report::{Fault, Report, suggest};
+use crate::scenario::source::Origin;
 use crate::scenario::tree::Node;
 
 /// The checks' common ground.
@@ -37,6 +40,12 @@ impl<'a> Checker<'a> {
         if !self.report.is_tainted(path) {
             self.report.push(self.document.key_origin_at(path), Some(path), fault);
         }
+    }
+
+    /// A mistake in another file, which the key at `path` names.
+    pub(super) fn fault_in_file(&mut self, file: &str, text: &str, span: Range<usize>, path: &KeyPath, fault: Fault) {
+        let source = self.report.add_source(file, text);
+        self.report.push(&Origin { source, span }, Some(path), fault);
     }
 
     /// Whether the file gives this key.

@@ -87,8 +87,11 @@ fn check_action(
         Action::Restart { nodes } => drop(checker.selector(nodes, &path.join("restart"))),
         Action::Scale { counts } => {
             for role in counts.keys() {
-                let place = path.join("scale").join(role);
-                checker.role(role, &place);
+                if !checker.scenario.role.contains_key(role) {
+                    let fault = Fault::new(Code::UnknownRole, format!("there is no role `{role}`"));
+                    let fault = fault.hint(checker.role_hint(role));
+                    checker.key_fault(&path.join("scale").join(role), fault);
+                }
             }
         }
         Action::WaitFor { duration } => checker.positive(duration, &path.join("wait")),

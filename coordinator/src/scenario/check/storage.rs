@@ -114,7 +114,7 @@ fn check_source(checker: &mut Checker<'_>, template: bool, source: &str, scope: 
     }
     let Some(content) = checker.bundle.files.get(source) else { return };
     if let Ok(text) = std::str::from_utf8(content) {
-        checker.text(text, scope, path);
+        checker.template(source, text, scope, path);
         return;
     }
     let fault = Fault::new(Code::FileContent, format!("`{source}` is not text, so it cannot be a template"));

@@ -2,7 +2,7 @@
 
 use throng_common::ids::RoleName;
 use throng_common::scenario::model::{Role, RunKind};
-use throng_common::scenario::placeholder::{self, NodeField, Pick, Placeholder, PortRef, RoleField};
+use throng_common::scenario::placeholder::{self, NodeField, Pick, Placeholder, PlaceholderError, PortRef, RoleField};
 
 use super::context::{Checker, index_hint};
 use super::scope::Scope;
@@ -16,14 +16,28 @@ impl Checker<'_> {
     pub(super) fn text(&mut self, text: &str, scope: &Scope, path: &KeyPath) {
         for found in placeholder::find(text) {
             let written = &text[found.range];
-            let fault = match found.placeholder {
-                Ok(placeholder) => self.placeholder(&placeholder, written, scope),
-                Err(error) => Some(
-                    Fault::new(Code::BadPlaceholder, format!("`{written}` is not a placeholder")).hint(error.expected),
-                ),
-            };
-            if let Some(fault) = fault {
+            if let Some(fault) = self.judge(found.placeholder, written, scope) {
                 self.fault(path, fault.within(written));
+            }
+        }
+    }
+
+    /// Checks a file beside the scenario whose placeholders are filled in. Its mistakes are shown where they stand in it.
+    pub(super) fn template(&mut self, file: &str, text: &str, scope: &Scope, path: &KeyPath) {
+        for found in placeholder::find(text) {
+            let written = &text[found.range.clone()];
+            if let Some(fault) = self.judge(found.placeholder, written, scope) {
+                self.fault_in_file(file, text, found.range, path, fault);
+            }
+        }
+    }
+
+    fn judge(&mut self, found: Result<Placeholder, PlaceholderError>, written: &str, scope: &Scope) -> Option<Fault> {
+        match found {
+            Ok(placeholder) => self.placeholder(&placeholder, written, scope),
+            Err(error) => {
+                let fault = Fault::new(Code::BadPlaceholder, format!("`{written}` is not a placeholder"));
+                Some(fault.hint(error.expected))
             }
         }
     }

@@ -135,7 +135,7 @@ fn check(root: &Value, schema: &Value, value: &Value, path: &str) {
     for (key, item) in value.as_object().into_iter().flatten() {
         let path = format!("{path}.{key}");
         let pattern = schema.get("patternProperties").and_then(Value::as_object).into_iter().flatten();
-        let matching =
+        let mut matching =
             pattern.filter(|(pattern, _)| regex::Regex::new(pattern).unwrap().is_match(key)).map(|(_, one)| one);
         let known = schema.get("properties").and_then(|all| all.get(key)).or(matching.next_back());
         match known.or(schema.get("additionalProperties")) {

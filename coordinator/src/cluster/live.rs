@@ -58,6 +58,8 @@ pub struct ClusterRecord {
     pub plan: Plan,
     /// Where the bundle's files lie on the coordinator's machine.
     pub bundle_dir: PathBuf,
+    /// The contents of the files that its roles give to nodes, by the path as the scenario writes it.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// What is wanted of each role.
     pub wanted: BTreeMap<RoleName, RoleWanted>,
     /// Nodes that were asked to begin anew, with how often.

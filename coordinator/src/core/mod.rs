@@ -1,1 +1,19 @@
-//! The coordinator itself: hosts, clusters and operations under one roof.
+//! The coordinator itself: the fleet's hosts, the clusters and the operations under one roof.
+//!
+//! In: what agents see (one stream a host), what operators want (the API). Out: a whole desired state for every host,
+//! journalled before any agent is told. Nothing here polls agents; only the system under test is asked, and only while
+//! something waits for its answer.
+
+mod audit;
+mod coordinator;
+mod desired;
+mod fan;
+mod hosts;
+pub mod images;
+mod ops;
+mod seen;
+mod session;
+
+pub use coordinator::{Core, CoreError, CoreParts};
+pub use hosts::{HostBook, HostView};
+pub use ops::LiveOps;

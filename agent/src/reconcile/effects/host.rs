@@ -135,7 +135,7 @@ impl Host {
             let ensured = crate::resources::image::ensure::ensure(self.parts.engine.as_ref(), image, pull).await;
             ensured.map(|_| ()).map_err(|error| Failure::new(ReasonKind::Image, &error))
         };
-        cell.get_or_try_init(ensure).await.map(|()| ())
+        cell.get_or_try_init(ensure).await.copied()
     }
 
     /// Runs blocking work on the host.

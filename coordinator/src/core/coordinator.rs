@@ -1,0 +1,212 @@
+//! What the coordinator holds.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use throng_common::ids::{ClusterId, Epoch, FleetId, HostId};
+use throng_common::status::UnixMillis;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::hosts::HostBook;
+use crate::clock;
+use crate::cluster::{ClusterRecord, LiveCluster};
+use crate::fleet::{Fleet, FleetError};
+use crate::operation::Operations;
+use crate::paths::StateDir;
+use crate::planner::render::RenderError;
+use crate::store::{ClusterRecord as StoredCluster, NewEvent, Store, StoreError};
+
+/// What can go wrong under the coordinator's roof.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// There is no such cluster.
+    #[error("there is no cluster {0}: `throng status` lists those that there are")]
+    NoCluster(String),
+    /// There is none at all.
+    #[error("no cluster is up: begin one with `throng up SCENARIO`")]
+    NoneUp,
+    /// There are several.
+    #[error("several clusters are up ({0}): name one")]
+    Several(String),
+    /// The journal failed.
+    #[error("the journal could not be written")]
+    Store(#[from] StoreError),
+    /// A document in the journal cannot be read.
+    #[error("the journal's record of cluster {cluster} cannot be read")]
+    Record {
+        /// The cluster.
+        cluster: ClusterId,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A host did not do it.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// A node's texts cannot be filled in.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+/// What the coordinator holds. Shared by its tasks.
+#[derive(Debug)]
+pub struct Core {
+    /// The fleet's id.
+    pub fleet_id: FleetId,
+    /// The number of this life.
+    pub epoch: Epoch,
+    /// Since when it lives.
+    pub started: UnixMillis,
+    /// Its state directory.
+    pub state: StateDir,
+    /// Its journal.
+    pub store: Store,
+    /// The agents' links.
+    pub fleet: Fleet,
+    /// What is known of hosts.
+    pub hosts: HostBook,
+    /// Long-running commands.
+    pub operations: Operations,
+    /// Its tasks.
+    pub tasks: TaskTracker,
+    /// Ends it.
+    pub stop: CancellationToken,
+    clusters: Mutex<BTreeMap<ClusterId, Arc<LiveCluster>>>,
+}
+
+/// What a coordinator is made of.
+#[derive(Debug)]
+pub struct CoreParts {
+    /// The fleet's id.
+    pub fleet_id: FleetId,
+    /// The number of this life.
+    pub epoch: Epoch,
+    /// Its state directory.
+    pub state: StateDir,
+    /// Its journal.
+    pub store: Store,
+    /// The agents' links.
+    pub fleet: Fleet,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
+impl Core {
+    /// A coordinator that knows what its journal knows. Clusters that cannot be read are reported and left: they can
+    /// still be torn down from what is really there.
+    pub async fn open(parts: CoreParts) -> Result<Arc<Self>, CoreError> {
+        let stored = parts.store.list_clusters().await?;
+        let mut clusters = BTreeMap::new();
+        for stored in stored {
+            match serde_json::from_str::<ClusterRecord>(&stored.plan_json) {
+                Ok(record) => drop(clusters.insert(stored.cluster, Arc::new(LiveCluster::new(record)))),
+                Err(error) => {
+                    tracing::error!(cluster = %stored.cluster, %error, "the journal's record cannot be read");
+                }
+            }
+        }
+        Ok(Arc::new(Self {
+            fleet_id: parts.fleet_id,
+            epoch: parts.epoch,
+            started: clock::now(),
+            state: parts.state,
+            store: parts.store,
+            fleet: parts.fleet,
+            hosts: HostBook::default(),
+            operations: Operations::default(),
+            tasks: TaskTracker::new(),
+            stop: parts.stop,
+            clusters: Mutex::new(clusters),
+        }))
+    }
+
+    fn map(&self) -> MutexGuard<'_, BTreeMap<ClusterId, Arc<LiveCluster>>> {
+        // Every change is a single insert or remove: a panic elsewhere leaves the map sound.
+        self.clusters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All clusters.
+    pub fn clusters(&self) -> Vec<Arc<LiveCluster>> {
+        self.map().values().cloned().collect()
+    }
+
+    /// A cluster by its id.
+    pub fn cluster(&self, id: &ClusterId) -> Option<Arc<LiveCluster>> {
+        self.map().get(id).cloned()
+    }
+
+    /// The cluster that is meant: by its id, by its scenario's name where that is clear, or the only one.
+    pub fn find(&self, text: &str) -> Result<Arc<LiveCluster>, CoreError> {
+        let map = self.map();
+        let matching: Vec<&Arc<LiveCluster>> = map
+            .iter()
+            .filter(|(id, cluster)| {
+                text.is_empty() || id.as_str() == text || cluster.record().scenario.scenario.name.as_str() == text
+            })
+            .map(|(_, cluster)| cluster)
+            .collect();
+        match matching[..] {
+            [one] => Ok(Arc::clone(one)),
+            [] if text.is_empty() => Err(CoreError::NoneUp),
+            [] => Err(CoreError::NoCluster(text.to_owned())),
+            _ => Err(CoreError::Several(matching.iter().map(|c| c.record().id.to_string()).collect::<Vec<_>>().join(", "))),
+        }
+    }
+
+    /// Takes a new cluster in: it is in the journal when this returns.
+    pub async fn add(&self, record: ClusterRecord) -> Result<Arc<LiveCluster>, CoreError> {
+        let id = record.id.clone();
+        let cluster = Arc::new(LiveCluster::new(record));
+        self.journal(&cluster).await?;
+        self.map().insert(id, Arc::clone(&cluster));
+        Ok(cluster)
+    }
+
+    /// Writes a cluster as it stands to the journal.
+    pub async fn journal(&self, cluster: &LiveCluster) -> Result<(), CoreError> {
+        let record = cluster.record();
+        let json = |source| CoreError::Record { cluster: record.id.clone(), source };
+        let stored = StoredCluster {
+            cluster: record.id.clone(),
+            scenario: record.scenario.scenario.name.to_string(),
+            state: record.state.word().to_owned(),
+            created: record.created,
+            bundle: Vec::new(),
+            plan_json: serde_json::to_string(record.as_ref()).map_err(json)?,
+            counts: record.scenario.role.iter().map(|(name, role)| (name.clone(), role.count)).collect(),
+            incarnations: record.incarnations.clone(),
+            sysctl_originals: record
+                .sysctls
+                .iter()
+                .map(|(host, changes)| (host.clone(), changes.values().cloned().collect()))
+                .collect(),
+        };
+        Ok(self.store.save_cluster(stored).await?)
+    }
+
+    /// Forgets a cluster of which nothing is left.
+    pub async fn remove(&self, id: &ClusterId) -> Result<(), CoreError> {
+        self.map().remove(id);
+        Ok(self.store.delete_cluster(id.clone()).await?)
+    }
+
+    /// Notes something in the event log. The log is for people: that it could not be written stops nothing.
+    pub async fn note(&self, cluster: Option<&ClusterId>, subject: impl ToString, kind: &str, message: impl Into<String>) {
+        let event = NewEvent {
+            at: clock::now(),
+            cluster: cluster.cloned(),
+            subject: subject.to_string(),
+            kind: kind.to_owned(),
+            message: message.into(),
+        };
+        if let Err(error) = self.store.append_events(vec![event]).await {
+            tracing::error!(%error, "an event could not be written");
+        }
+    }
+
+    /// The hosts that hold nodes of a cluster.
+    pub fn hosts_of(cluster: &LiveCluster) -> Vec<HostId> {
+        cluster.record().plan.hosts.iter().map(|host| host.host.clone()).collect()
+    }
+}

@@ -1,0 +1,94 @@
+//! The whole desired state of a host, and telling it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
+use throng_common::ids::HostId;
+use throng_proto::agent as wire;
+
+use super::coordinator::{Core, CoreError};
+use crate::cluster::{ClusterState, LiveCluster, RoleWanted};
+use crate::fleet::fan_out;
+use crate::planner::render::{RenderInput, host_spec};
+use crate::planner::texts::Texts;
+
+/// How long an agent may take to write a desired state down.
+const APPLY_DEADLINE: Duration = Duration::from_secs(20);
+
+impl Core {
+    /// The parts of all clusters that a host must hold. A cluster that is being taken down has none.
+    fn parts_of(&self, host: &HostId) -> Result<Vec<ClusterSpec>, CoreError> {
+        let mut parts = Vec::new();
+        for cluster in self.clusters() {
+            if cluster.record().state != ClusterState::Stopping {
+                parts.extend(part_of(&cluster, host)?);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Tells a host its whole desired state, under a new generation.
+    pub async fn tell(&self, host: &HostId) -> Result<(), CoreError> {
+        let generation = self.store.next_generation(host.clone()).await?;
+        let spec = HostSpec {
+            fleet: self.fleet_id.clone(),
+            host: host.clone(),
+            epoch: self.epoch,
+            generation,
+            lease: None,
+            clusters: self.parts_of(host)?,
+        };
+        self.hosts.edit(host, |view| view.told = generation);
+        let request = wire::ApplyRequest { spec: Some((&spec).into()) };
+        self.fleet
+            .call(host, APPLY_DEADLINE, request, |mut agent, request| async move { agent.apply(request).await })
+            .await?;
+        Ok(())
+    }
+
+    /// Tells many hosts; an outcome for every one.
+    pub async fn tell_all(self: &Arc<Self>, hosts: Vec<HostId>) -> Vec<(HostId, Result<(), CoreError>)> {
+        fan_out(hosts, |host| {
+            let core = Arc::clone(self);
+            async move { core.tell(&host).await }
+        })
+        .await
+    }
+
+    /// Journals a cluster, then tells its hosts. The first host that did not take it is the error; it is told again
+    /// when it connects.
+    pub async fn publish(self: &Arc<Self>, cluster: &LiveCluster) -> Result<(), CoreError> {
+        self.journal(cluster).await?;
+        let told = self.tell_all(Self::hosts_of(cluster)).await;
+        told.into_iter().find_map(|(_, outcome)| outcome.err()).map_or(Ok(()), Err)
+    }
+}
+
+fn part_of(cluster: &LiveCluster, host: &HostId) -> Result<Option<ClusterSpec>, CoreError> {
+    let record = cluster.record();
+    if !record.plan.hosts.iter().any(|planned| planned.host == *host) {
+        return Ok(None);
+    }
+    let desired = record
+        .wanted
+        .iter()
+        .map(|(role, wanted)| {
+            let desired = match wanted {
+                RoleWanted::Stopped => DesiredState::Stopped,
+                RoleWanted::Running => DesiredState::Running,
+            };
+            (role.clone(), desired)
+        })
+        .collect::<BTreeMap<_, _>>();
+    let texts = Texts::new(&record.plan, &record.scenario);
+    let input = RenderInput {
+        texts: &texts,
+        files: &record.files,
+        desired: &desired,
+        incarnations: &record.incarnations,
+    };
+    let specs = host_spec(&input)?;
+    Ok(specs.into_iter().find_map(|(planned, spec)| (planned == *host).then_some(spec)))
+}

@@ -1,0 +1,76 @@
+//! What is known of hosts: facts, progress, the last sample.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use throng_common::ids::{Generation, HostId};
+use throng_common::status::{HostFacts, HostProgress, HostSample, UnixMillis};
+use tokio::sync::watch;
+
+use crate::clock;
+
+/// What is known of a host.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HostView {
+    /// What its agent said of it.
+    pub facts: Option<HostFacts>,
+    /// How its work stands.
+    pub progress: Option<HostProgress>,
+    /// The generation that it was last told.
+    pub told: Generation,
+    /// Its last sample.
+    pub sample: Option<HostSample>,
+    /// When anything was last heard of it.
+    pub heard: UnixMillis,
+}
+
+/// What is known of all hosts.
+#[derive(Debug)]
+pub struct HostBook {
+    hosts: Mutex<BTreeMap<HostId, HostView>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for HostBook {
+    fn default() -> Self {
+        Self { hosts: Mutex::default(), changes: watch::Sender::new(0) }
+    }
+}
+
+impl HostBook {
+    fn hosts(&self) -> MutexGuard<'_, BTreeMap<HostId, HostView>> {
+        // Every change is a single assignment: a panic elsewhere leaves the map sound.
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known of a host.
+    pub fn edit(&self, host: &HostId, change: impl FnOnce(&mut HostView)) {
+        let mut hosts = self.hosts();
+        let view = hosts.entry(host.clone()).or_default();
+        view.heard = clock::now();
+        change(view);
+        drop(hosts);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// What is known of a host.
+    pub fn get(&self, host: &HostId) -> HostView {
+        self.hosts().get(host).cloned().unwrap_or_default()
+    }
+
+    /// All hosts.
+    pub fn list(&self) -> BTreeMap<HostId, HostView> {
+        self.hosts().clone()
+    }
+
+    /// Wakes at every change.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Whether a host has come to rest with what it was last told.
+    pub fn is_settled(&self, host: &HostId) -> bool {
+        let view = self.get(host);
+        view.progress.is_some_and(|progress| progress.settled && progress.generation >= view.told)
+    }
+}

@@ -1,0 +1,184 @@
+//! A cluster as the test suite sees it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use throng_common::ids::{NodeName, RoleName};
+use throng_common::status::NodeStatus;
+use throng_proto::agent as wire;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::coordinator::Core;
+use super::fan::of_fleet;
+use crate::cluster::LiveCluster;
+use crate::planner::description::describe;
+use crate::planner::texts::{Saved, TextError, Texts};
+use crate::rollout;
+use crate::suite::ops::{
+    ClusterOps, ExecOptions, ExecResult, FetchOptions, FetchResult, MissingNode, OpError, OpFuture, OpStream,
+};
+
+/// How long the logs of failing nodes may take to be read.
+const LOGS_DEADLINE: Duration = Duration::from_secs(20);
+
+/// A cluster as the test suite sees it.
+#[derive(Debug, Clone)]
+pub struct LiveOps {
+    core: Arc<Core>,
+    cluster: Arc<LiveCluster>,
+}
+
+impl LiveOps {
+    /// A cluster of this coordinator.
+    pub fn new(core: Arc<Core>, cluster: Arc<LiveCluster>) -> Self {
+        Self { core, cluster }
+    }
+
+    async fn read_file(&self, node: NodeName, path: String, max_bytes: u64) -> Result<Vec<u8>, OpError> {
+        let record = self.cluster.record();
+        let host = record.plan.node(&node).map(|(host, _)| host.host.clone());
+        let host = host.ok_or_else(|| OpError::Refused(format!("there is no node {node}")))?;
+        let request = wire::ReadFileRequest {
+            cluster: record.id.to_string(),
+            node: node.to_string(),
+            path,
+            max_bytes,
+            tail: true,
+        };
+        let rpc = |mut agent: wire::agent_client::AgentClient<_>, request| async move { agent.read_file(request).await };
+        let mut stream = self.core.fleet.open(&host, request, rpc).await.map_err(|error| of_fleet(&error))?;
+        let mut contents = Vec::new();
+        while let Some(chunk) = stream.next().await.map_err(|error| of_fleet(&error))? {
+            contents.extend_from_slice(&chunk.data);
+        }
+        Ok(contents)
+    }
+
+    async fn read_logs(&self, nodes: Vec<NodeName>, tail_lines: u32) -> Vec<(NodeName, Result<String, OpError>)> {
+        let record = self.cluster.record();
+        let mut texts: BTreeMap<NodeName, Result<String, OpError>> =
+            nodes.into_iter().map(|node| (node, Ok(String::new()))).collect();
+        for host in &record.plan.hosts {
+            let here: Vec<String> = host
+                .nodes
+                .iter()
+                .filter(|node| texts.contains_key(&node.name))
+                .map(|node| node.name.to_string())
+                .collect();
+            if here.is_empty() {
+                continue;
+            }
+            let request = wire::LogsRequest {
+                cluster: record.id.to_string(),
+                nodes: here.clone(),
+                tail_lines: Some(tail_lines),
+                ..wire::LogsRequest::default()
+            };
+            let read = self.read_host_logs(&host.host, request, &mut texts);
+            let ended = tokio::time::timeout(LOGS_DEADLINE, read).await;
+            let problem = match ended {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error,
+                Err(_) => OpError::TimedOut(LOGS_DEADLINE),
+            };
+            for node in here.iter().filter_map(|node| node.parse().ok()) {
+                if texts.get(&node).is_some_and(|text| text.as_ref().is_ok_and(String::is_empty)) {
+                    texts.insert(node, Err(problem.clone()));
+                }
+            }
+        }
+        texts.into_iter().collect()
+    }
+
+    async fn read_host_logs(
+        &self,
+        host: &throng_common::ids::HostId,
+        request: wire::LogsRequest,
+        texts: &mut BTreeMap<NodeName, Result<String, OpError>>,
+    ) -> Result<(), OpError> {
+        let rpc = |mut agent: wire::agent_client::AgentClient<_>, request| async move { agent.logs(request).await };
+        let mut stream = self.core.fleet.open(host, request, rpc).await.map_err(|error| of_fleet(&error))?;
+        while let Some(batch) = stream.next().await.map_err(|error| of_fleet(&error))? {
+            for line in batch.lines {
+                let Ok(node) = line.node.parse::<NodeName>() else { continue };
+                let Some(text) = texts.get_mut(&node) else { continue };
+                match (line.error, text) {
+                    (Some(error), text) => *text = Err(OpError::Refused(error)),
+                    (None, Ok(text)) => {
+                        text.push_str(&String::from_utf8_lossy(&line.text));
+                        text.push('\n');
+                    }
+                    (None, Err(_)) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ClusterOps for LiveOps {
+    fn nodes(&self) -> Vec<NodeName> {
+        self.cluster.nodes()
+    }
+
+    fn status(&self, node: &NodeName) -> Option<NodeStatus> {
+        self.cluster.status(node)
+    }
+
+    fn resolve(&self, text: &str, node: Option<&NodeName>, saved: &Saved) -> Result<String, TextError> {
+        let record = self.cluster.record();
+        Texts::new(&record.plan, &record.scenario).resolve_text(text, node, saved)
+    }
+
+    fn describe(&self) -> serde_json::Value {
+        let record = self.cluster.record();
+        // Plain structs with text keys serialise.
+        serde_json::to_value(describe(&Texts::new(&record.plan, &record.scenario))).unwrap_or_default()
+    }
+
+    fn exec(&self, commands: Vec<(NodeName, Vec<String>)>, options: ExecOptions) -> OpStream<'_, ExecResult> {
+        Box::pin(ReceiverStream::new(self.core.exec(&self.cluster, commands, &options, 0)))
+    }
+
+    fn fetch(&self, targets: Vec<(NodeName, String)>, options: FetchOptions) -> OpStream<'_, FetchResult> {
+        Box::pin(ReceiverStream::new(self.core.fetch(&self.cluster, targets, &options)))
+    }
+
+    fn signal(&self, nodes: Vec<NodeName>, signal: i32) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>> {
+        Box::pin(self.core.signal(&self.cluster, nodes, signal))
+    }
+
+    fn restart(&self, nodes: Vec<NodeName>) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>> {
+        Box::pin(async move {
+            self.cluster.edit(|record| {
+                for node in &nodes {
+                    let incarnation = record.incarnations.entry(node.clone()).or_default();
+                    *incarnation = incarnation.next();
+                }
+            });
+            let outcome = self.core.publish(&self.cluster).await.map_err(|error| OpError::NoAnswer(error.to_string()));
+            nodes.into_iter().map(|node| (node, outcome.clone())).collect()
+        })
+    }
+
+    fn scale(&self, counts: BTreeMap<RoleName, u32>) -> OpFuture<'_, Result<(), OpError>> {
+        Box::pin(async move {
+            let scaled = rollout::scale(&self.core, &self.cluster, &counts).await;
+            scaled.map_err(|error| OpError::Refused(error.to_string()))
+        })
+    }
+
+    fn wait_up(&self, deadline: Instant) -> OpFuture<'_, Result<(), Vec<MissingNode>>> {
+        Box::pin(rollout::wait_all_up(&self.core, &self.cluster, deadline))
+    }
+
+    fn collect(&self, node: NodeName, path: String, max_bytes: u64) -> OpFuture<'_, Result<Vec<u8>, OpError>> {
+        Box::pin(self.read_file(node, path, max_bytes))
+    }
+
+    fn logs(&self, nodes: Vec<NodeName>, tail_lines: u32) -> OpFuture<'_, Vec<(NodeName, Result<String, OpError>)>> {
+        Box::pin(self.read_logs(nodes, tail_lines))
+    }
+}

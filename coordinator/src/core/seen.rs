@@ -1,0 +1,81 @@
+//! Asking the system under test which nodes it knows, while something waits for the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use throng_common::ids::{NodeName, RoleName};
+use throng_common::scenario::model::Seen;
+
+use super::coordinator::Core;
+use crate::clock;
+use crate::cluster::{Column, LiveCluster, Sighting, sight};
+use crate::planner::texts::{Saved, Texts};
+use crate::suite::ops::{ExecOptions, FetchOptions};
+
+/// How long one question may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most of an answer that is read: a line for each of many thousand nodes.
+const ANSWER_MAX_BYTES: u64 = 16 << 20;
+
+impl Core {
+    /// Asks again and again, until dropped.
+    pub async fn keep_asking(self: Arc<Self>, cluster: Arc<LiveCluster>, role: RoleName) {
+        loop {
+            let Some(seen) = cluster.record().scenario.role.get(&role).and_then(|role| role.seen.clone()) else { return };
+            self.ask(&cluster, &role, &seen).await;
+            tokio::time::sleep(seen.interval.0).await;
+        }
+    }
+
+    /// Asks once, and notes the answer.
+    pub async fn ask(self: &Arc<Self>, cluster: &LiveCluster, role: &RoleName, seen: &Seen) {
+        let (sighting, problem) = match self.sighting(cluster, role, seen).await {
+            Ok(sighting) => (Some(sighting), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        cluster.role_seen(role, Column { sighting, problem, at: clock::now() });
+    }
+
+    async fn sighting(self: &Arc<Self>, cluster: &LiveCluster, role: &RoleName, seen: &Seen) -> Result<Sighting, String> {
+        let answer = self.answer(cluster, seen).await?;
+        sight(&seen.each, &answer, &cluster.directory(role)).map_err(|error| error.to_string())
+    }
+
+    async fn answer(self: &Arc<Self>, cluster: &LiveCluster, seen: &Seen) -> Result<String, String> {
+        let record = cluster.record();
+        let asked: Vec<NodeName> = seen.on.select(&cluster.nodes(), |nodes, count| nodes.into_iter().take(count).collect());
+        let node = asked.into_iter().next().ok_or_else(|| format!("`{}` selects no node to ask", seen.on))?;
+        let texts = Texts::new(&record.plan, &record.scenario);
+        let resolve = |text: &String| {
+            texts.resolve_text(text, Some(&node), &Saved::new()).map_err(|error| error.to_string())
+        };
+        if let Some(command) = &seen.exec {
+            let command = command.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+            let options =
+                ExecOptions { timeout: ASK_TIMEOUT, output_max_bytes: ANSWER_MAX_BYTES, ..ExecOptions::default() };
+            let mut outcomes = self.exec(cluster, vec![(node, command)], &options, 1);
+            let outcome = outcomes.recv().await.ok_or("no outcome")?;
+            let output = outcome.result.map_err(|error| error.to_string())?;
+            if output.code != 0 {
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                return Err(format!("exit code {}: {}", output.code, stderr.trim()));
+            }
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let url = resolve(seen.http.as_ref().ok_or("neither exec nor http")?)?;
+        let options = FetchOptions {
+            method: "GET".to_owned(),
+            timeout: ASK_TIMEOUT,
+            output_max_bytes: ANSWER_MAX_BYTES,
+            ..FetchOptions::default()
+        };
+        let mut outcomes = self.fetch(cluster, vec![(node, url)], &options);
+        let outcome = outcomes.recv().await.ok_or("no outcome")?;
+        let output = outcome.result.map_err(|error| error.to_string())?;
+        if output.status >= 300 {
+            return Err(format!("status {}", output.status));
+        }
+        Ok(String::from_utf8_lossy(&output.body).into_owned())
+    }
+}

@@ -1,0 +1,152 @@
+//! One task a connected host: tells it what it must hold, then takes in what it sees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use throng_common::ids::HostId;
+use throng_common::status::{AgentEvent, NodePhase, NodeStatus};
+use throng_proto::agent as wire;
+use tokio::task::AbortHandle;
+
+use super::coordinator::Core;
+use crate::fleet::LinkState;
+
+/// How often hosts and nodes are sampled while nothing is measured.
+const IDLE_SAMPLE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The wait before a host whose stream ended, though its link lives, is asked again.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+impl Core {
+    /// Keeps a session with every host that is connected, until the coordinator ends.
+    pub async fn keep_sessions(self: Arc<Self>) {
+        let mut states = self.fleet.watch();
+        let mut sessions: BTreeMap<HostId, (u64, AbortHandle)> = BTreeMap::new();
+        loop {
+            let connected: BTreeMap<HostId, u64> = states
+                .borrow_and_update()
+                .iter()
+                .filter_map(|(host, state)| match state {
+                    LinkState::Connected { connection, .. } => Some((host.clone(), *connection)),
+                    LinkState::Disconnected { .. } => None,
+                })
+                .collect();
+            sessions.retain(|host, (connection, task)| {
+                let current = connected.get(host) == Some(connection);
+                if !current {
+                    task.abort();
+                }
+                current
+            });
+            let present: BTreeSet<HostId> = sessions.keys().cloned().collect();
+            for (host, connection) in connected.into_iter().filter(|(host, _)| !present.contains(host)) {
+                let task = self.tasks.spawn(Arc::clone(&self).session(host.clone()));
+                sessions.insert(host, (connection, task.abort_handle()));
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                changed = states.changed() => if changed.is_err() { break },
+            }
+        }
+        for (_, task) in sessions.into_values() {
+            task.abort();
+        }
+    }
+
+    async fn session(self: Arc<Self>, host: HostId) {
+        if let Some(LinkState::Connected { hello, .. }) = self.fleet.state(&host) {
+            if let Some(facts) = hello.facts.clone() {
+                self.hosts.edit(&host, |view| view.facts = Some(facts));
+            }
+            // An agent that outlived this journal holds a higher generation than the journal knows.
+            if let Err(error) = self.store.raise_generation(host.clone(), hello.generation).await {
+                tracing::error!(%host, %error, "the host's generation could not be kept");
+            }
+        }
+        self.note(None, &host, "host-connected", "its agent is connected").await;
+        loop {
+            if let Err(error) = self.tell(&host).await {
+                tracing::warn!(%host, error = %error, "the host could not be told what it must hold");
+            }
+            if let Err(error) = self.take_in(&host).await {
+                tracing::info!(%host, error = %error, "the stream of what the host sees ended");
+            }
+            tokio::time::sleep(RETRY_WAIT).await;
+        }
+    }
+
+    async fn take_in(&self, host: &HostId) -> Result<(), crate::fleet::FleetError> {
+        let sample_interval_millis = u64::try_from(IDLE_SAMPLE_INTERVAL.as_millis()).unwrap_or(u64::MAX);
+        let request = wire::WatchRequest { sample_interval_millis };
+        let mut stream =
+            self.fleet.open(host, request, |mut agent, request| async move { agent.watch(request).await }).await?;
+        while let Some(batch) = stream.next().await? {
+            for event in batch.events {
+                match AgentEvent::try_from(event) {
+                    Ok(event) => self.happened(host, event).await,
+                    Err(error) => tracing::warn!(%host, %error, "an event of the agent is not understood"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn happened(&self, host: &HostId, event: AgentEvent) {
+        match event {
+            AgentEvent::Node(status) => {
+                if let Some(cluster) = self.cluster(&status.cluster) {
+                    let before = cluster.node_seen(status.clone());
+                    self.note_node(&status, before.as_ref()).await;
+                }
+            }
+            AgentEvent::Gone { cluster, node } => {
+                if let Some(cluster) = self.cluster(&cluster) {
+                    cluster.node_gone(&node);
+                }
+            }
+            AgentEvent::Progress(progress) => self.hosts.edit(host, |view| view.progress = Some(progress)),
+            AgentEvent::Sysctl(change) => {
+                for cluster in self.clusters() {
+                    let (host, change) = (host.clone(), change.clone());
+                    cluster.edit(|record| {
+                        let changes = record.sysctls.entry(host).or_default();
+                        let known = changes.entry(change.key.clone()).or_insert_with(|| change.clone());
+                        known.written = change.written;
+                    });
+                }
+            }
+            AgentEvent::Host(sample) => self.hosts.edit(host, |view| view.sample = Some(sample)),
+            AgentEvent::Nodes(samples) => {
+                for cluster in self.clusters() {
+                    let id = cluster.record().id.clone();
+                    cluster.sampled(samples.iter().filter(|sample| sample.cluster == id).cloned());
+                }
+            }
+        }
+    }
+
+    /// Journals what a person would ask about later: ends, failures, comebacks. Not every step of a start.
+    async fn note_node(&self, status: &NodeStatus, before: Option<&NodeStatus>) {
+        let was = before.map(|before| before.phase);
+        if was == Some(status.phase) {
+            return;
+        }
+        let kind = match status.phase {
+            NodePhase::Ready if before.is_some_and(|before| before.restarts < status.restarts) => "node-back",
+            NodePhase::Ready if was == Some(NodePhase::Unready) => "node-answers-again",
+            NodePhase::Ready => "node-ready",
+            NodePhase::Unready => "node-unready",
+            NodePhase::Backoff => "node-ended",
+            NodePhase::Failed => "node-failed",
+            NodePhase::Unknown => "node-unknown",
+            NodePhase::Pending
+            | NodePhase::Preparing
+            | NodePhase::Starting
+            | NodePhase::Stopping
+            | NodePhase::Stopped => return,
+        };
+        let message = status.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default();
+        self.note(Some(&status.cluster), &status.node, kind, message).await;
+    }
+}

@@ -179,6 +179,16 @@ impl OperationHandle {
         &self.shared.id
     }
 
+    /// The cluster that it is about.
+    pub fn cluster(&self) -> &ClusterId {
+        &self.shared.cluster
+    }
+
+    /// Everything that it said so far.
+    pub fn log(&self) -> Vec<Stamped> {
+        lock(&self.shared.log).clone()
+    }
+
     /// Ends when somebody asks the operation to stop.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.shared.cancel

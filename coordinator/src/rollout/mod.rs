@@ -1,1 +1,20 @@
-//! Bringing a cluster up in waves: dependencies, rate, quorum, stragglers.
+//! Bringing clusters up and down: dependencies, quorum, stragglers, teardown with its audit, and whole runs.
+//!
+//! Everything here is an operation of the coordinator: it goes on without the CLI that asked for it, says what it does,
+//! can be asked to stop, and then takes down what it brought up.
+
+mod bring_up;
+mod commands;
+mod failure;
+mod prepare;
+mod run;
+mod scaling;
+mod take_down;
+mod wait;
+
+pub use commands::{Keep, start_down, start_run, start_scale, start_test, start_up};
+pub use failure::RolloutError;
+pub use prepare::{Admitted, admit, plan_inputs};
+pub use run::RunWish;
+pub use scaling::scale;
+pub use wait::wait_all_up;

@@ -1,0 +1,97 @@
+//! Why an operation did not come to its end.
+
+use throng_common::ids::RoleName;
+use throng_common::verdict::Outcome;
+
+use crate::bundle::BundleError;
+use crate::core::CoreError;
+use crate::core::images::ImageError;
+use crate::planner::refusal::PlanRefusal;
+use crate::report::folder::FolderError;
+use crate::suite::engine::SuiteError;
+
+/// Why an operation did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RolloutError {
+    /// The scenario is wrong; every mistake rendered for people.
+    #[error("the scenario has mistakes:\n{0}")]
+    Scenario(String),
+    /// The plan does not fit.
+    #[error("the plan does not fit")]
+    Refused(#[from] PlanRefusal),
+    /// Tests were named that are not there.
+    #[error(transparent)]
+    Suite(#[from] SuiteError),
+    /// An image could not be had.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Files could not be written.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The run's folder could not be written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Something under the coordinator's roof.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// No host is connected.
+    #[error("no host is connected: `throng hosts` says why")]
+    NoHost,
+    /// Too few nodes came up.
+    #[error("{role}: {up} of {desired} nodes are up, {quorum} are needed{when}\n{missing}")]
+    Quorum {
+        /// The role.
+        role: RoleName,
+        /// How many are up.
+        up: u32,
+        /// Of how many.
+        desired: u32,
+        /// How many are needed.
+        quorum: u32,
+        /// " after 5m", or that more failed than may.
+        when: String,
+        /// Who is missing and why, a line for each reason.
+        missing: String,
+    },
+    /// The operator asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// Another operation is at work on the cluster.
+    #[error("{0} is at work on this cluster: wait for it, or interrupt it")]
+    Busy(String),
+    /// A count that the scenario cannot have.
+    #[error("{0}")]
+    Count(String),
+}
+
+impl RolloutError {
+    /// What the operation's exit says.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Scenario(_) | Self::Refused(_) | Self::Suite(_) | Self::Count(_) => Outcome::Usage,
+            Self::Interrupted => Outcome::Interrupted,
+            Self::Image(_)
+            | Self::Bundle(_)
+            | Self::Folder(_)
+            | Self::Core(_)
+            | Self::NoHost
+            | Self::Quorum { .. }
+            | Self::Busy(_) => Outcome::Quorum,
+        }
+    }
+
+    /// The error with its causes, a line each.
+    pub fn text(&self) -> String {
+        if let Self::Refused(refusal) = self {
+            let lines = refusal.problems.iter().map(|problem| format!("{problem}\nhint: {}", problem.remedy()));
+            return lines.collect::<Vec<_>>().join("\n");
+        }
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,183 @@
+//! From a bundle to a planned cluster in the journal: check, build images, plan.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use throng_common::ids::{ClusterId, HostId, RoleName};
+use throng_common::scenario::model::Scenario;
+use throng_common::size::ByteSize;
+use throng_common::status::HostFacts;
+use throng_proto::agent as wire;
+
+use super::failure::RolloutError;
+use crate::bundle::Bundle;
+use crate::clock;
+use crate::cluster::{ClusterRecord, ClusterState, LiveCluster, RoleWanted};
+use crate::core::{Core, CoreError};
+use crate::fleet::FleetError;
+use crate::operation::{NoteLevel, OperationHandle};
+use crate::planner::input::{HostInput, PlanInput};
+use crate::planner::plan::Plan;
+use crate::planner::planning::plan;
+use crate::scenario;
+
+/// How long a host may take to say what it has.
+const FACTS_DEADLINE: Duration = Duration::from_secs(15);
+
+/// A scenario that was checked.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Where it came from.
+    pub bundle: Arc<Bundle>,
+}
+
+/// Checks a bundle.
+pub fn admit(bundle: Bundle) -> Result<Admitted, RolloutError> {
+    let loaded = scenario::load(&bundle).map_err(|diagnostics| RolloutError::Scenario(diagnostics.render(false)))?;
+    Ok(Admitted { scenario: loaded.scenario, bundle: Arc::new(bundle) })
+}
+
+/// What the hosts have now, and what other clusters hold on them. `except`: the cluster that is planned anew.
+pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<HostInput>, RolloutError> {
+    let mut inputs = Vec::new();
+    for host in core.fleet.connected() {
+        let facts = fresh_facts(core, &host).await?;
+        core.hosts.edit(&host, |view| view.facts = Some(facts.clone()));
+        let mut input =
+            HostInput { host: host.clone(), facts, other_ports: Default::default(), other_memory: ByteSize::ZERO };
+        for other in core.clusters().iter().map(|cluster| cluster.record()) {
+            if except == Some(&other.id) {
+                continue;
+            }
+            for planned in other.plan.hosts.iter().filter(|planned| planned.host == host) {
+                input.other_ports = input.other_ports.union(&planned.reserved);
+                let own = planned.memory.used.saturating_sub(planned.memory.reserve).saturating_sub(planned.memory.others);
+                input.other_memory = input.other_memory + own;
+            }
+        }
+        inputs.push(input);
+    }
+    if inputs.is_empty() { Err(RolloutError::NoHost) } else { Ok(inputs) }
+}
+
+async fn fresh_facts(core: &Core, host: &HostId) -> Result<HostFacts, RolloutError> {
+    let rpc = |mut agent: wire::agent_client::AgentClient<_>, request| async move { agent.facts(request).await };
+    let facts = core.fleet.call(host, FACTS_DEADLINE, wire::FactsRequest {}, rpc).await.map_err(CoreError::from)?;
+    let decoded = HostFacts::try_from(facts);
+    decoded.map_err(|source| CoreError::from(FleetError::Decode { host: host.clone(), source }).into())
+}
+
+/// Plans, builds and sends images, and takes the cluster into the journal. Nothing runs yet.
+pub(super) async fn prepare(
+    core: &Arc<Core>,
+    id: &ClusterId,
+    admitted: &Admitted,
+    operation: &OperationHandle,
+) -> Result<Arc<LiveCluster>, RolloutError> {
+    let Admitted { scenario, bundle } = admitted;
+    let phase = operation.phase("plan", 0);
+    let named = named_images(scenario);
+    let planned = make_plan(core, id, scenario, bundle, &named, None).await;
+    let summary = planned.as_ref().map(summary).unwrap_or_default();
+    phase.end(planned.is_ok(), summary);
+    let mut planned = planned?;
+    for note in &planned.notes {
+        operation.note(NoteLevel::Info, note.clone(), "");
+    }
+    let images = provide_images(core, scenario, bundle, &planned, operation).await?;
+    for (role, image) in &images {
+        if let Some(role) = planned.roles.get_mut(role) {
+            role.image = Some(image.clone());
+        }
+    }
+    let bundle_dir = core.state.root().join("clusters").join(id.as_str());
+    bundle.write_to(&bundle_dir)?;
+    let wanted = scenario.role.keys().map(|role| (role.clone(), RoleWanted::Stopped)).collect();
+    let record = ClusterRecord {
+        id: id.clone(),
+        scenario: scenario.clone(),
+        plan: planned,
+        bundle_dir,
+        files: named_files(scenario, bundle),
+        wanted,
+        incarnations: BTreeMap::new(),
+        sysctls: BTreeMap::new(),
+        state: ClusterState::Starting,
+        created: clock::now(),
+    };
+    Ok(core.add(record).await?)
+}
+
+/// Plans a scenario on the fleet as it stands.
+pub(super) async fn make_plan(
+    core: &Core,
+    id: &ClusterId,
+    scenario: &Scenario,
+    bundle: &Bundle,
+    images: &BTreeMap<RoleName, String>,
+    previous: Option<&Plan>,
+) -> Result<Plan, RolloutError> {
+    let hosts = plan_inputs(core, previous.map(|plan| &plan.cluster)).await?;
+    let input = PlanInput {
+        scenario,
+        cluster: id,
+        caller: &format!("{}:{}", bundle.caller.uid, bundle.caller.gid),
+        scenario_dir: &bundle.dir.display().to_string(),
+        images,
+        hosts: &hosts,
+        previous,
+    };
+    Ok(plan(&input)?)
+}
+
+fn named_images(scenario: &Scenario) -> BTreeMap<RoleName, String> {
+    let name = |(role, image)| match image {
+        throng_common::scenario::model::Image::Name(name) => Some((role, name)),
+        throng_common::scenario::model::Image::Build(_) => None,
+    };
+    let roles = scenario.role.iter().filter_map(|(name, role)| Some((name.clone(), role.image.clone()?)));
+    roles.filter_map(name).collect()
+}
+
+fn named_files(scenario: &Scenario, bundle: &Bundle) -> BTreeMap<String, Vec<u8>> {
+    let sources = scenario.role.values().flat_map(|role| role.files.values()).filter_map(|file| file.source.clone());
+    sources.filter_map(|path| Some((path.clone(), bundle.files.get(&path)?.clone()))).collect()
+}
+
+async fn provide_images(
+    core: &Arc<Core>,
+    scenario: &Scenario,
+    bundle: &Bundle,
+    plan: &Plan,
+    operation: &OperationHandle,
+) -> Result<BTreeMap<RoleName, String>, RolloutError> {
+    let phase = operation.phase("image", 0);
+    let provided = async {
+        let images = core.build_images(scenario, bundle).await?;
+        for host in &plan.hosts {
+            for built in &images.built {
+                core.send_image(&host.host, built).await?;
+            }
+        }
+        Ok::<_, RolloutError>(images.names)
+    };
+    let provided = tokio::select! {
+        provided = provided => provided,
+        () = operation.cancelled().cancelled() => Err(RolloutError::Interrupted),
+    };
+    let mut names: Vec<&String> = provided.iter().flat_map(BTreeMap::values).collect();
+    names.sort();
+    names.dedup();
+    phase.end(provided.is_ok(), names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+    provided
+}
+
+/// A plan in one line.
+fn summary(plan: &Plan) -> String {
+    let roles: Vec<String> = plan.roles.iter().map(|(name, role)| format!("{} {name}", role.count)).collect();
+    let hosts = plan.hosts.len();
+    format!("{} on {hosts} host{}", roles.join(", "), if hosts == 1 { "" } else { "s" })
+}

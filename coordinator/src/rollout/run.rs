@@ -1,0 +1,294 @@
+//! A whole run: up, tests, report, down, audit.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use throng_common::ids::RunId;
+use throng_common::scenario::model::Scenario;
+use throng_common::verdict::{Outcome, Verdict};
+use tokio::sync::mpsc;
+
+use super::failure::RolloutError;
+use super::take_down::TornDown;
+use crate::clock;
+use crate::cluster::LiveCluster;
+use crate::core::{Core, LiveOps};
+use crate::operation::{NoteLevel, OperationEvent, OperationHandle};
+use crate::report::folder::RunFolder;
+use crate::report::model::{
+    Ending, HostReport, ImageReport, NotRun, PhaseReport, REPORT_FORMAT, ResidueReport, RoleReport, RunReport, Teardown,
+    Versions, WhyNotRun,
+};
+use crate::report::outcome::outcome;
+use crate::store::{RunCounts, RunRecord};
+use crate::suite::engine::{self, RunOptions, RunResult};
+use crate::suite::event::{EVENTS_MAX, NoteLevel as SuiteLevel, SuiteEvent};
+
+/// What is wanted of a run.
+#[derive(Debug, Clone)]
+pub struct RunWish {
+    /// Its id.
+    pub run: RunId,
+    /// Only tests whose name matches.
+    pub tests: Option<Regex>,
+    /// Seeds every random draw.
+    pub seed: u64,
+}
+
+/// A run under way: what its report will hold.
+pub(super) struct RunLog {
+    pub(super) wish: RunWish,
+    pub(super) folder: RunFolder,
+    began: Instant,
+    started_at: throng_common::status::UnixMillis,
+    scenario: Scenario,
+    pub(super) result: RunResult,
+}
+
+impl RunLog {
+    /// Begins a run: its folder holds the scenario from now on.
+    pub(super) fn begin(
+        core: &Core,
+        wish: RunWish,
+        scenario: &Scenario,
+        files: &std::collections::BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self, RolloutError> {
+        engine::check_filter(scenario, wish.tests.as_ref())?;
+        let folder = RunFolder::create(core.state.run_dir(&wish.run), files)?;
+        let not_run = scenario.test.iter().map(|test| NotRun { name: test.name.clone(), why: WhyNotRun::NoCluster });
+        let result = RunResult { tests: vec![], not_run: not_run.collect(), metrics: vec![], interrupted: false };
+        let (began, started_at) = (Instant::now(), clock::now());
+        Ok(Self { wish, folder, began, started_at, scenario: scenario.clone(), result })
+    }
+
+    /// Runs the tests.
+    pub(super) async fn test(
+        &mut self,
+        core: &Arc<Core>,
+        cluster: &Arc<LiveCluster>,
+        operation: &OperationHandle,
+    ) -> Result<(), RolloutError> {
+        let (sender, mut events) = mpsc::channel(EVENTS_MAX);
+        let teller = operation.clone();
+        let telling = core.tasks.spawn(async move {
+            while let Some(event) = events.recv().await {
+                tell(&teller, event);
+            }
+        });
+        let options = RunOptions {
+            tests: self.wish.tests.clone(),
+            seed: self.wish.seed,
+            folder: self.folder.clone(),
+            throng_bin: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("throng")),
+            started_at: clock::now(),
+        };
+        let ops = Arc::new(LiveOps::new(Arc::clone(core), Arc::clone(cluster)));
+        let phase = operation.phase("tests", 0);
+        let scenario = cluster.record().scenario.clone();
+        let result = engine::run(&scenario, ops, options, sender, operation.cancelled().clone()).await;
+        // The sender is gone: what is left in the queue is told before anything else.
+        let _ = telling.await;
+        let failed = |result: &RunResult| result.tests.iter().filter(|test| is_bad(test.verdict)).count();
+        match &result {
+            Ok(result) => {
+                let (bad, all) = (failed(result), result.tests.len());
+                phase.end(bad == 0, if bad == 0 { format!("{all} held") } else { format!("{bad} of {all} failed") });
+            }
+            Err(_) => drop(phase.end(false, "")),
+        }
+        self.result = result?;
+        Ok(())
+    }
+
+    /// Writes the report and journals the run.
+    pub(super) async fn finish(
+        self,
+        core: &Core,
+        cluster: Option<&LiveCluster>,
+        operation: &OperationHandle,
+        ending: Ending,
+        teardown: Teardown,
+    ) -> Result<Outcome, RolloutError> {
+        let outcome = outcome(&self.result.tests, &self.result.not_run, &ending, &teardown);
+        let record = cluster.map(LiveCluster::record);
+        let plan = record.as_ref().and_then(|record| serde_json::to_vec_pretty(&record.plan).ok());
+        if let Some(plan) = &plan {
+            self.folder.write("plan.json", plan, 0o644)?;
+        }
+        let took = self.began.elapsed();
+        let report = RunReport {
+            format: REPORT_FORMAT,
+            run: self.wish.run.clone(),
+            scenario: self.scenario.scenario.name.to_string(),
+            cluster: operation.cluster().clone(),
+            seed: self.wish.seed,
+            started_at: self.started_at,
+            took_millis: millis(took),
+            versions: Versions {
+                throng: env!("CARGO_PKG_VERSION").to_owned(),
+                build: throng_proto::version::BUILD.to_owned(),
+            },
+            hosts: hosts(core, cluster),
+            roles: roles(&self.scenario, cluster),
+            images: images(cluster),
+            plan: plan.map(|_| "plan.json".to_owned()).unwrap_or_default(),
+            phases: phases(operation),
+            tests: self.result.tests,
+            not_run: self.result.not_run,
+            metrics: self.result.metrics,
+            ending,
+            teardown,
+            outcome,
+        };
+        self.folder.write_report(&report)?;
+        core.store.save_run(record_of(&report, took, &self.folder)).await.map_err(crate::core::CoreError::from)?;
+        Ok(outcome)
+    }
+}
+
+fn record_of(report: &RunReport, took: Duration, folder: &RunFolder) -> RunRecord {
+    let count = |wanted: &[Verdict]| {
+        let matching = report.tests.iter().filter(|test| test.verdict.is_some_and(|verdict| wanted.contains(&verdict)));
+        u32::try_from(matching.count()).unwrap_or(u32::MAX)
+    };
+    RunRecord {
+        run: report.run.clone(),
+        cluster: report.cluster.clone(),
+        scenario: report.scenario.clone(),
+        outcome: outcome_word(report.outcome),
+        started: report.started_at,
+        took,
+        counts: RunCounts {
+            passed: count(&[Verdict::Pass]),
+            failed: count(&[Verdict::Fail, Verdict::UnexpectedPass]),
+            known_failures: count(&[Verdict::KnownFailure]),
+        },
+        artefacts: folder.root().to_owned(),
+    }
+}
+
+/// The word of an outcome, as serde writes it.
+pub(crate) fn outcome_word(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Pass => "pass",
+        Outcome::Failed => "failed",
+        Outcome::Usage => "usage",
+        Outcome::Environment => "environment",
+        Outcome::Budget => "budget",
+        Outcome::Residue => "residue",
+        Outcome::Quorum => "quorum",
+        Outcome::Interrupted => "interrupted",
+    }
+    .to_owned()
+}
+
+fn is_bad(verdict: Option<Verdict>) -> bool {
+    match verdict {
+        Some(Verdict::Pass | Verdict::KnownFailure) => false,
+        Some(Verdict::Suspect | Verdict::Invalid | Verdict::Fail | Verdict::UnexpectedPass) | None => true,
+    }
+}
+
+fn tell(operation: &OperationHandle, event: SuiteEvent) {
+    match event {
+        SuiteEvent::TestStarted { test, position, total } => {
+            operation.emit(OperationEvent::TestStarted { test, position, total });
+        }
+        SuiteEvent::TestEnded { test, verdict, took, detail } => {
+            operation.emit(OperationEvent::TestEnded { test, verdict, took, detail });
+        }
+        SuiteEvent::Progress { done, total, detail } => operation.emit(OperationEvent::PhaseProgress {
+            phase: "tests".to_owned(),
+            done: done.into(),
+            total: total.into(),
+            detail,
+        }),
+        SuiteEvent::Note { level, text } => {
+            let level = match level {
+                SuiteLevel::Info => NoteLevel::Info,
+                SuiteLevel::Warning => NoteLevel::Warning,
+            };
+            operation.note(level, text, "");
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn phases(operation: &OperationHandle) -> Vec<PhaseReport> {
+    let ended = |stamped: crate::operation::Stamped| match stamped.event {
+        OperationEvent::PhaseEnded { phase, took, ok, detail } => {
+            Some(PhaseReport { phase, took_millis: millis(took), ok, detail })
+        }
+        _ => None,
+    };
+    operation.log().into_iter().filter_map(ended).collect()
+}
+
+fn hosts(core: &Core, cluster: Option<&LiveCluster>) -> Vec<HostReport> {
+    let Some(record) = cluster.map(LiveCluster::record) else { return Vec::new() };
+    let report = |planned: &crate::planner::plan::HostPlan| {
+        let facts = core.hosts.get(&planned.host).facts;
+        let engine = facts.as_ref().and_then(|facts| facts.engine.as_ref());
+        HostReport {
+            host: planned.host.clone(),
+            hostname: facts.as_ref().map(|facts| facts.hostname.clone()).unwrap_or_default(),
+            kernel: facts.as_ref().map(|facts| facts.kernel.clone()).unwrap_or_default(),
+            engine: engine.map(|engine| format!("Docker {} ({})", engine.version, engine.storage_driver)),
+            cpu_cores: facts.as_ref().map_or(0, |facts| facts.cpu_cores),
+            memory_total_bytes: facts.as_ref().map_or(0, |facts| facts.memory_total_bytes),
+            nodes: u32::try_from(planned.nodes.len()).unwrap_or(u32::MAX),
+        }
+    };
+    record.plan.hosts.iter().map(report).collect()
+}
+
+fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>) -> Vec<RoleReport> {
+    let peaks = cluster.map(LiveCluster::peaks).unwrap_or_default();
+    let record = cluster.map(LiveCluster::record);
+    let report = |(name, role): (&throng_common::ids::RoleName, &throng_common::scenario::model::Role)| RoleReport {
+        role: name.clone(),
+        nodes: record.as_ref().and_then(|record| record.plan.roles.get(name)).map_or(role.count, |role| role.count),
+        peak_memory_bytes: peaks.get(name).map(|peak| peak.anonymous.as_bytes() + peak.ramdisk.as_bytes()),
+        memory_limit_bytes: role.memory.map(throng_common::size::ByteSize::as_bytes),
+    };
+    scenario.role.iter().map(report).collect()
+}
+
+fn images(cluster: Option<&LiveCluster>) -> Vec<ImageReport> {
+    let Some(record) = cluster.map(LiveCluster::record) else { return Vec::new() };
+    let report = |(name, role): (&throng_common::ids::RoleName, &crate::planner::plan::RolePlan)| {
+        let image = role.image.clone()?;
+        Some(ImageReport { role: name.clone(), digest: image.clone(), image })
+    };
+    record.plan.roles.iter().filter_map(report).collect()
+}
+
+/// What a report says of a teardown.
+pub(super) fn teardown_of(torn: &Result<TornDown, RolloutError>) -> Teardown {
+    match torn {
+        Err(error) => Teardown::Unknown { detail: error.text() },
+        Ok(torn) if !torn.residues.is_empty() => Teardown::Residue {
+            residues: torn
+                .residues
+                .iter()
+                .map(|(host, residue)| ResidueReport { host: host.clone(), residue: residue.clone() })
+                .collect(),
+        },
+        Ok(torn) if !torn.unknown.is_empty() => Teardown::Unknown { detail: torn.unknown.clone() },
+        Ok(_) => Teardown::Clean,
+    }
+}
+
+/// How a run that did not come to its tests ended.
+pub(super) fn ending_of(error: &RolloutError) -> Ending {
+    match error {
+        RolloutError::Interrupted => Ending::Interrupted,
+        RolloutError::Quorum { .. } => Ending::QuorumNotMet { detail: error.text() },
+        _ => Ending::Broken { detail: error.text() },
+    }
+}

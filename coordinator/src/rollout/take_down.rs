@@ -1,0 +1,94 @@
+//! Taking a cluster down to nothing, and proving it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use throng_common::ids::HostId;
+use throng_common::status::Residue;
+use tokio::time::Instant;
+
+use super::failure::RolloutError;
+use crate::cluster::{ClusterState, LiveCluster};
+use crate::core::Core;
+use crate::operation::OperationHandle;
+
+/// How long a teardown may take before what is left is reported as residue.
+const TEARDOWN_DEADLINE: Duration = Duration::from_secs(600);
+
+/// How often progress is counted.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What a teardown came to.
+#[derive(Debug, Default)]
+pub(super) struct TornDown {
+    /// What is left, by host.
+    pub(super) residues: Vec<(HostId, Residue)>,
+    /// Why nobody knows what is left; empty if the audit was done.
+    pub(super) unknown: String,
+}
+
+impl TornDown {
+    /// Whether nothing is left, and that is known.
+    pub(super) fn is_clean(&self) -> bool {
+        self.residues.is_empty() && self.unknown.is_empty()
+    }
+}
+
+/// Takes a cluster down and audits its hosts. A clean one leaves the journal; one with residue stays, so that the
+/// teardown can be repeated. Not interrupted by anybody: the second Ctrl-C only leaves it alone.
+pub(super) async fn take_down(
+    core: &Arc<Core>,
+    cluster: &Arc<LiveCluster>,
+    operation: &OperationHandle,
+) -> Result<TornDown, RolloutError> {
+    let hosts = Core::hosts_of(cluster);
+    let total = cluster.statuses().len() as u64;
+    let mut phase = operation.phase("down", total);
+    cluster.edit(|record| record.state = ClusterState::Stopping);
+    core.journal(cluster).await?;
+    let told = core.tell_all(hosts.clone()).await;
+    let mut unreached: Vec<String> =
+        told.into_iter().filter_map(|(host, outcome)| outcome.err().map(|error| format!("{host}: {error}"))).collect();
+    let deadline = Instant::now() + TEARDOWN_DEADLINE;
+    while unreached.is_empty() && !hosts.iter().all(|host| core.hosts.is_settled(host)) {
+        let left = cluster.statuses().len() as u64;
+        phase.progress(total.saturating_sub(left), "");
+        if Instant::now() > deadline {
+            break;
+        }
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        unreached.extend(hosts.iter().filter(|host| core.fleet.client(host).is_err()).map(ToString::to_string));
+    }
+    phase.end(unreached.is_empty(), unreached.join("; "));
+    let torn = audit(core, cluster, operation).await;
+    let record = cluster.record();
+    if torn.is_clean() {
+        core.remove(&record.id).await?;
+        // A folder that cannot be removed holds only the scenario's files, on the coordinator's own machine.
+        let _ = std::fs::remove_dir_all(&record.bundle_dir);
+        core.note(Some(&record.id), &record.id, "cluster-down", "nothing left behind").await;
+    } else {
+        let message = format!("{} things left behind {}", torn.residues.len(), torn.unknown);
+        core.note(Some(&record.id), &record.id, "residue", message).await;
+    }
+    Ok(torn)
+}
+
+async fn audit(core: &Arc<Core>, cluster: &LiveCluster, operation: &OperationHandle) -> TornDown {
+    let phase = operation.phase("audit", 0);
+    let mut torn = TornDown::default();
+    let mut unknown = Vec::new();
+    for (host, audited) in core.audit_cluster(&cluster.record()).await {
+        match audited {
+            Ok(residues) => torn.residues.extend(residues.into_iter().map(|residue| (host.clone(), residue))),
+            Err(error) => unknown.push(format!("host {host} could not be audited: {error}")),
+        }
+    }
+    torn.unknown = unknown.join("; ");
+    let said = match torn.residues.len() {
+        0 if torn.unknown.is_empty() => "nothing left behind".to_owned(),
+        count => format!("{count} left behind {}", torn.unknown),
+    };
+    phase.end(torn.is_clean(), said.trim_end());
+    torn
+}

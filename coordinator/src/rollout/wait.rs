@@ -1,0 +1,148 @@
+//! Waiting until nodes are up, with the reasons of those that are not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use throng_common::ids::RoleName;
+use tokio::time::Instant;
+
+use super::failure::RolloutError;
+use crate::cluster::{LiveCluster, RoleMembership};
+use crate::core::Core;
+use crate::operation::{OperationHandle, Phase};
+use crate::suite::ops::MissingNode;
+
+/// The reasons that are named; the rest is counted.
+const REASONS_SHOWN: usize = 5;
+
+/// Changes come by the hundred while nodes start: they are looked at together.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The tasks that ask the system under test; they end with the wait.
+struct Asking(Vec<tokio::task::AbortHandle>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+fn ask(core: &Arc<Core>, cluster: &Arc<LiveCluster>, roles: impl IntoIterator<Item = RoleName>) -> Asking {
+    let asked = roles.into_iter().filter(|role| {
+        let record = cluster.record();
+        record.scenario.role.get(role).is_some_and(|role| role.seen.is_some())
+    });
+    let spawn = |role| core.tasks.spawn(Arc::clone(core).keep_asking(Arc::clone(cluster), role)).abort_handle();
+    Asking(asked.map(spawn).collect())
+}
+
+/// Waits until the quorum of a role is up and no other node is still on its way, or the role's time is over.
+pub(super) async fn wait_role(
+    core: &Arc<Core>,
+    cluster: &Arc<LiveCluster>,
+    role: &RoleName,
+    phase: &mut Phase,
+    operation: &OperationHandle,
+) -> Result<RoleMembership, RolloutError> {
+    let record = cluster.record();
+    let planned = record.plan.roles.get(role);
+    let (quorum, timeout) = planned.map_or((0, Duration::from_secs(300)), |role| (role.quorum, role.timeout.0));
+    let deadline = Instant::now() + timeout;
+    let _asking = ask(core, cluster, [role.clone()]);
+    let mut changes = cluster.watch();
+    loop {
+        changes.mark_unchanged();
+        let counted = cluster.membership(role);
+        let up = counted.up();
+        phase.progress(u64::from(up), stragglers(&counted, up));
+        if up >= counted.desired {
+            return Ok(counted);
+        }
+        let hopeless = given_up(&counted);
+        if up >= quorum && up + hopeless >= counted.desired {
+            return Ok(counted);
+        }
+        let short = |when: String| quorum_error(role, &counted, quorum, when);
+        if counted.desired - hopeless.min(counted.desired) < quorum {
+            return Err(short(String::new()));
+        }
+        tokio::select! {
+            () = operation.cancelled().cancelled() => return Err(RolloutError::Interrupted),
+            () = tokio::time::sleep_until(deadline) => {
+                if up >= quorum {
+                    return Ok(counted);
+                }
+                return Err(short(format!(" after {}", throng_common::span::Span(timeout))));
+            }
+            // The channel lives as long as the cluster, which this holds.
+            _ = changes.changed() => tokio::time::sleep(LOOK_INTERVAL).await,
+        }
+    }
+}
+
+/// How many nodes will not come up any more.
+fn given_up(counted: &RoleMembership) -> u32 {
+    let failed = counted.reasons.iter().filter(|(why, _)| why.starts_with("failed"));
+    failed.map(|(_, nodes)| u32::try_from(nodes.len()).unwrap_or(u32::MAX)).sum()
+}
+
+/// Who is waited for, when they are few or long overdue.
+fn stragglers(counted: &RoleMembership, up: u32) -> String {
+    let missing = counted.desired.saturating_sub(up);
+    if missing == 0 || missing > counted.desired.div_ceil(4) {
+        return String::new();
+    }
+    if counted.missing.is_empty() {
+        return format!("{missing} not seen yet, names unknown");
+    }
+    format!("waiting for {}", counted.missing)
+}
+
+fn quorum_error(role: &RoleName, counted: &RoleMembership, quorum: u32, when: String) -> RolloutError {
+    RolloutError::Quorum {
+        role: role.clone(),
+        up: counted.up(),
+        desired: counted.desired,
+        quorum,
+        when,
+        missing: missing_lines(counted),
+    }
+}
+
+/// Who is missing and why, a line for each reason, the most frequent first.
+pub(super) fn missing_lines(counted: &RoleMembership) -> String {
+    let mut reasons: Vec<_> = counted.reasons.iter().collect();
+    reasons.sort_by_key(|(_, nodes)| std::cmp::Reverse(nodes.len()));
+    let more = reasons.len().saturating_sub(REASONS_SHOWN);
+    let shown = reasons.iter().take(REASONS_SHOWN).map(|(why, nodes)| format!("  {nodes} ({}): {why}", nodes.len()));
+    let mut lines: Vec<String> = shown.collect();
+    if more > 0 {
+        lines.push(format!("  and {more} more reasons: `throng ps` shows all nodes"));
+    }
+    lines.join("\n")
+}
+
+/// Waits until every desired node is ready, and seen where its role says how to ask.
+pub async fn wait_all_up(core: &Arc<Core>, cluster: &Arc<LiveCluster>, deadline: Instant) -> Result<(), Vec<MissingNode>> {
+    let roles: Vec<RoleName> = cluster.record().scenario.role.keys().cloned().collect();
+    let _asking = ask(core, cluster, roles);
+    let mut changes = cluster.watch();
+    loop {
+        changes.mark_unchanged();
+        let counted = cluster.memberships();
+        if counted.iter().all(|role| role.up() >= role.desired) {
+            return Ok(());
+        }
+        let wait = tokio::time::timeout_at(deadline, changes.changed()).await;
+        if wait.is_err() {
+            let missing = counted.iter().flat_map(|role| {
+                let nodes = role.reasons.iter().flat_map(|(why, nodes)| nodes.iter().map(move |node| (node, why)));
+                nodes.map(|(node, why)| MissingNode { node, what: why.clone() })
+            });
+            return Err(missing.collect());
+        }
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
+}

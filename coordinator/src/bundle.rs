@@ -147,6 +147,25 @@ impl Bundle {
     }
 }
 
+/// Reads back what [`Bundle::write_to`] wrote: contents by path below the folder.
+pub fn read_folder(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        let failed = |source| BundleError::ReadNamed { path: at.clone(), source };
+        for entry in std::fs::read_dir(&at).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(name) = path.strip_prefix(folder) {
+                let content = std::fs::read(&path).map_err(failed)?;
+                files.insert(name.to_string_lossy().into_owned(), content);
+            }
+        }
+    }
+    Ok(files)
+}
+
 /// Reads a scenario, its overlays and every file that it names.
 ///
 /// A file that is named but not there, or whose path leads out of the folder, is left out: loading the bundle reports

@@ -150,7 +150,9 @@ impl Core {
             [one] => Ok(Arc::clone(one)),
             [] if text.is_empty() => Err(CoreError::NoneUp),
             [] => Err(CoreError::NoCluster(text.to_owned())),
-            _ => Err(CoreError::Several(matching.iter().map(|c| c.record().id.to_string()).collect::<Vec<_>>().join(", "))),
+            _ => Err(CoreError::Several(
+                matching.iter().map(|c| c.record().id.to_string()).collect::<Vec<_>>().join(", "),
+            )),
         }
     }
 
@@ -192,7 +194,13 @@ impl Core {
     }
 
     /// Notes something in the event log. The log is for people: that it could not be written stops nothing.
-    pub async fn note(&self, cluster: Option<&ClusterId>, subject: impl ToString, kind: &str, message: impl Into<String>) {
+    pub async fn note(
+        &self,
+        cluster: Option<&ClusterId>,
+        subject: impl ToString,
+        kind: &str,
+        message: impl Into<String>,
+    ) {
         let event = NewEvent {
             at: clock::now(),
             cluster: cluster.cloned(),

@@ -83,12 +83,8 @@ fn part_of(cluster: &LiveCluster, host: &HostId) -> Result<Option<ClusterSpec>, 
         })
         .collect::<BTreeMap<_, _>>();
     let texts = Texts::new(&record.plan, &record.scenario);
-    let input = RenderInput {
-        texts: &texts,
-        files: &record.files,
-        desired: &desired,
-        incarnations: &record.incarnations,
-    };
+    let input =
+        RenderInput { texts: &texts, files: &record.files, desired: &desired, incarnations: &record.incarnations };
     let specs = host_spec(&input)?;
     Ok(specs.into_iter().find_map(|(planned, spec)| (planned == *host).then_some(spec)))
 }

@@ -19,7 +19,10 @@ const OUTCOME_QUEUE: usize = 256;
 const CALL_GRACE: Duration = Duration::from_secs(120);
 
 /// Targets by the host that holds them; those that no host holds apart.
-fn by_host<T>(cluster: &LiveCluster, targets: Vec<(NodeName, T)>) -> (BTreeMap<HostId, Vec<(NodeName, T)>>, Vec<NodeName>) {
+fn by_host<T>(
+    cluster: &LiveCluster,
+    targets: Vec<(NodeName, T)>,
+) -> (BTreeMap<HostId, Vec<(NodeName, T)>>, Vec<NodeName>) {
     let record = cluster.record();
     let places: BTreeMap<&NodeName, &HostId> =
         record.plan.nodes().map(|(host, node)| (&node.name, &host.host)).collect();
@@ -64,7 +67,8 @@ impl Core {
             let _ = sender.try_send(ExecResult { node, result: Err(stranger()), took: Duration::ZERO });
         }
         for (host, commands) in hosts {
-            let (core, sender, options, id) = (std::sync::Arc::clone(self), sender.clone(), options.clone(), id.clone());
+            let (core, sender, options, id) =
+                (std::sync::Arc::clone(self), sender.clone(), options.clone(), id.clone());
             self.tasks.spawn(async move {
                 let mut waiting: Vec<NodeName> = commands.iter().map(|(node, _)| node.clone()).collect();
                 let request = wire::ExecRequest {

@@ -181,8 +181,7 @@ async fn run_script(role: &RoleName, script: &Path, folder: &Path, archive: &Pat
         ImageError::Failed { role: role.clone(), script: script.to_owned(), how, output }
     };
     let output = ended.map_err(|_| failed(format!("did not end within {BUILD_DEADLINE:?}"), b""))?;
-    let output =
-        output.map_err(|source| ImageError::Run { role: role.clone(), script: script.to_owned(), source })?;
+    let output = output.map_err(|source| ImageError::Run { role: role.clone(), script: script.to_owned(), source })?;
     if !output.status.success() {
         return Err(failed(format!("ended with {}", output.status), &[output.stdout, output.stderr].concat()));
     }

@@ -47,7 +47,8 @@ impl LiveOps {
             max_bytes,
             tail: true,
         };
-        let rpc = |mut agent: wire::agent_client::AgentClient<_>, request| async move { agent.read_file(request).await };
+        let rpc =
+            |mut agent: wire::agent_client::AgentClient<_>, request| async move { agent.read_file(request).await };
         let mut stream = self.core.fleet.open(&host, request, rpc).await.map_err(|error| of_fleet(&error))?;
         let mut contents = Vec::new();
         while let Some(chunk) = stream.next().await.map_err(|error| of_fleet(&error))? {

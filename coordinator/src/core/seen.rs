@@ -22,7 +22,9 @@ impl Core {
     /// Asks again and again, until dropped.
     pub async fn keep_asking(self: Arc<Self>, cluster: Arc<LiveCluster>, role: RoleName) {
         loop {
-            let Some(seen) = cluster.record().scenario.role.get(&role).and_then(|role| role.seen.clone()) else { return };
+            let Some(seen) = cluster.record().scenario.role.get(&role).and_then(|role| role.seen.clone()) else {
+                return;
+            };
             self.ask(&cluster, &role, &seen).await;
             tokio::time::sleep(seen.interval.0).await;
         }
@@ -37,19 +39,24 @@ impl Core {
         cluster.role_seen(role, Column { sighting, problem, at: clock::now() });
     }
 
-    async fn sighting(self: &Arc<Self>, cluster: &LiveCluster, role: &RoleName, seen: &Seen) -> Result<Sighting, String> {
+    async fn sighting(
+        self: &Arc<Self>,
+        cluster: &LiveCluster,
+        role: &RoleName,
+        seen: &Seen,
+    ) -> Result<Sighting, String> {
         let answer = self.answer(cluster, seen).await?;
         sight(&seen.each, &answer, &cluster.directory(role)).map_err(|error| error.to_string())
     }
 
     async fn answer(self: &Arc<Self>, cluster: &LiveCluster, seen: &Seen) -> Result<String, String> {
         let record = cluster.record();
-        let asked: Vec<NodeName> = seen.on.select(&cluster.nodes(), |nodes, count| nodes.into_iter().take(count).collect());
+        let asked: Vec<NodeName> =
+            seen.on.select(&cluster.nodes(), |nodes, count| nodes.into_iter().take(count).collect());
         let node = asked.into_iter().next().ok_or_else(|| format!("`{}` selects no node to ask", seen.on))?;
         let texts = Texts::new(&record.plan, &record.scenario);
-        let resolve = |text: &String| {
-            texts.resolve_text(text, Some(&node), &Saved::new()).map_err(|error| error.to_string())
-        };
+        let resolve =
+            |text: &String| texts.resolve_text(text, Some(&node), &Saved::new()).map_err(|error| error.to_string());
         if let Some(command) = &seen.exec {
             let command = command.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
             let options =

@@ -52,7 +52,12 @@ pub fn start_up(core: &Arc<Core>, admitted: Admitted) -> OperationHandle {
 }
 
 /// Brings a cluster up, tests it, takes it down.
-pub fn start_run(core: &Arc<Core>, admitted: Admitted, wish: RunWish, keep: Keep) -> Result<OperationHandle, RolloutError> {
+pub fn start_run(
+    core: &Arc<Core>,
+    admitted: Admitted,
+    wish: RunWish,
+    keep: Keep,
+) -> Result<OperationHandle, RolloutError> {
     let log = RunLog::begin(core, wish, &admitted.scenario, &admitted.bundle.files)?;
     let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
     let operation = core.operations.begin(Verb::Run, id.clone());
@@ -81,7 +86,9 @@ async fn run(
     };
     let before = crate::report::outcome::outcome(&log.result.tests, &log.result.not_run, &ending, &Teardown::Clean);
     let interrupted = operation.cancelled().is_cancelled();
-    let kept = !interrupted && cluster.is_some() && (keep == Keep::Always || (keep == Keep::OnFailure && before != Outcome::Pass));
+    let kept = !interrupted
+        && cluster.is_some()
+        && (keep == Keep::Always || (keep == Keep::OnFailure && before != Outcome::Pass));
     let (teardown, torn) = match &cluster {
         Some(_) if kept => (Teardown::Kept { commands: next_commands(&id) }, Ok(TornDown::default())),
         Some(cluster) => {
@@ -118,7 +125,9 @@ pub fn start_test(core: &Arc<Core>, cluster: Arc<LiveCluster>, wish: RunWish) ->
         let teardown = Teardown::Kept { commands: next_commands(&cluster.record().id) };
         let finished = log.finish(&core, Some(&cluster), &operation, ending, teardown).await;
         match finished {
-            Ok(outcome) => ended(outcome, &failure.map(|error| error.text()).unwrap_or_default(), TornDown::default(), true),
+            Ok(outcome) => {
+                ended(outcome, &failure.map(|error| error.text()).unwrap_or_default(), TornDown::default(), true)
+            }
             Err(error) => fail(error, Ok(TornDown::default()), true),
         }
     }))

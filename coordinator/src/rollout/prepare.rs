@@ -54,7 +54,8 @@ pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<
             }
             for planned in other.plan.hosts.iter().filter(|planned| planned.host == host) {
                 input.other_ports = input.other_ports.union(&planned.reserved);
-                let own = planned.memory.used.saturating_sub(planned.memory.reserve).saturating_sub(planned.memory.others);
+                let own =
+                    planned.memory.used.saturating_sub(planned.memory.reserve).saturating_sub(planned.memory.others);
                 input.other_memory = input.other_memory + own;
             }
         }

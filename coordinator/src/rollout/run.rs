@@ -18,8 +18,8 @@ use crate::core::{Core, LiveOps};
 use crate::operation::{NoteLevel, OperationEvent, OperationHandle};
 use crate::report::folder::RunFolder;
 use crate::report::model::{
-    Ending, HostReport, ImageReport, NotRun, PhaseReport, REPORT_FORMAT, ResidueReport, RoleReport, RunReport, Teardown,
-    Versions, WhyNotRun,
+    Ending, HostReport, ImageReport, NotRun, PhaseReport, REPORT_FORMAT, ResidueReport, RoleReport, RunReport,
+    Teardown, Versions, WhyNotRun,
 };
 use crate::report::outcome::outcome;
 use crate::store::{RunCounts, RunRecord};

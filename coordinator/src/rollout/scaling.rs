@@ -24,12 +24,15 @@ pub async fn scale(
         let role = scenario.role.get_mut(name);
         let role = role.ok_or_else(|| RolloutError::Count(format!("the scenario has no role `{name}`")))?;
         if *count == 0 {
-            return Err(RolloutError::Count(format!("role {name} cannot be scaled to 0: take the cluster down instead")));
+            return Err(RolloutError::Count(format!(
+                "role {name} cannot be scaled to 0: take the cluster down instead"
+            )));
         }
         role.count = *count;
     }
     let hosts = plan_inputs(core, Some(&record.id)).await?;
-    let images = record.plan.roles.iter().filter_map(|(name, role)| Some((name.clone(), role.image.clone()?))).collect();
+    let images =
+        record.plan.roles.iter().filter_map(|(name, role)| Some((name.clone(), role.image.clone()?))).collect();
     let input = PlanInput {
         scenario: &scenario,
         cluster: &record.id,

@@ -125,7 +125,11 @@ pub(super) fn missing_lines(counted: &RoleMembership) -> String {
 }
 
 /// Waits until every desired node is ready, and seen where its role says how to ask.
-pub async fn wait_all_up(core: &Arc<Core>, cluster: &Arc<LiveCluster>, deadline: Instant) -> Result<(), Vec<MissingNode>> {
+pub async fn wait_all_up(
+    core: &Arc<Core>,
+    cluster: &Arc<LiveCluster>,
+    deadline: Instant,
+) -> Result<(), Vec<MissingNode>> {
     let roles: Vec<RoleName> = cluster.record().scenario.role.keys().cloned().collect();
     let _asking = ask(core, cluster, roles);
     let mut changes = cluster.watch();

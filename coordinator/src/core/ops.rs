@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::ids::{NodeName, RoleName};
+use throng_common::scenario::signal::Signal;
 use throng_common::status::NodeStatus;
 use throng_proto::agent as wire;
 use tokio::time::Instant;
@@ -147,8 +148,8 @@ impl ClusterOps for LiveOps {
         Box::pin(ReceiverStream::new(self.core.fetch(&self.cluster, targets, &options)))
     }
 
-    fn signal(&self, nodes: Vec<NodeName>, signal: i32) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>> {
-        Box::pin(self.core.signal(&self.cluster, nodes, signal))
+    fn signal(&self, nodes: Vec<NodeName>, signal: Signal) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>> {
+        Box::pin(self.core.signal(&self.cluster, nodes, signal.number()))
     }
 
     fn restart(&self, nodes: Vec<NodeName>) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>> {

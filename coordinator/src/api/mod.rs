@@ -1,1 +1,15 @@
-//! The gRPC API: each request becomes a checked struct, each error a status.
+//! The gRPC API: each request becomes a checked value, each error a status.
+//!
+//! One file a subject. The service itself only hands over; who may call what is decided before it (`authz`).
+
+mod cluster;
+mod fleet;
+mod node;
+mod operation;
+mod run;
+mod service;
+mod status;
+mod wire;
+
+pub use service::{ApiService, ApiParts};
+pub use wire::bundle_from_wire;

@@ -1,0 +1,175 @@
+//! Clusters, plans and nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use throng_common::host_spec::NamedPorts;
+use throng_common::ids::ClusterId;
+use throng_common::scenario::selector::Selector;
+use throng_proto::operator as wire;
+use tonic::Status;
+
+use super::service::ApiService;
+use super::status::{invalid, of_core, of_rollout};
+use super::wire::bundle_from_wire;
+use crate::cluster::{LiveCluster, RoleMembership};
+use crate::planner::description::describe;
+use crate::planner::input::PlanInput;
+use crate::planner::planning::plan;
+use crate::planner::texts::Texts;
+use crate::rollout;
+
+impl ApiService {
+    pub(super) async fn make_plan(&self, request: wire::PlanRequest) -> Result<wire::PlanReply, Status> {
+        let admitted = rollout::admit(bundle_from_wire(request.bundle)?).map_err(of_rollout)?;
+        let hosts = rollout::plan_inputs(&self.core, None).await.map_err(of_rollout)?;
+        let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
+        let caller = &admitted.bundle.caller;
+        let input = PlanInput {
+            scenario: &admitted.scenario,
+            cluster: &id,
+            caller: &format!("{}:{}", caller.uid, caller.gid),
+            scenario_dir: &admitted.bundle.dir.display().to_string(),
+            images: &BTreeMap::new(),
+            hosts: &hosts,
+            previous: None,
+        };
+        match plan(&input) {
+            Ok(plan) => {
+                let plan_json = serde_json::to_string(&plan).map_err(|error| Status::internal(error.to_string()))?;
+                Ok(wire::PlanReply { plan_json, problems: vec![] })
+            }
+            Err(refusal) => {
+                let problems = refusal.problems.iter();
+                let problem = |problem: &crate::planner::refusal::Problem| wire::Problem {
+                    message: problem.to_string(),
+                    hint: problem.remedy(),
+                };
+                Ok(wire::PlanReply { plan_json: String::new(), problems: problems.map(problem).collect() })
+            }
+        }
+    }
+
+    pub(super) fn clusters(&self) -> wire::ListClustersReply {
+        wire::ListClustersReply { clusters: self.core.clusters().iter().map(|cluster| self.describe(cluster)).collect() }
+    }
+
+    pub(super) async fn one_cluster(&self, request: &wire::GetClusterRequest) -> Result<wire::Cluster, Status> {
+        let cluster = self.core.find(&request.cluster).map_err(of_core)?;
+        self.ask_now(&cluster).await;
+        Ok(self.describe(&cluster))
+    }
+
+    /// Asks the system under test once, so that what is shown is of now.
+    async fn ask_now(&self, cluster: &Arc<LiveCluster>) {
+        let record = cluster.record();
+        for (name, role) in &record.scenario.role {
+            if let Some(seen) = &role.seen {
+                self.core.ask(cluster, name, seen).await;
+            }
+        }
+    }
+
+    fn describe(&self, cluster: &LiveCluster) -> wire::Cluster {
+        let record = cluster.record();
+        let memberships = cluster.memberships();
+        let complete = memberships.iter().all(|role| role.up() >= role.desired);
+        let state = match record.state {
+            crate::cluster::ClusterState::Up if !complete => "degraded",
+            state => state.word(),
+        };
+        let description = describe(&Texts::new(&record.plan, &record.scenario));
+        let under_way = self.core.operations.under_way(&record.id);
+        wire::Cluster {
+            cluster: record.id.to_string(),
+            scenario: record.scenario.scenario.name.to_string(),
+            state: state.to_owned(),
+            created_unix_millis: record.created.0,
+            roles: memberships.iter().map(role_count).collect(),
+            // Plain structs with text keys serialise.
+            description_json: serde_json::to_string(&description).unwrap_or_default(),
+            operation: under_way.map(|info| info.id.to_string()).unwrap_or_default(),
+        }
+    }
+
+    pub(super) async fn nodes(&self, request: &wire::ListNodesRequest) -> Result<wire::ListNodesReply, Status> {
+        let cluster = self.core.find(&request.cluster).map_err(of_core)?;
+        self.ask_now(&cluster).await;
+        let selected = self.select(&cluster, &request.selector)?;
+        let record = cluster.record();
+        let seen_at = record.scenario.role.keys().filter_map(|role| cluster.column(role)).map(|column| column.at.0);
+        let places: BTreeMap<_, _> = record.plan.nodes().map(|(host, node)| (&node.name, (host, node))).collect();
+        let nodes = selected.iter().filter_map(|name| {
+            let (host, node) = places.get(name)?;
+            Some(node_row(&cluster, host, node))
+        });
+        Ok(wire::ListNodesReply { nodes: nodes.collect(), seen_at_unix_millis: seen_at.max().unwrap_or(0) })
+    }
+
+    /// The nodes that a selector means; some of a role are drawn at random.
+    pub(super) fn select(
+        &self,
+        cluster: &LiveCluster,
+        selector: &str,
+    ) -> Result<Vec<throng_common::ids::NodeName>, Status> {
+        if selector.is_empty() {
+            return Ok(cluster.nodes());
+        }
+        let selector: Selector = selector.parse().map_err(|error| invalid("selector", error))?;
+        let draw = |nodes: Vec<_>, count: usize| {
+            use rand::seq::IndexedRandom as _;
+            let mut drawn: Vec<_> = nodes.sample(&mut rand::rng(), count).cloned().collect();
+            drawn.sort();
+            drawn
+        };
+        let selected = selector.select(&cluster.nodes(), draw);
+        if selected.is_empty() {
+            let id = cluster.record().id.clone();
+            return Err(Status::not_found(format!("`{selector}` selects no node of {id}: `throng ps` lists them")));
+        }
+        Ok(selected)
+    }
+}
+
+fn role_count(role: &RoleMembership) -> wire::RoleCount {
+    wire::RoleCount {
+        role: role.role.to_string(),
+        desired: role.desired,
+        running: role.running,
+        ready: role.ready,
+        seen: role.seen.map(|seen| u32::try_from(seen).unwrap_or(u32::MAX)),
+        missing: role.missing.to_string(),
+    }
+}
+
+fn node_row(
+    cluster: &LiveCluster,
+    host: &crate::planner::plan::HostPlan,
+    node: &crate::planner::plan::NodePlan,
+) -> wire::Node {
+    let status = cluster.status(&node.name);
+    let sample = cluster.sample(&node.name);
+    let record = cluster.record();
+    let wanted = record.wanted.get(node.name.role());
+    let desired = if wanted == Some(&crate::cluster::RoleWanted::Running) { "running" } else { "stopped" };
+    let port = |ports: &NamedPorts| format!("{}={}", ports.name, ports.range);
+    wire::Node {
+        node: node.name.to_string(),
+        host: host.host.to_string(),
+        desired: desired.to_owned(),
+        phase: status.as_ref().map_or("pending", |status| crate::cluster::phase_word(status.phase)).to_owned(),
+        reason: status.as_ref().and_then(|s| s.reason.as_ref()).map(|r| r.message.clone()).unwrap_or_default(),
+        seen: cluster.seen(&node.name).word().to_owned(),
+        restarts: status.as_ref().map_or(0, |status| status.restarts),
+        container_id: status.as_ref().and_then(|status| status.container_id.clone()).unwrap_or_default(),
+        pid: status.as_ref().and_then(|status| status.pid).unwrap_or(0),
+        address: host.address.to_string(),
+        ports: node.ports.iter().map(port).collect::<Vec<_>>().join(","),
+        started_unix_millis: status.as_ref().and_then(|status| status.started_at).unwrap_or_default().0,
+        ready_unix_millis: status.as_ref().and_then(|status| status.ready_at).unwrap_or_default().0,
+        observed_unix_millis: status.as_ref().map_or(0, |status| status.observed_at.0),
+        anonymous_bytes: sample.as_ref().map(|sample| sample.anonymous_bytes),
+        ramdisk_bytes: sample.as_ref().map(|sample| sample.ramdisk_bytes),
+        cpu_usage_micros: sample.as_ref().map(|sample| sample.cpu_usage_micros),
+    }
+}

@@ -1,0 +1,113 @@
+//! Long-running commands.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use throng_common::ids::{OperationId, RoleName, RunId};
+use throng_proto::operator as wire;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::service::{ApiService, Streamed};
+use super::status::{invalid, of_core, of_rollout};
+use super::wire::{bundle_from_wire, operation, stamped};
+use crate::rollout::{self, Keep, RunWish};
+
+/// Events that may wait for a slow follower.
+const FOLLOW_QUEUE: usize = 64;
+
+impl ApiService {
+    pub(super) fn begin_up(&self, request: wire::UpRequest) -> Result<wire::Operation, Status> {
+        let admitted = rollout::admit(bundle_from_wire(request.bundle)?).map_err(of_rollout)?;
+        Ok(operation(&rollout::start_up(&self.core, admitted), ""))
+    }
+
+    pub(super) fn begin_run(&self, request: wire::RunRequest) -> Result<wire::Operation, Status> {
+        let keep = match request.keep() {
+            wire::KeepPolicy::Unspecified | wire::KeepPolicy::Never => Keep::Never,
+            wire::KeepPolicy::OnFailure => Keep::OnFailure,
+            wire::KeepPolicy::Always => Keep::Always,
+        };
+        let admitted = rollout::admit(bundle_from_wire(request.bundle)?).map_err(of_rollout)?;
+        let wish = wish(admitted.scenario.scenario.name.as_str(), &request.tests, request.seed)?;
+        let run = wish.run.to_string();
+        let handle = rollout::start_run(&self.core, admitted, wish, keep).map_err(of_rollout)?;
+        Ok(operation(&handle, &run))
+    }
+
+    pub(super) fn begin_test(&self, request: &wire::TestRequest) -> Result<wire::Operation, Status> {
+        let cluster = self.core.find(&request.cluster).map_err(of_core)?;
+        let wish = wish(cluster.record().scenario.scenario.name.as_str(), &request.tests, request.seed)?;
+        let run = wish.run.to_string();
+        let handle = rollout::start_test(&self.core, cluster, wish).map_err(of_rollout)?;
+        Ok(operation(&handle, &run))
+    }
+
+    pub(super) fn begin_scale(&self, request: wire::ScaleRequest) -> Result<wire::Operation, Status> {
+        let cluster = self.core.find(&request.cluster).map_err(of_core)?;
+        let count = |(role, count): (String, u32)| {
+            let role = RoleName::new(role).map_err(|error| invalid("counts", error))?;
+            Ok::<_, Status>((role, count))
+        };
+        let counts: BTreeMap<RoleName, u32> = request.counts.into_iter().map(count).collect::<Result<_, _>>()?;
+        if counts.is_empty() {
+            return Err(invalid("counts", "names no role"));
+        }
+        let handle = rollout::start_scale(&self.core, cluster, counts).map_err(of_rollout)?;
+        Ok(operation(&handle, ""))
+    }
+
+    pub(super) fn begin_down(&self, request: &wire::DownRequest) -> Result<wire::Operation, Status> {
+        let cluster = self.core.find(&request.cluster).map_err(of_core)?;
+        Ok(operation(&rollout::start_down(&self.core, cluster), ""))
+    }
+
+    pub(super) fn follow(&self, request: &wire::FollowOperationRequest) -> Result<Streamed<wire::OperationEvent>, Status> {
+        let id = operation_id(&request.operation)?;
+        let follow = self.core.operations.follow(&id, request.from);
+        let mut follow = follow.ok_or_else(|| unknown(&id))?;
+        let (sender, receiver) = mpsc::channel(FOLLOW_QUEUE);
+        self.core.tasks.spawn(async move {
+            while let Some(event) = follow.next().await {
+                // Whoever followed has gone away; the operation goes on.
+                if sender.send(Ok(stamped(event))).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Box::pin(ReceiverStream::new(receiver)))
+    }
+
+    pub(super) fn cancel(&self, request: &wire::CancelOperationRequest) -> Result<wire::CancelOperationReply, Status> {
+        let id = operation_id(&request.operation)?;
+        if self.core.operations.cancel(&id) { Ok(wire::CancelOperationReply {}) } else { Err(unknown(&id)) }
+    }
+
+    pub(super) fn list_operations_now(&self) -> wire::ListOperationsReply {
+        let summary = |info: crate::operation::OperationInfo| wire::OperationSummary {
+            operation: info.id.to_string(),
+            verb: info.verb.word().to_owned(),
+            cluster: info.cluster.to_string(),
+            started_unix_millis: info.started.0,
+            ended: info.outcome.is_some(),
+            outcome: info.outcome.map(rollout::outcome_word).unwrap_or_default(),
+        };
+        wire::ListOperationsReply { operations: self.core.operations.list().into_iter().map(summary).collect() }
+    }
+}
+
+fn operation_id(text: &str) -> Result<OperationId, Status> {
+    OperationId::new(text).map_err(|error| invalid("operation", error))
+}
+
+fn unknown(id: &OperationId) -> Status {
+    Status::not_found(format!("there is no operation {id}: the coordinator forgets them when it ends"))
+}
+
+fn wish(scenario: &str, tests: &str, seed: u64) -> Result<RunWish, Status> {
+    let pattern = (!tests.is_empty()).then(|| Regex::new(tests)).transpose();
+    let tests = pattern.map_err(|error| invalid("tests", error))?;
+    let seed = if seed == 0 { u64::from(rand::random::<u32>()) + 1 } else { seed };
+    Ok(RunWish { run: RunId::generate(scenario), tests, seed })
+}

@@ -1,0 +1,53 @@
+//! Errors as statuses: one exhaustive place.
+
+use tonic::Status;
+
+use crate::core::CoreError;
+use crate::fleet::FleetError;
+use crate::rollout::RolloutError;
+
+/// A request that is wrong, with the field's name.
+pub(super) fn invalid(field: &str, error: impl std::fmt::Display) -> Status {
+    Status::invalid_argument(format!("{field}: {error}"))
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+pub(super) fn of_core(error: CoreError) -> Status {
+    let text = chain(&error);
+    match error {
+        CoreError::NoCluster(_) | CoreError::NoneUp => Status::not_found(text),
+        CoreError::Several(_) => Status::failed_precondition(text),
+        CoreError::Fleet(error) => of_fleet(&error),
+        CoreError::Store(_) | CoreError::Record { .. } | CoreError::Render(_) => Status::internal(text),
+    }
+}
+
+pub(super) fn of_fleet(error: &FleetError) -> Status {
+    Status::new(error.code(), chain(error))
+}
+
+pub(super) fn of_rollout(error: RolloutError) -> Status {
+    let text = error.text();
+    match error {
+        RolloutError::Scenario(_) | RolloutError::Suite(_) | RolloutError::Count(_) => Status::invalid_argument(text),
+        RolloutError::Refused(_) | RolloutError::Quorum { .. } | RolloutError::Busy(_) | RolloutError::NoHost => {
+            Status::failed_precondition(text)
+        }
+        RolloutError::Interrupted => Status::cancelled(text),
+        RolloutError::Core(error) => of_core(error),
+        RolloutError::Image(_) | RolloutError::Bundle(_) | RolloutError::Folder(_) => Status::internal(text),
+    }
+}
+
+pub(super) fn of_store(error: crate::store::StoreError) -> Status {
+    of_core(CoreError::Store(error))
+}

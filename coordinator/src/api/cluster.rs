@@ -51,7 +51,9 @@ impl ApiService {
     }
 
     pub(super) fn clusters(&self) -> wire::ListClustersReply {
-        wire::ListClustersReply { clusters: self.core.clusters().iter().map(|cluster| self.describe(cluster)).collect() }
+        wire::ListClustersReply {
+            clusters: self.core.clusters().iter().map(|cluster| self.describe(cluster)).collect(),
+        }
     }
 
     pub(super) async fn one_cluster(&self, request: &wire::GetClusterRequest) -> Result<wire::Cluster, Status> {
@@ -95,7 +97,7 @@ impl ApiService {
     pub(super) async fn nodes(&self, request: &wire::ListNodesRequest) -> Result<wire::ListNodesReply, Status> {
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
         self.ask_now(&cluster).await;
-        let selected = self.select(&cluster, &request.selector)?;
+        let selected = select(&cluster, &request.selector)?;
         let record = cluster.record();
         let seen_at = record.scenario.role.keys().filter_map(|role| cluster.column(role)).map(|column| column.at.0);
         let places: BTreeMap<_, _> = record.plan.nodes().map(|(host, node)| (&node.name, (host, node))).collect();
@@ -104,30 +106,6 @@ impl ApiService {
             Some(node_row(&cluster, host, node))
         });
         Ok(wire::ListNodesReply { nodes: nodes.collect(), seen_at_unix_millis: seen_at.max().unwrap_or(0) })
-    }
-
-    /// The nodes that a selector means; some of a role are drawn at random.
-    pub(super) fn select(
-        &self,
-        cluster: &LiveCluster,
-        selector: &str,
-    ) -> Result<Vec<throng_common::ids::NodeName>, Status> {
-        if selector.is_empty() {
-            return Ok(cluster.nodes());
-        }
-        let selector: Selector = selector.parse().map_err(|error| invalid("selector", error))?;
-        let draw = |nodes: Vec<_>, count: usize| {
-            use rand::seq::IndexedRandom as _;
-            let mut drawn: Vec<_> = nodes.sample(&mut rand::rng(), count).cloned().collect();
-            drawn.sort();
-            drawn
-        };
-        let selected = selector.select(&cluster.nodes(), draw);
-        if selected.is_empty() {
-            let id = cluster.record().id.clone();
-            return Err(Status::not_found(format!("`{selector}` selects no node of {id}: `throng ps` lists them")));
-        }
-        Ok(selected)
     }
 }
 
@@ -172,4 +150,24 @@ fn node_row(
         ramdisk_bytes: sample.as_ref().map(|sample| sample.ramdisk_bytes),
         cpu_usage_micros: sample.as_ref().map(|sample| sample.cpu_usage_micros),
     }
+}
+
+/// The nodes that a selector means; some of a role are drawn at random.
+pub(super) fn select(cluster: &LiveCluster, selector: &str) -> Result<Vec<throng_common::ids::NodeName>, Status> {
+    if selector.is_empty() {
+        return Ok(cluster.nodes());
+    }
+    let selector: Selector = selector.parse().map_err(|error| invalid("selector", error))?;
+    let draw = |nodes: Vec<_>, count: usize| {
+        use rand::seq::IndexedRandom as _;
+        let mut drawn: Vec<_> = nodes.sample(&mut rand::rng(), count).cloned().collect();
+        drawn.sort();
+        drawn
+    };
+    let selected = selector.select(&cluster.nodes(), draw);
+    if selected.is_empty() {
+        let id = cluster.record().id.clone();
+        return Err(Status::not_found(format!("`{selector}` selects no node of {id}: `throng ps` lists them")));
+    }
+    Ok(selected)
 }

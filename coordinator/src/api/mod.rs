@@ -11,5 +11,5 @@ mod service;
 mod status;
 mod wire;
 
-pub use service::{ApiService, ApiParts};
+pub use service::{ApiParts, ApiService};
 pub use wire::bundle_from_wire;

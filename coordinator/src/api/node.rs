@@ -10,6 +10,7 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::cluster::select;
 use super::service::{ApiService, Streamed};
 use super::status::{invalid, of_core, of_fleet};
 use crate::cluster::LiveCluster;
@@ -30,7 +31,7 @@ impl ApiService {
             return Err(invalid("command", "is empty"));
         }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
-        let nodes = self.select(&cluster, &request.selector)?;
+        let nodes = select(&cluster, &request.selector)?;
         let options = ExecOptions {
             stdin: request.stdin.into(),
             env: BTreeMap::new(),
@@ -52,7 +53,9 @@ impl ApiService {
                     truncated: output.truncated,
                     took_micros,
                 },
-                Err(error) => wire::ExecOutcome { node, error: Some(words(&error)), took_micros, ..wire::ExecOutcome::default() },
+                Err(error) => {
+                    wire::ExecOutcome { node, error: Some(words(&error)), took_micros, ..wire::ExecOutcome::default() }
+                }
             })
         };
         Ok(Box::pin(ReceiverStream::new(outcomes).map(to_wire)))
@@ -63,7 +66,7 @@ impl ApiService {
         if let Err(error) = regex::Regex::new(&request.grep) {
             return Err(invalid("grep", error));
         }
-        let nodes = self.select(&cluster, &request.selector)?;
+        let nodes = select(&cluster, &request.selector)?;
         let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
         for (host, nodes) in by_host(&cluster, nodes) {
             let asked = agent::LogsRequest {
@@ -76,7 +79,8 @@ impl ApiService {
             };
             let (core, sender) = (self.core.clone(), sender.clone());
             self.core.tasks.spawn(async move {
-                let rpc = |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.logs(request).await };
+                let rpc =
+                    |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.logs(request).await };
                 let problem = match core.fleet.open(&host, asked, rpc).await {
                     Ok(mut stream) => loop {
                         match stream.next().await {
@@ -104,7 +108,10 @@ impl ApiService {
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
 
-    pub(super) async fn read_node_file(&self, request: wire::ReadFileRequest) -> Result<Streamed<wire::FileChunk>, Status> {
+    pub(super) async fn read_node_file(
+        &self,
+        request: wire::ReadFileRequest,
+    ) -> Result<Streamed<wire::FileChunk>, Status> {
         let (cluster, node, host) = self.place(&request.cluster, &request.node)?;
         let asked = agent::ReadFileRequest {
             cluster: cluster.record().id.to_string(),
@@ -113,7 +120,8 @@ impl ApiService {
             max_bytes: request.max_bytes,
             tail: request.tail,
         };
-        let rpc = |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.read_file(request).await };
+        let rpc =
+            |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.read_file(request).await };
         let mut stream = self.core.fleet.open(&host, asked, rpc).await.map_err(|error| of_fleet(&error))?;
         let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
         self.core.tasks.spawn(async move {
@@ -139,7 +147,9 @@ impl ApiService {
     ) -> Result<Streamed<wire::TerminalOutput>, Status> {
         use wire::terminal_input::Input;
         let first = input.message().await?.and_then(|message| message.input);
-        let Some(Input::Start(start)) = first else { return Err(invalid("input", "the first message must be `start`")) };
+        let Some(Input::Start(start)) = first else {
+            return Err(invalid("input", "the first message must be `start`"));
+        };
         let (cluster, node, host) = self.place(&start.cluster, &start.node)?;
         let begin = agent::TerminalInput {
             input: Some(agent::terminal_input::Input::Start(agent::TerminalStart {
@@ -157,7 +167,8 @@ impl ApiService {
             Input::Start(_) => None,
         });
         let messages = tokio_stream::once(begin).chain(rest);
-        let rpc = |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.terminal(request).await };
+        let rpc =
+            |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.terminal(request).await };
         let mut stream = self.core.fleet.open(&host, messages, rpc).await.map_err(|error| of_fleet(&error))?;
         let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
         self.core.tasks.spawn(async move {

@@ -63,7 +63,10 @@ impl ApiService {
         Ok(operation(&rollout::start_down(&self.core, cluster), ""))
     }
 
-    pub(super) fn follow(&self, request: &wire::FollowOperationRequest) -> Result<Streamed<wire::OperationEvent>, Status> {
+    pub(super) fn follow(
+        &self,
+        request: &wire::FollowOperationRequest,
+    ) -> Result<Streamed<wire::OperationEvent>, Status> {
         let id = operation_id(&request.operation)?;
         let follow = self.core.operations.follow(&id, request.from);
         let mut follow = follow.ok_or_else(|| unknown(&id))?;

@@ -35,11 +35,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 pub(super) fn operation(handle: &OperationHandle, run: &str) -> wire::Operation {
-    wire::Operation {
-        operation: handle.id().to_string(),
-        cluster: handle.cluster().to_string(),
-        run: run.to_owned(),
-    }
+    wire::Operation { operation: handle.id().to_string(), cluster: handle.cluster().to_string(), run: run.to_owned() }
 }
 
 /// A residue's kind as serde writes it.

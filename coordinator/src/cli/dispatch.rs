@@ -71,7 +71,7 @@ async fn perform(context: &Context, command: Command) -> Result<Outcome, CliErro
         Command::Report(args) => report::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
         Command::Hosts(args) => hosts::run(context, args).await,
-        Command::Serve(args) => serve::run(context, args),
+        Command::Serve(args) => serve::run(context, args).await,
         Command::Stop(args) => stop::run(context, args).await,
         Command::Operator(args) => operator::run(context, args).await,
         Command::Completions(args) => completions::run(context, args),

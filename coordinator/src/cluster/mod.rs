@@ -8,5 +8,6 @@ mod membership;
 mod sighting;
 
 pub use live::{ClusterRecord, ClusterState, LiveCluster, Peak, RoleWanted};
+pub(crate) use membership::phase_word;
 pub use membership::{Column, RoleMembership, Said, SeenColumn};
 pub use sighting::{Directory, Sighting, SightingError, sight};

@@ -18,11 +18,11 @@ const OUTCOME_QUEUE: usize = 256;
 /// How much longer than its commands a call may take: a host with many nodes runs them a few at a time.
 const CALL_GRACE: Duration = Duration::from_secs(120);
 
+/// Targets by host, and the nodes that no host holds.
+type Placed<T> = (BTreeMap<HostId, Vec<(NodeName, T)>>, Vec<NodeName>);
+
 /// Targets by the host that holds them; those that no host holds apart.
-fn by_host<T>(
-    cluster: &LiveCluster,
-    targets: Vec<(NodeName, T)>,
-) -> (BTreeMap<HostId, Vec<(NodeName, T)>>, Vec<NodeName>) {
+fn by_host<T>(cluster: &LiveCluster, targets: Vec<(NodeName, T)>) -> Placed<T> {
     let record = cluster.record();
     let places: BTreeMap<&NodeName, &HostId> =
         record.plan.nodes().map(|(host, node)| (&node.name, &host.host)).collect();

@@ -15,6 +15,6 @@ mod wait;
 pub use commands::{Keep, start_down, start_run, start_scale, start_test, start_up};
 pub use failure::RolloutError;
 pub use prepare::{Admitted, admit, plan_inputs};
-pub use run::RunWish;
+pub use run::{RunWish, outcome_word};
 pub use scaling::scale;
 pub use wait::wait_all_up;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::ids::{ClusterId, HostId, RoleName};
+use throng_common::ports::PortSet;
 use throng_common::scenario::model::Scenario;
 use throng_common::size::ByteSize;
 use throng_common::status::HostFacts;
@@ -47,16 +48,14 @@ pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<
         let facts = fresh_facts(core, &host).await?;
         core.hosts.edit(&host, |view| view.facts = Some(facts.clone()));
         let mut input =
-            HostInput { host: host.clone(), facts, other_ports: Default::default(), other_memory: ByteSize::ZERO };
+            HostInput { host: host.clone(), facts, other_ports: PortSet::default(), other_memory: ByteSize::ZERO };
         for other in core.clusters().iter().map(|cluster| cluster.record()) {
             if except == Some(&other.id) {
                 continue;
             }
             for planned in other.plan.hosts.iter().filter(|planned| planned.host == host) {
                 input.other_ports = input.other_ports.union(&planned.reserved);
-                let own =
-                    planned.memory.used.saturating_sub(planned.memory.reserve).saturating_sub(planned.memory.others);
-                input.other_memory = input.other_memory + own;
+                input.other_memory = input.other_memory + planned.memory.promised();
             }
         }
         inputs.push(input);

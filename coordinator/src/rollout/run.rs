@@ -170,7 +170,7 @@ fn record_of(report: &RunReport, took: Duration, folder: &RunFolder) -> RunRecor
 }
 
 /// The word of an outcome, as serde writes it.
-pub(crate) fn outcome_word(outcome: Outcome) -> String {
+pub fn outcome_word(outcome: Outcome) -> String {
     match outcome {
         Outcome::Pass => "pass",
         Outcome::Failed => "failed",

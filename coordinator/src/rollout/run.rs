@@ -16,7 +16,7 @@ use crate::clock;
 use crate::cluster::LiveCluster;
 use crate::core::{Core, LiveOps};
 use crate::operation::{NoteLevel, OperationEvent, OperationHandle};
-use crate::report::folder::RunFolder;
+use crate::report::folder::{PLAN_FILE, RunFolder};
 use crate::report::model::{
     Ending, HostReport, ImageReport, NotRun, PhaseReport, REPORT_FORMAT, ResidueReport, RoleReport, RunReport,
     Teardown, Versions, WhyNotRun,
@@ -81,6 +81,10 @@ impl RunLog {
             tests: self.wish.tests.clone(),
             seed: self.wish.seed,
             folder: self.folder.clone(),
+            environment: std::collections::BTreeMap::from([(
+                "THRONG_STATE_DIR".to_owned(),
+                core.state.root().display().to_string(),
+            )]),
             throng_bin: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("throng")),
             started_at: clock::now(),
         };
@@ -115,7 +119,7 @@ impl RunLog {
         let record = cluster.map(LiveCluster::record);
         let plan = record.as_ref().and_then(|record| serde_json::to_vec_pretty(&record.plan).ok());
         if let Some(plan) = &plan {
-            self.folder.write("plan.json", plan, 0o644)?;
+            self.folder.write(PLAN_FILE, plan, 0o644)?;
         }
         let took = self.began.elapsed();
         let report = RunReport {
@@ -124,6 +128,7 @@ impl RunLog {
             scenario: self.scenario.scenario.name.to_string(),
             cluster: operation.cluster().clone(),
             seed: self.wish.seed,
+            folder: self.folder.root().display().to_string(),
             started_at: self.started_at,
             took_millis: millis(took),
             versions: Versions {
@@ -133,7 +138,7 @@ impl RunLog {
             hosts: hosts(core, cluster),
             roles: roles(&self.scenario, cluster),
             images: images(cluster),
-            plan: plan.map(|_| "plan.json".to_owned()).unwrap_or_default(),
+            plan: plan.map(|_| PLAN_FILE.to_owned()).unwrap_or_default(),
             phases: phases(operation),
             tests: self.result.tests,
             not_run: self.result.not_run,

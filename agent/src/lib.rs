@@ -3,8 +3,10 @@
 pub mod app;
 pub mod audit;
 pub mod board;
+pub mod cli;
 pub mod clock;
 pub mod enrol;
+pub mod error_chain;
 pub mod exec;
 pub mod facts;
 pub mod fetch;
@@ -19,4 +21,5 @@ pub mod reconcile;
 pub mod resources;
 pub mod service;
 pub mod shim;
+pub mod state_dir;
 pub mod telemetry;

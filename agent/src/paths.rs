@@ -91,6 +91,16 @@ impl Paths {
         self.state_dir().join("lock")
     }
 
+    /// What the daemon says of itself, for whoever starts it.
+    pub fn status(&self) -> PathBuf {
+        self.state_dir().join("status.json")
+    }
+
+    /// What a daemon that was started in the background writes.
+    pub fn log(&self) -> PathBuf {
+        self.state_dir().join("agent.log")
+    }
+
     /// Key, certificate and the fleet's authority.
     pub fn identity_dir(&self) -> PathBuf {
         self.state_dir().join("identity")

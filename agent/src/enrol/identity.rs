@@ -6,11 +6,14 @@ use std::sync::Arc;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use throng_common::ca_pin::CaPin;
 use throng_common::ids::{FleetId, HostId};
 use throng_common::status::UnixMillis;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// A host's place in a fleet, with the certificate that proves it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,19 @@ impl Identity {
     /// The coordinator's address, `host:port`.
     pub fn coordinator(&self) -> &str {
         &self.coordinator
+    }
+
+    /// The pin of the fleet's CA; none where the stored CA cannot be read.
+    pub fn ca_pin(&self) -> Option<CaPin> {
+        let ca = hex::decode(&self.ca_der_hex).ok()?;
+        let (_, ca) = X509Certificate::from_der(&ca).ok()?;
+        Some(CaPin(Sha256::digest(ca.public_key().raw).into()))
+    }
+
+    /// The same identity with its coordinator at another address.
+    #[must_use]
+    pub fn with_coordinator(self, coordinator: String) -> Self {
+        Self { coordinator, ..self }
     }
 
     /// When the certificate ends.

@@ -137,6 +137,12 @@ impl Ledger {
         Ok(())
     }
 
+    /// Forgets the desired state: it was another fleet's.
+    pub fn forget_spec(&self) -> Result<(), LedgerError> {
+        self.connection().execute("DELETE FROM document WHERE name = 'spec'", [])?;
+        Ok(())
+    }
+
     /// All sysctls that were changed and not put back.
     pub fn sysctls(&self) -> Result<Vec<SysctlChange>, LedgerError> {
         let connection = self.connection();

@@ -5,6 +5,7 @@
 //! own and is never read as "the container is gone".
 
 pub mod api;
+pub mod awaited;
 pub mod docker;
 pub mod error;
 pub mod fake;

@@ -1,1 +1,0 @@
-//! Build, run, drain: the life of the agent.

@@ -1,0 +1,104 @@
+//! What the calls work with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use throng_common::ids::{ClusterId, HostId, NodeName};
+use throng_common::status::HostFacts;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ServiceError;
+use crate::board::Board;
+use crate::error_chain::chain;
+use crate::exec::target::{Means, Target};
+use crate::facts::observe::{EngineProbe, observe};
+use crate::reconcile::effects::{Host, HostParts};
+use crate::reconcile::task::ReconcileHandle;
+use crate::shim::record::ProcessId;
+
+/// What the service is made of.
+#[derive(Clone)]
+pub struct ServiceParts {
+    /// This host's id.
+    pub host_id: HostId,
+    /// The host.
+    pub host: Arc<Host>,
+    /// What was last said of everything.
+    pub board: Arc<Board>,
+    /// The loop that takes the desired state.
+    pub reconcile: ReconcileHandle,
+    /// Set when a coordinator said hello and was accepted.
+    pub greeted: watch::Sender<bool>,
+    /// Cancelled when the agent is to end; the service may cancel it.
+    pub shutdown: CancellationToken,
+}
+
+/// The parts, with what the service itself remembers.
+pub(super) struct Context {
+    pub(super) parts: ServiceParts,
+    epoch_seen: AtomicU64,
+}
+
+impl Context {
+    pub(super) fn new(parts: ServiceParts) -> Self {
+        Self { parts, epoch_seen: AtomicU64::new(0) }
+    }
+
+    pub(super) fn host(&self) -> &HostParts {
+        self.parts.host.parts()
+    }
+
+    pub(super) fn means(&self) -> Means {
+        means(&self.parts.host)
+    }
+
+    /// Takes note of a coordinator's epoch; an error if a higher one has been seen.
+    pub(super) fn see_epoch(&self, given: u64) -> Result<(), ServiceError> {
+        let seen = self.epoch_seen.fetch_max(given, Ordering::Relaxed);
+        if given < seen { Err(ServiceError::Epoch { seen, given }) } else { Ok(()) }
+    }
+
+    /// Where a node runs, or ran last.
+    pub(super) fn target(&self, cluster: &ClusterId, node: &NodeName) -> Option<Target> {
+        target(&self.parts.host, &self.parts.board, cluster, node)
+    }
+
+    /// Where a node runs; none where it does not.
+    pub(super) fn running_target(&self, cluster: &ClusterId, node: &NodeName) -> Option<Target> {
+        running_target(&self.parts.host, &self.parts.board, cluster, node)
+    }
+
+    /// What the host is and has, read afresh.
+    pub(super) async fn facts(&self) -> Result<HostFacts, ServiceError> {
+        let probe = match self.host().engine.info().await {
+            Ok(info) => EngineProbe::Found(info.facts),
+            Err(error) => EngineProbe::Problem(chain(&error)),
+        };
+        let paths = self.host().paths.clone();
+        Ok(tokio::task::spawn_blocking(move || observe(&paths, probe)).await??)
+    }
+}
+
+/// What runs commands on this host.
+pub(super) fn means(host: &Host) -> Means {
+    let parts = host.parts();
+    Means { engine: Some(Arc::clone(&parts.engine)), program: parts.program.clone() }
+}
+
+/// Where a node runs, or ran last: as the board has it, else by its shim's folder.
+fn target(host: &Host, board: &Board, cluster: &ClusterId, node: &NodeName) -> Option<Target> {
+    let status = board.node(cluster, node)?;
+    if let Some(id) = status.container_id {
+        let process = status.pid.and_then(|pid| ProcessId::of(pid).ok());
+        return Some(Target::Container { id: crate::host::engine::model::ContainerId(id), process });
+    }
+    let dir = host.parts().paths.shim_dir(cluster, node);
+    dir.is_dir().then_some(Target::Process { dir })
+}
+
+/// Where a node runs; none where it does not.
+pub(super) fn running_target(host: &Host, board: &Board, cluster: &ClusterId, node: &NodeName) -> Option<Target> {
+    board.node(cluster, node)?.pid?;
+    target(host, board, cluster, node)
+}

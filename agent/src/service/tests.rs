@@ -1,0 +1,1 @@
+//! The service over a connection in memory, with the engine in memory.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::port::Port;
 use crate::scripted_agent::ScriptedAgent;
 use throng::fleet::{FleetError, LinkState};
-use throng_agent::enrol::{EnrolError, Identity, IdentityStore, Invitation, JoinToken, join, renew};
+use throng_agent::enrol::{EnrolError, Identity, IdentityStore, Invitation, JoinToken, join, keep_renewed, renew};
 use throng_agent::link::{LinkStatus, TlsDialer, run};
 use throng_common::ca_pin::CaPin;
 use throng_common::ids::HostId;
@@ -110,6 +110,33 @@ async fn an_agent_renews_over_its_certificate_until_its_host_is_removed() {
     assert!(matches!(&error, EnrolError::Refused { message, .. } if message.contains("removed")), "{error}");
 }
 
+/// The same identity, got so long ago that it is past half of its life.
+fn aged(identity: &Identity) -> Identity {
+    let mut fields = serde_json::to_value(identity).unwrap();
+    fields["obtained"] = 0.into();
+    serde_json::from_value(fields).unwrap()
+}
+
+#[tokio::test]
+async fn a_certificate_past_half_of_its_life_is_renewed_stored_and_used_for_the_next_dial() {
+    let port = Port::open().await;
+    let old = aged(&join(&invitation(&port, Some("host-1")).await, "machine").await.unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let store = IdentityStore::new(folder.path());
+    let (current, mut watched) = watch::channel(Arc::new(old.clone()));
+    let shutdown = CancellationToken::new();
+    let renewed = async {
+        let new = tokio::time::timeout(SOON, watched.wait_for(|identity| **identity != old)).await.unwrap().unwrap();
+        let new = Identity::clone(&new);
+        shutdown.cancel();
+        new
+    };
+    let ((), new) = tokio::join!(keep_renewed(&store, &current, &shutdown), renewed);
+    assert_eq!(store.load().unwrap(), Some(new.clone()));
+    let (_status, _shutdown) = link(new, &ScriptedAgent::new("x"));
+    port.fleet.wait_connected(&host("host-1"), SOON).await.unwrap();
+}
+
 /// Forwards connections to a port until it is cut, then takes new ones.
 struct Proxy {
     address: String,
@@ -165,7 +192,7 @@ async fn a_cut_tls_connection_fails_calls_clearly_and_the_agent_comes_back() {
 }
 
 #[tokio::test]
-async fn an_agent_without_a_coordinator_says_why_it_waits() {
+async fn an_agent_whose_host_was_removed_stays_out_and_keeps_trying_until_it_is_shut_down() {
     let port = Port::open().await;
     let identity = join(&invitation(&port, Some("host-1")).await, "machine").await.unwrap();
     port.store.delete_host(host("host-1")).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use throng::authz::Caller;
 use throng::fleet::{EnrolmentService, Fleet};
-use throng::listener::{Listener, Served};
+use throng::listener::{Listener, Served, with_standard_services};
 use throng::paths::{StateDir, StateEnvironment};
 use throng::pki::{Authority, ServerTls};
 use throng::store::{HostRecord, Store};
@@ -37,7 +37,7 @@ pub(crate) fn state_in(folder: &tempfile::TempDir) -> StateDir {
 }
 
 impl Port {
-    /// Serves joining; every other RPC answers UNIMPLEMENTED once it got past the table.
+    /// Serves joining, health and reflection; every other RPC answers UNIMPLEMENTED once it got past the table.
     pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let state = state_in(&folder);
@@ -56,6 +56,7 @@ impl Port {
             store: store.clone(),
         };
         let routes = Routes::new(EnrolmentServer::new(enrolment.clone()));
+        let routes = with_standard_services(routes).await.unwrap();
         tokio::spawn(listener.serve(served, routes, shutdown.clone()));
         Self { state, authority, store, fleet, enrolment, address, shutdown, _folder: folder }
     }

@@ -45,7 +45,6 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/throng.v1.Throng/GetReport", Access::Viewer),
     ("/throng.v1.Throng/Audit", Access::Viewer),
     ("/grpc.health.v1.Health/Check", Access::Viewer),
-    ("/grpc.health.v1.Health/List", Access::Viewer),
     ("/grpc.health.v1.Health/Watch", Access::Viewer),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Viewer),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Access::Viewer),

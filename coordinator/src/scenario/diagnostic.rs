@@ -4,11 +4,13 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
 use super::code::Code;
+use super::names::is_safe_path;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,10 +54,22 @@ pub struct Diagnostic {
 #[serde(transparent)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
+/// How the texts of `--set` are called in place of a file.
+pub(super) const SET: &str = "--set";
+
 /// Columns to which long lines are cut.
 const RENDER_WIDTH_COLUMNS: usize = 140;
 
 impl Diagnostic {
+    /// Names the file from where the caller stands: `folder` is the scenario's, as the caller wrote it.
+    ///
+    /// `--set` and overlays from elsewhere keep their names.
+    pub fn seen_from(&mut self, folder: &Path) {
+        if self.file != SET && is_safe_path(&self.file) {
+            self.file = folder.join(&self.file).to_string_lossy().into_owned();
+        }
+    }
+
     /// As a person reads it: the message, the place, the line with its part underlined, the hint. Ends with a newline.
     pub fn render(&self, colour: bool) -> String {
         let level = match self.severity {
@@ -132,3 +146,32 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_from_where_the_caller_stands() {
+        let name = |file: &str| {
+            let mut one = Diagnostic {
+                severity: Severity::Error,
+                code: Code::Zero,
+                message: "m".to_owned(),
+                file: file.to_owned(),
+                line: 1,
+                column: 1,
+                span: 0..1,
+                path: None,
+                hint: None,
+                excerpt: "x".to_owned(),
+            };
+            one.seen_from(Path::new("examples/redis"));
+            one.file
+        };
+        assert_eq!(name("redis.toml"), "examples/redis/redis.toml");
+        assert_eq!(name("--set"), "--set");
+        assert_eq!(name("../ci.toml"), "../ci.toml");
+        assert_eq!(name("/etc/ci.toml"), "/etc/ci.toml");
+    }
+}

@@ -4,6 +4,7 @@ use super::report::Report;
 use super::source::Source;
 use super::{merge, params, parse};
 use crate::scenario::code::Code;
+use crate::scenario::diagnostic::SET;
 use crate::scenario::report::Fault;
 use crate::scenario::source::Origin;
 use crate::scenario::tree::Node;
@@ -35,7 +36,7 @@ pub(super) fn read(texts: Texts) -> (Report, Node) {
         }
         sources.push(Source { name, text: if text.len() > TEXT_MAX_BYTES { String::new() } else { text } });
     }
-    sources.extend(texts.sets.into_iter().map(|text| Source { name: "--set".to_owned(), text }));
+    sources.extend(texts.sets.into_iter().map(|text| Source { name: SET.to_owned(), text }));
     let count = sources.len();
     let mut report = Report::new(sources);
     for (source, message) in unreadable {

@@ -60,32 +60,12 @@ fn remote(global: &GlobalArgs) -> Result<Option<Remote>, CliError> {
             "`throng operator add NAME` on the coordinator's machine writes the three files",
         ));
     };
-    let host = address.strip_prefix("https://").map(host_of).filter(|host| !host.is_empty());
-    let Some(server_name) = host else {
+    let named = address.strip_prefix("https://").and_then(|authority| authority.parse::<http::uri::Authority>().ok());
+    if named.and_then(|authority| authority.port_u16()).is_none() {
         return Err(CliError::refused(
             format!("`{address}` is no address of a coordinator"),
             "write https://HOST:PORT, as `throng status` shows it",
         ));
-    };
-    Ok(Some(Remote { address: address.clone(), ca, certificate, key, server_name: server_name.to_owned() }))
-}
-
-/// The host of `host:port` or `[address]:port`.
-fn host_of(authority: &str) -> &str {
-    let authority = authority.split('/').next().unwrap_or_default();
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_of_an_address_is_found_with_and_without_a_port() {
-        let hosts = ["a.example:7000", "a.example", "[::1]:7000", "127.0.0.1:1/x"].map(host_of);
-        assert_eq!(hosts, ["a.example", "a.example", "::1", "127.0.0.1"]);
-    }
+    Ok(Some(Remote { address, ca, certificate, key }))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use throng_proto::operator::throng_client::ThrongClient;
+use throng_proto::transport::SERVER_NAME;
 use tokio::net::UnixStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tower::service_fn;
@@ -45,8 +46,6 @@ pub struct Remote {
     pub certificate: PathBuf,
     /// PEM file of the caller's key.
     pub key: PathBuf,
-    /// The name that the coordinator's certificate must bear.
-    pub server_name: String,
 }
 
 /// Connects. Answers at once when nobody listens.
@@ -93,7 +92,7 @@ async fn elsewhere(remote: &Remote) -> Result<Channel, ClientError> {
     let tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(read(&remote.ca)?))
         .identity(Identity::from_pem(read(&remote.certificate)?, read(&remote.key)?))
-        .domain_name(&remote.server_name);
+        .domain_name(SERVER_NAME);
     let wrong = |source| ClientError::Connect { address: remote.address.clone(), source };
     Endpoint::from_shared(remote.address.clone())
         .map_err(wrong)?

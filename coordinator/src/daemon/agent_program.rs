@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use throng_proto::version::BUILD;
 use tokio::process::Command;
 
@@ -15,6 +16,9 @@ const NAME: &str = "throng-agent";
 pub const BUILD_COMMAND: &str = "cargo build -p throng-agent";
 /// A program that does not say its version in this time is not ours.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Looking at a host takes well under a second; an engine that hangs is given this.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The agent's program, checked to be of this build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,22 @@ impl AgentProgram {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let agent = version(&path).await?;
         if agent == BUILD { Ok(Self { path }) } else { Err(DaemonError::AgentBuild { path, agent, throng: BUILD }) }
+    }
+
+    /// Runs one of its commands that only look, and reads the JSON that it prints. Exit codes other than `good` mean
+    /// that there is none.
+    pub(super) async fn look<T: DeserializeOwned>(&self, name: &'static str, good: &[u8]) -> Result<T, DaemonError> {
+        let mut command = Command::new(&self.path);
+        command.args([name, "--format", "json"]).stdin(Stdio::null()).kill_on_drop(true);
+        let failed = |source| DaemonError::Spawn { program: self.path.display().to_string(), source };
+        let late = |_| failed(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        let output = tokio::time::timeout(LOOK_TIMEOUT, command.output()).await.map_err(late)?.map_err(failed)?;
+        if !good.iter().any(|code| output.status.code() == Some(i32::from(*code))) {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let detail = said.trim().lines().last().map_or_else(String::new, |line| format!(": {line}"));
+            return Err(DaemonError::AgentFailed { command: name, status: output.status, detail });
+        }
+        serde_json::from_slice(&output.stdout).map_err(|source| DaemonError::Unreadable { command: name, source })
     }
 
     /// Where it lies.

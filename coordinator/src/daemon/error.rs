@@ -77,8 +77,13 @@ pub enum DaemonError {
         detail: String,
     },
     /// The agent's program said something that cannot be read.
-    #[error("`throng-agent facts` said something else than the facts of a host")]
-    Facts(#[source] serde_json::Error),
+    #[error("`throng-agent {command}` said something that this throng does not understand")]
+    Unreadable {
+        /// The subcommand.
+        command: &'static str,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// The agent did not connect, or not in time.
     #[error("this machine's agent is not connected {seconds} s after its start")]
     AgentConnect {
@@ -105,7 +110,7 @@ impl DaemonError {
             Self::AgentFailed { .. } | Self::AgentConnect { .. } => {
                 Some("`throng doctor` says what this machine lacks".to_owned())
             }
-            Self::Facts(_) => Some(format!("it may be of another build: `{BUILD_COMMAND}`")),
+            Self::Unreadable { .. } => Some(format!("it may be of another build: `{BUILD_COMMAND}`")),
         }
     }
 
@@ -119,7 +124,7 @@ impl DaemonError {
             | Self::CoordinatorStart { .. }
             | Self::CoordinatorStop { .. }
             | Self::AgentFailed { .. }
-            | Self::Facts(_)
+            | Self::Unreadable { .. }
             | Self::AgentConnect { .. } => Outcome::Quorum,
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod agent_program;
+pub mod audit;
 pub mod coordinator;
 pub mod error;
 pub mod facts;

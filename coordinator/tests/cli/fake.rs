@@ -243,9 +243,31 @@ impl Throng for Fake {
         stream(script.outcomes)
     }
 
-    async fn terminal(&self, _: Request<tonic::Streaming<api::TerminalInput>>) -> Reply<Self::TerminalStream> {
-        self.called("terminal");
-        stream(Vec::new())
+    /// A shell that prompts, takes every key, and ends with code 3 at `q`.
+    async fn terminal(&self, request: Request<tonic::Streaming<api::TerminalInput>>) -> Reply<Self::TerminalStream> {
+        use api::terminal_input::Input;
+        use api::terminal_output::Output;
+        let (mut inputs, fake) = (request.into_inner(), self.clone());
+        let (sender, receiver) = tokio::sync::mpsc::channel(64);
+        let say = |output| Ok(api::TerminalOutput { output: Some(output) });
+        tokio::spawn(async move {
+            let size = |size: api::TerminalSize| format!("{}x{}", size.rows, size.columns);
+            while let Ok(Some(message)) = inputs.message().await {
+                match message.input {
+                    Some(Input::Start(start)) => {
+                        fake.called(format!("terminal start {} {}", start.node, start.size.map(size).unwrap()));
+                        sender.send(say(Output::Data("$ ".into()))).await.unwrap();
+                    }
+                    Some(Input::Size(changed)) => drop(fake.called(format!("terminal size {}", size(changed)))),
+                    Some(Input::Data(data)) if data == "q" => sender.send(say(Output::Code(3))).await.unwrap(),
+                    Some(Input::Data(data)) => {
+                        drop(fake.called(format!("terminal data {:?}", String::from_utf8_lossy(&data))));
+                    }
+                    None => {}
+                }
+            }
+        });
+        answer(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver)))
     }
 
     async fn logs(&self, request: Request<api::LogsRequest>) -> Reply<Self::LogsStream> {

@@ -14,3 +14,5 @@ mod operations;
 mod results;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod terminals;

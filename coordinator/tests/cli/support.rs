@@ -75,13 +75,17 @@ impl Bench {
 
     /// Waits until the coordinator was asked this.
     pub(crate) async fn until_called(&self, call: &str) {
-        let asked = async {
-            while !self.fake.calls().iter().any(|made| made.starts_with(call)) {
+        self.until(|| self.fake.calls().iter().any(|made| made.starts_with(call)), call).await;
+    }
+
+    /// Waits until this holds.
+    pub(crate) async fn until(&self, holds: impl Fn() -> bool, what: &str) {
+        let waited = tokio::time::timeout(DEADLINE, async {
+            while !holds() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-        };
-        let waited = tokio::time::timeout(DEADLINE, asked).await;
-        assert!(waited.is_ok(), "never asked `{call}`, only {:?}", self.fake.calls());
+        });
+        assert!(waited.await.is_ok(), "never: {what}; calls: {:?}", self.fake.calls());
     }
 }
 

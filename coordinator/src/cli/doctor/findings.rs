@@ -49,23 +49,21 @@ fn leftovers(leftovers: &Leftovers) -> Finding {
     const SUBJECT: &str = "leftovers";
     let remedy = "`throng down --orphans` removes them";
     match leftovers {
-        Leftovers::Audited(residues) if residues.is_empty() => Finding::ok(SUBJECT, "none, by the agents' audit"),
-        Leftovers::Audited(residues) => {
-            let named = residues.iter().map(|residue| format!("{} {}", residue.kind, residue.subject));
-            Finding::warn(SUBJECT, list(residues.len(), named), remedy)
-        }
+        Leftovers::Audited(found) if found.is_empty() => Finding::ok(SUBJECT, "none, by an audit of kernel and engine"),
+        Leftovers::Audited(found) => Finding::warn(SUBJECT, list(found), remedy),
         Leftovers::Mounts(mounts) if mounts.is_empty() => {
-            Finding::ok(SUBJECT, "no ramdisk is mounted (no coordinator runs that could audit more)")
+            Finding::ok(SUBJECT, "no ramdisk is mounted (as root, doctor looks at more)")
         }
-        Leftovers::Mounts(mounts) => Finding::warn(SUBJECT, list(mounts.len(), mounts.iter().cloned()), remedy),
+        Leftovers::Mounts(mounts) => Finding::warn(SUBJECT, list(mounts), remedy),
         Leftovers::Unknown(problem) => Finding::warn(SUBJECT, &problem.text, &problem.hint),
     }
 }
 
-fn list(count: usize, names: impl Iterator<Item = String>) -> String {
-    let shown: Vec<String> = names.take(LEFTOVERS_SHOWN).collect();
-    let more = if count > shown.len() { format!(" and {} more", count - shown.len()) } else { String::new() };
-    format!("{count}: {}{more}", shown.join(", "))
+fn list(names: &[String]) -> String {
+    let shown = &names[..names.len().min(LEFTOVERS_SHOWN)];
+    let more =
+        if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
+    format!("{}: {}{more}", names.len(), shown.join(", "))
 }
 
 #[cfg(test)]

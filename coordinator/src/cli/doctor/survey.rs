@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use throng_common::status::HostFacts;
-use throng_proto::operator::{AuditRequest, Residue};
+use throng_proto::operator::AuditRequest;
 
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::client::error::ClientError;
 use crate::daemon::agent_program::AgentProgram;
+use crate::daemon::audit::audit;
 use crate::daemon::error::DaemonError;
 use crate::daemon::facts::facts;
 
@@ -35,9 +36,9 @@ pub(super) struct Problem {
 /// What is left of earlier clusters, and how it was looked for.
 #[derive(Debug)]
 pub(super) enum Leftovers {
-    /// By the connected agents' audit of kernel and engine.
-    Audited(Vec<Residue>),
-    /// No coordinator runs: only this process's own mount table was read.
+    /// By an audit of kernel and engine: each with its kind.
+    Audited(Vec<String>),
+    /// Neither a coordinator nor root: only this process's own mount table was read.
     Mounts(Vec<String>),
     /// The audit failed.
     Unknown(Problem),
@@ -51,15 +52,17 @@ impl Survey {
             Ok(program) => Some(facts(program).await.map_err(|error| Problem::of_daemon(&error))),
             Err(_) => None,
         };
+        let root = nix::unistd::geteuid().is_root();
+        let leftovers = leftovers(context, program.as_ref().ok().filter(|_| root)).await;
         Self {
-            root: nix::unistd::geteuid().is_root(),
+            root,
             sudo: on_path("sudo"),
             agent: program
                 .map(|program| program.path().display().to_string())
                 .map_err(|error| Problem::of_daemon(&error)),
             facts,
             now_unix_millis: crate::output::time::now_unix_millis(),
-            leftovers: leftovers(context).await,
+            leftovers,
         }
     }
 }
@@ -75,17 +78,29 @@ fn on_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
-async fn leftovers(context: &Context) -> Leftovers {
-    match audit(context).await {
-        Ok(residues) => Leftovers::Audited(residues),
-        Err(CliError::Client(ClientError::NoCoordinator { .. })) => Leftovers::Mounts(throng_mounts()),
-        Err(error) => Leftovers::Unknown(Problem { text: error.chain(), hint: error.hint().unwrap_or_default() }),
+/// Asks the coordinator, else (as root) the agent's program, else the mount table.
+async fn leftovers(context: &Context, agent: Option<&AgentProgram>) -> Leftovers {
+    let problem =
+        |text: String, hint: Option<String>| Leftovers::Unknown(Problem { text, hint: hint.unwrap_or_default() });
+    match (by_coordinator(context).await, agent) {
+        (Ok(found), _) => Leftovers::Audited(found),
+        (Err(CliError::Client(ClientError::NoCoordinator { .. })), None) => Leftovers::Mounts(throng_mounts()),
+        (Err(CliError::Client(ClientError::NoCoordinator { .. })), Some(agent)) => match audit(agent).await {
+            Ok(found) => {
+                let kind = |kind| serde_json::to_value(kind).ok().and_then(|value| Some(value.as_str()?.to_owned()));
+                let named = found.iter().map(|one| format!("{} {}", kind(one.kind).unwrap_or_default(), one.subject));
+                Leftovers::Audited(named.collect())
+            }
+            Err(error) => problem(error.to_string(), error.hint()),
+        },
+        (Err(error), _) => problem(error.chain(), error.hint()),
     }
 }
 
-async fn audit(context: &Context) -> Result<Vec<Residue>, CliError> {
+async fn by_coordinator(context: &Context) -> Result<Vec<String>, CliError> {
     let mut client = context.client().await?;
-    Ok(client.audit(AuditRequest { cluster: String::new() }).await?.into_inner().residues)
+    let found = client.audit(AuditRequest { cluster: String::new() }).await?.into_inner().residues;
+    Ok(found.iter().map(|residue| format!("{} {} on {}", residue.kind, residue.subject, residue.host)).collect())
 }
 
 /// Mount points whose source is marked as a node's ramdisk, `throng:<cluster>/<node>`.

@@ -66,7 +66,9 @@ pub async fn run(context: &Context, args: EventsArgs) -> Result<Outcome, CliErro
 fn line(event: &Event) -> String {
     let words = [&event.cluster, &event.subject, &event.kind].map(String::as_str);
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-    format!("{} {:>5} {}: {}", timestamp(event.at_unix_millis), event.number, words.join(" "), event.message)
+    let colon = if event.message.is_empty() { "" } else { ": " };
+    let at = timestamp(event.at_unix_millis);
+    format!("{at} {:>5} {}{colon}{}", event.number, words.join(" "), event.message)
 }
 
 impl From<Event> for EventView {

@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::node;
 use crate::output::fold::fold;
 use crate::output::table::Table;
-use crate::output::time::{age, now_unix_millis};
+use crate::output::time::{age, ago, now_unix_millis};
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -101,10 +101,10 @@ pub async fn run(context: &Context, args: PsArgs) -> Result<Outcome, CliError> {
 
 /// By role, with who is missing, and the nodes that are not as desired.
 fn summary(cluster: &Cluster, listed: &ListNodesReply, now: u64, width: Option<u16>) -> Result<String, CliError> {
-    let mut text = format!("{}: {}, {} old", cluster.cluster, cluster.state, age(cluster.created_unix_millis, now));
+    let mut text = format!("{}: {}, created {}", cluster.cluster, cluster.state, ago(cluster.created_unix_millis, now));
     let _ = match listed.seen_at_unix_millis {
         0 => writeln!(text, "; the system itself was not asked"),
-        at => writeln!(text, "; the system itself was asked {} ago", age(at, now)),
+        at => writeln!(text, "; the system itself was asked {}", ago(at, now)),
     };
     let mut table = Table::new(&["ROLE", ">DESIRED", ">RUNNING", ">READY", ">SEEN", "MISSING"]);
     for role in &cluster.roles {

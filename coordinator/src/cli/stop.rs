@@ -34,7 +34,7 @@ pub async fn run(context: &Context, args: StopArgs) -> Result<Outcome, CliError>
     if !args.down && !state.clusters.is_empty() {
         return Err(CliError::refused(
             format!("still up: {}", state.clusters.join(", ")),
-            format!("{} takes that down first", context.invocation.command("stop --down")),
+            format!("`{}` takes that down first", context.invocation.command("stop --down")),
         ));
     }
     let mut outcome = Outcome::Pass;
@@ -45,7 +45,7 @@ pub async fn run(context: &Context, args: StopArgs) -> Result<Outcome, CliError>
         context.printer.warning("the coordinator stays: not everything is down");
         return Ok(outcome);
     }
-    coordinator::stop(&mut client, &context.target()).await?;
+    coordinator::stop(&mut client, &context.target(), &context.state).await?;
     context.printer.note(&ended(&state));
     Ok(Outcome::Pass)
 }

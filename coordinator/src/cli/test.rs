@@ -4,6 +4,7 @@ use clap::Args;
 use throng_common::verdict::Outcome;
 use throng_proto::operator::TestRequest;
 
+use super::args::ClusterArg;
 use super::context::Context;
 use super::error::CliError;
 use super::operation::interrupt::{Interrupts, OnAsk};
@@ -16,30 +17,27 @@ use super::{pattern, run};
 #[command(after_help = "\
 Examples:
   throng test
-  throng test redis-ab12 --test 'survives'
+  throng test --cluster redis-ab12 --test 'survives'
 
 The cluster stays up. Ctrl-C ends the tests, not the cluster.")]
 pub struct TestArgs {
-    /// The cluster; may be left out while there is only one
-    #[arg(value_name = "CLUSTER", env = "THRONG_CLUSTER", hide_env_values = true)]
-    pub cluster: Option<String>,
     /// Only tests whose name matches this regular expression
     #[arg(long, value_name = "PATTERN", value_parser = pattern::parse)]
     pub test: Option<String>,
     /// Repeat the random draws of an earlier run
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Which cluster
+    #[command(flatten)]
+    pub cluster: ClusterArg,
 }
 
 /// Runs it.
 pub async fn run(context: &Context, args: TestArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
     let mut interrupts = Interrupts::listen()?;
-    let request = TestRequest {
-        cluster: args.cluster.unwrap_or_default(),
-        tests: args.test.unwrap_or_default(),
-        seed: args.seed.unwrap_or(0),
-    };
+    let request =
+        TestRequest { cluster: args.cluster.id(), tests: args.test.unwrap_or_default(), seed: args.seed.unwrap_or(0) };
     let operation = client.test(request).await?.into_inner();
     let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut client, &mut interrupts).await?;
     let report = run::stored_report(context, &mut client, &operation, &watched).await;

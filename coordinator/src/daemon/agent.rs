@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use super::agent_program::AgentProgram;
+use super::agent_program::{AgentProgram, NAME};
 use super::error::DaemonError;
 use crate::client::connect::Client;
 use crate::client::error::ClientError;
@@ -21,6 +21,8 @@ pub const LOCAL_HOST: &str = "local";
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// How long the coordinator may take to count an agent that says it is connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the agent may take to end: it drains within less.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often it is looked for meanwhile.
 const POLL_EVERY: Duration = Duration::from_millis(50);
 /// Passed on to the agent: its state, and what must not outlive a boot. (sudo does not pass on the environment.)
@@ -36,8 +38,31 @@ pub async fn ensure(client: &mut Client, named: Option<&Path>, printer: Printer)
     let token = client.create_join_token(request).await.map_err(ClientError::from)?.into_inner();
     start(&program, &token, printer).await?;
     wait(client).await?;
-    printer.note("started this machine's agent");
+    printer.note("this machine's agent is connected");
     Ok(true)
+}
+
+/// Waits until no agent of this machine serves the coordinator at this address any more: it was asked to end.
+pub async fn wait_gone(address: &str) -> Result<(), DaemonError> {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    while serves(address) {
+        if Instant::now() > deadline {
+            return Err(DaemonError::AgentStop { seconds: STOP_TIMEOUT.as_secs() });
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Whether a process of this machine is the agent of the coordinator at this address, by its command line, which
+/// everybody may read. Where /proc hides others' processes there is nothing to wait for.
+fn serves(address: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    let ours = |line: Vec<u8>| {
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        words.first().is_some_and(|program| program.ends_with(NAME.as_bytes())) && words.contains(&address.as_bytes())
+    };
+    processes.flatten().any(|process| std::fs::read(process.path().join("cmdline")).is_ok_and(ours))
 }
 
 async fn is_connected(client: &mut Client) -> Result<bool, DaemonError> {

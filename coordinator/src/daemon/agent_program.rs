@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::error::DaemonError;
 
 /// Its file name.
-const NAME: &str = "throng-agent";
+pub(super) const NAME: &str = "throng-agent";
 /// What builds it.
 pub const BUILD_COMMAND: &str = "cargo build -p throng-agent";
 /// A program that does not say its version in this time is not ours.

@@ -10,11 +10,12 @@ use std::time::Duration;
 use throng_proto::operator::{GetCoordinatorRequest, StopRequest};
 use tokio::time::Instant;
 
+use super::agent;
 use super::error::DaemonError;
 use crate::client::connect::{Client, Target, connect};
 use crate::client::error::ClientError;
 use crate::output::printer::Printer;
-use crate::paths::StateDir;
+use crate::paths::{StateDir, StateLock};
 
 /// How long a coordinator may take to answer after its start: it opens its database and binds two sockets.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -51,17 +52,24 @@ pub async fn ensure(state: &StateDir, printer: Printer) -> Result<Coordinator, D
     Ok(Coordinator { client, started: true })
 }
 
-/// Asks the coordinator to end together with its agents, and waits until it has.
-pub async fn stop(client: &mut Client, target: &Target) -> Result<(), DaemonError> {
+/// Asks the coordinator to end together with its agents, and waits until it has: for this machine's (`state`), until
+/// its process and that of the agent are gone.
+pub async fn stop(client: &mut Client, target: &Target, state: &StateDir) -> Result<(), DaemonError> {
+    let address =
+        client.get_coordinator(GetCoordinatorRequest {}).await.map_err(ClientError::from)?.into_inner().address;
     client.stop(StopRequest { agents: true }).await.map_err(ClientError::from)?;
+    let local = match target {
+        Target::Local(_) => true,
+        Target::Remote(_) => false,
+    };
     let deadline = Instant::now() + STOP_TIMEOUT;
-    while connect(target).await.is_ok() {
+    while connect(target).await.is_ok() || (local && StateLock::holder(state).is_some()) {
         if Instant::now() > deadline {
             return Err(DaemonError::CoordinatorStop { seconds: STOP_TIMEOUT.as_secs() });
         }
         tokio::time::sleep(POLL_EVERY).await;
     }
-    Ok(())
+    if local { agent::wait_gone(&address).await } else { Ok(()) }
 }
 
 /// Connected is not enough: the first answer shows that it serves.

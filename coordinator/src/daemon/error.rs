@@ -50,6 +50,12 @@ pub enum DaemonError {
         /// How long was waited.
         seconds: u64,
     },
+    /// The agent did not end.
+    #[error("this machine's agent still runs {seconds} s after it was asked to end")]
+    AgentStop {
+        /// How long was waited.
+        seconds: u64,
+    },
     /// There is no agent's program.
     #[error("there is no throng-agent: looked for {looked_for}")]
     AgentMissing {
@@ -107,6 +113,7 @@ impl DaemonError {
             }
             Self::CoordinatorStart { .. } => Some("`throng serve` shows it in the foreground".to_owned()),
             Self::CoordinatorStop { .. } => Some("`throng status` shows what it still does".to_owned()),
+            Self::AgentStop { .. } => Some("its log lies in its state directory, /var/lib/throng-agent".to_owned()),
             Self::AgentFailed { .. } | Self::AgentConnect { .. } => {
                 Some("`throng doctor` says what this machine lacks".to_owned())
             }
@@ -123,6 +130,7 @@ impl DaemonError {
             | Self::Spawn { .. }
             | Self::CoordinatorStart { .. }
             | Self::CoordinatorStop { .. }
+            | Self::AgentStop { .. }
             | Self::AgentFailed { .. }
             | Self::Unreadable { .. }
             | Self::AgentConnect { .. } => Outcome::Quorum,

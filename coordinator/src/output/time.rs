@@ -28,6 +28,15 @@ pub fn age(then_unix_millis: u64, now_unix_millis: u64) -> String {
     }
 }
 
+/// How long ago something was, in a sentence: `just now`, `5s ago`; `never` for 0.
+pub fn ago(then_unix_millis: u64, now_unix_millis: u64) -> String {
+    match age(then_unix_millis, now_unix_millis).as_str() {
+        "-" => "never".to_owned(),
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
+    }
+}
+
 /// A point in time in UTC, to the second; `-` for never (0).
 pub fn timestamp(unix_millis: u64) -> String {
     let at =

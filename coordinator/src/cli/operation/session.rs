@@ -46,6 +46,6 @@ impl Session {
             context.printer.note(&format!("the coordinator stays with {}; {stop} ends it", state.clusters.join(", ")));
             return Ok(());
         }
-        Ok(coordinator::stop(&mut self.client, &context.target()).await?)
+        Ok(coordinator::stop(&mut self.client, &context.target(), &context.state).await?)
     }
 }

@@ -46,12 +46,17 @@ pub fn print(
                 let printer = context.printer;
                 printer.data(&render(record, report, printer.out, printer.width_columns))?;
             }
-            if let Some(end) = &record.end {
+            if let (None, true, Some(end)) = (report, begins_cluster(operation), &record.end) {
                 advise(context, operation, end);
             }
             Ok(outcome)
         }
     }
+}
+
+/// Whether it brings a cluster up: after `test` and `scale` nobody wonders what can be done with one.
+fn begins_cluster(operation: &Operation) -> bool {
+    ["up-", "run-"].iter().any(|verb| operation.operation.starts_with(verb))
 }
 
 /// The tables and the last lines.
@@ -107,6 +112,7 @@ fn residues_table(end: &EndRecord) -> Table {
 /// What it came to, in one line that ends with what is left behind.
 fn last_line(record: &OperationRecord, end: &EndRecord, palette: Palette) -> String {
     let word = match end.outcome {
+        Outcome::Pass if record.tests.is_empty() => palette.good("done"),
         Outcome::Pass => palette.good("passed"),
         Outcome::Failed => palette.bad("failed"),
         Outcome::Usage => palette.bad("refused"),
@@ -134,7 +140,7 @@ fn advise(context: &Context, operation: &Operation, end: &EndRecord) {
         format!("ps --cluster {cluster}"),
         format!("exec SELECTOR --cluster {cluster} -- COMMAND"),
         format!("logs SELECTOR --cluster {cluster}"),
-        format!("test {cluster}"),
+        format!("test --cluster {cluster}"),
         format!("down {cluster} --yes"),
     ];
     for words in next {

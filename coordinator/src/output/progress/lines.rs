@@ -80,7 +80,7 @@ pub fn test_lines(palette: Palette, test: &TestEnded, position: Option<(u32, u32
 /// The lines of a note.
 pub fn note_lines(palette: Palette, note: &Note) -> Vec<String> {
     let text = match note.level() {
-        note::Level::Unspecified | note::Level::Info => note.text.clone(),
+        note::Level::Unspecified | note::Level::Info => format!("{} {}", palette.faint("note:"), note.text),
         note::Level::Warning => format!("{} {}", palette.warn("warning:"), note.text),
         note::Level::Error => format!("{} {}", palette.bad("error:"), note.text),
     };

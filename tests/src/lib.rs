@@ -1,1 +1,13 @@
-//! stub
+//! The harness of the end-to-end tests: the two real programs, the real engine, the real kernel.
+//!
+//! A [`site::Site`] is one test's own throng: its state, its folders, its scenarios. [`site::in_site`] runs a test in
+//! one, takes down whatever the test left, and fails it where throng left something that it should not have.
+
+pub mod engine;
+pub mod finished;
+pub mod host;
+pub mod leftovers;
+pub mod programs;
+pub mod site;
+pub mod tiny;
+pub mod wait;

@@ -1,0 +1,118 @@
+//! This machine's kernel, read without throng's code.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Kernel settings that a fleet of many nodes makes throng touch.
+const SETTINGS: [&str; 10] = [
+    "fs/file-max",
+    "fs/inotify/max_user_instances",
+    "fs/inotify/max_user_watches",
+    "kernel/pid_max",
+    "kernel/threads-max",
+    "net/core/somaxconn",
+    "net/ipv4/ip_local_reserved_ports",
+    "net/ipv4/neigh/default/gc_thresh3",
+    "net/ipv4/tcp_max_syn_backlog",
+    "vm/max_map_count",
+];
+
+/// What throng changes on a host and must put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    settings: BTreeMap<&'static str, String>,
+    hosts_file: String,
+}
+
+impl Snapshot {
+    /// As it is now.
+    pub fn take() -> Self {
+        let read = |key: &'static str| {
+            let text = fs::read_to_string(PathBuf::from("/proc/sys").join(key)).unwrap_or_default();
+            (key, text.trim().to_owned())
+        };
+        let hosts_file = fs::read_to_string("/etc/hosts").expect("/etc/hosts can be read");
+        Self { settings: SETTINGS.into_iter().map(read).collect(), hosts_file }
+    }
+
+    /// What is different now, one line each.
+    pub fn differences(&self) -> Vec<String> {
+        let now = Self::take();
+        let changed = self.settings.iter().filter(|(key, before)| now.settings[*key] != **before);
+        let mut found: Vec<_> =
+            changed.map(|(key, before)| format!("setting {key}: {before:?} became {:?}", now.settings[key])).collect();
+        if now.hosts_file != self.hosts_file {
+            found.push(format!("/etc/hosts became:\n{}", now.hosts_file));
+        }
+        found
+    }
+
+    /// Writes back what is different now.
+    pub fn put_back(&self) {
+        let now = Self::take();
+        for (key, before) in self.settings.iter().filter(|(key, before)| now.settings[*key] != **before) {
+            let path = PathBuf::from("/proc/sys").join(key);
+            fs::write(&path, format!("{before}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+        if now.hosts_file != self.hosts_file {
+            fs::write("/etc/hosts", &self.hosts_file).expect("/etc/hosts can be written");
+        }
+    }
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: i32,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+/// Living processes of which an argument or a variable contains the text; this one excepted.
+pub fn processes(text: &str) -> Vec<Process> {
+    let own = i32::try_from(std::process::id()).expect("process ids fit");
+    let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| *pid != own).filter_map(|pid| process(pid, text)).collect()
+}
+
+fn process(pid: i32, text: &str) -> Option<Process> {
+    let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).ok();
+    let strings = |bytes: &[u8]| -> Vec<String> {
+        let parts = bytes.split(|byte| *byte == 0).filter(|part| !part.is_empty());
+        parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    };
+    let arguments = strings(&read("cmdline")?);
+    // A zombie has neither arguments nor an environment.
+    let environment = strings(&read("environ").unwrap_or_default());
+    let mentions = |strings: &[String]| strings.iter().any(|string| string.contains(text));
+    (mentions(&arguments) || mentions(&environment)).then_some(Process { pid, arguments })
+}
+
+/// Whether a process lives (a zombie does not).
+pub fn is_alive(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).unwrap_or_default().to_owned();
+    !matches!(state.as_str(), "" | "Z" | "X")
+}
+
+/// Ends a process at once.
+pub fn kill_now(pid: i32) {
+    // It may just have ended by itself.
+    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+}
+
+/// Mounts in this mount namespace whose source or mount point contains the text: source and mount point.
+pub fn mounts(text: &str) -> Vec<(String, PathBuf)> {
+    let table = fs::read_to_string("/proc/self/mounts").expect("the mount table can be read");
+    let lines = table.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some((words.next()?.to_owned(), PathBuf::from(words.next()?)))
+    });
+    lines.filter(|(source, point)| source.contains(text) || point.to_string_lossy().contains(text)).collect()
+}

@@ -1,0 +1,66 @@
+//! What a test's throng left on this machine: found by its names alone, without asking throng.
+
+use std::time::Duration;
+
+use nix::mount::{MntFlags, umount2};
+
+use super::site::Site;
+use crate::{engine, host};
+
+/// How long the sum of what is ending may take to be gone.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// What is left of a site, one line each. What is just ending is given a moment.
+pub fn find(site: &Site) -> Vec<String> {
+    let deadline = std::time::Instant::now() + SETTLE;
+    loop {
+        let found = look(site);
+        if found.is_empty() || std::time::Instant::now() > deadline {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn look(site: &Site) -> Vec<String> {
+    let mut found = Vec::new();
+    let containers = engine::containers(&container_prefix(site));
+    found.extend(containers.iter().map(|container| format!("container {}", container.name)));
+    for text in texts(site) {
+        found
+            .extend(host::mounts(&text).iter().map(|(source, point)| format!("mount {source} at {}", point.display())));
+        found.extend(host::processes(&text).iter().map(|process| format!("process {process:?}")));
+    }
+    let folders = std::fs::read_dir(site.run_dir()).into_iter().flatten().flatten();
+    let clusters = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(site.name()));
+    found.extend(clusters.map(|folder| format!("folder {}", folder.path().display())));
+    found.extend(site.before().differences());
+    found
+}
+
+/// Removes by force what is left; whatever cannot be removed stays for the next look.
+pub fn remove(site: &Site) {
+    // The daemons first: they would start again what ends.
+    for text in texts(site) {
+        for process in host::processes(&text) {
+            host::kill_now(process.pid);
+        }
+    }
+    for container in engine::containers(&container_prefix(site)) {
+        engine::remove(&container.id);
+    }
+    for text in texts(site) {
+        for (_, point) in host::mounts(&text).iter().rev() {
+            let _ = umount2(point, MntFlags::MNT_DETACH);
+        }
+    }
+}
+
+fn container_prefix(site: &Site) -> String {
+    format!("throng-{}", site.name())
+}
+
+/// Every process of a site has its folders among its variables or arguments; every mount is named after them or it.
+fn texts(site: &Site) -> [String; 2] {
+    [site.mark().to_owned(), format!("throng:{}", site.name())]
+}

@@ -1,0 +1,208 @@
+//! A throng of one test's own, of which nothing is left afterwards.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+use serde_json::Value;
+use tempfile::TempDir;
+use throng_common::ids::random_suffix;
+
+use crate::finished::{Finished, Running};
+use crate::host::Snapshot;
+use crate::wait::wait_for;
+use crate::{engine, leftovers, programs, tiny};
+
+/// Sites share kernel settings, `/etc/hosts`, ports and addresses: one at a time on this machine, whatever the process.
+const LOCK: &str = "/tmp/throng-end-to-end.lock";
+/// How long a command may take unless the test says otherwise.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a healthy cluster of a few nodes may take to be as desired again.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A throng of one test's own.
+#[derive(Debug)]
+pub struct Site {
+    name: String,
+    mark: String,
+    folder: TempDir,
+    run_dir: PathBuf,
+    before: Snapshot,
+}
+
+/// Runs a test in a site of its own, alone on this machine. Afterwards everything is taken down, whatever the test came
+/// to; what is left then fails it.
+pub fn in_site(test: impl FnOnce(&Site)) {
+    engine::require();
+    assert!(nix::unistd::geteuid().is_root(), "end-to-end tests mount and read other processes: run them as root");
+    let file = File::create(LOCK).unwrap_or_else(|error| panic!("{LOCK}: {error}"));
+    let _alone = Flock::lock(file, FlockArg::LockExclusive).expect("a lock on a file of ours can be waited for");
+    let site = Site::new();
+    let result = catch_unwind(AssertUnwindSafe(|| test(&site)));
+    let stopped = catch_unwind(AssertUnwindSafe(|| site.throng(&["stop", "--down"])));
+    let left = leftovers::find(&site);
+    if !left.is_empty() || stopped.is_err() {
+        leftovers::remove(&site);
+    }
+    let logs = site.daemon_logs();
+    let _ = fs::remove_dir_all(&site.run_dir);
+    if let Err(failure) = result {
+        let text = failure.downcast_ref::<String>().map_or("", String::as_str).to_owned();
+        let after = if left.is_empty() { String::new() } else { format!("\nleft, and removed: {left:#?}") };
+        if text.is_empty() {
+            resume_unwind(failure);
+        }
+        panic!("{text}\n{logs}{after}");
+    }
+    assert!(left.is_empty(), "left behind, and removed by force: {left:#?}\n{logs}");
+    assert!(stopped.is_ok_and(|stopped| stopped.code == Some(0)), "`throng stop --down` at the end failed\n{logs}");
+}
+
+impl Site {
+    fn new() -> Self {
+        let suffix = random_suffix(6);
+        let mark = format!("throng-test-{suffix}");
+        let folder = tempfile::Builder::new().prefix(&format!("{mark}-")).tempdir().expect("a folder can be made");
+        let run_dir = Path::new("/run").join(&mark);
+        fs::create_dir_all(&run_dir).expect("a folder below /run can be made");
+        Self { name: format!("t{suffix}"), mark, folder, run_dir, before: Snapshot::take() }
+    }
+
+    /// The name of its scenarios: all its clusters begin with it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the paths of all its folders contain.
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// A folder for the test's files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The agent's run directory.
+    pub fn run_dir(&self) -> &Path {
+        &self.run_dir
+    }
+
+    /// The coordinator's state directory.
+    pub fn state_dir(&self) -> PathBuf {
+        self.folder().join("coordinator")
+    }
+
+    /// The agent's state directory.
+    pub fn agent_state_dir(&self) -> PathBuf {
+        self.folder().join("agent")
+    }
+
+    /// What this machine was like before.
+    pub fn before(&self) -> &Snapshot {
+        &self.before
+    }
+
+    /// Runs `throng …` to its end.
+    pub fn throng(&self, arguments: &[&str]) -> Finished {
+        self.start("throng", arguments).end(COMMAND_TIMEOUT)
+    }
+
+    /// The same, for commands that take longer.
+    pub fn throng_within(&self, within: Duration, arguments: &[&str]) -> Finished {
+        self.start("throng", arguments).end(within)
+    }
+
+    /// Runs `throng-agent …` to its end.
+    pub fn agent(&self, arguments: &[&str]) -> Finished {
+        self.start("throng-agent", arguments).end(COMMAND_TIMEOUT)
+    }
+
+    /// Starts one of the two programs.
+    pub fn start(&self, program: &str, arguments: &[&str]) -> Running {
+        let line = format!("{program} {}", arguments.join(" "));
+        let mut command = Command::new(programs::program(program));
+        command.args(arguments).current_dir(self.folder());
+        command.env("THRONG_STATE_DIR", self.state_dir()).env("THRONG_AGENT_STATE_DIR", self.agent_state_dir());
+        command.env("THRONG_RUN_DIR", &self.run_dir);
+        Running::start(&mut command, line)
+    }
+
+    /// Writes the tiny scenario; the path.
+    pub fn tiny(&self) -> String {
+        tiny::write(self.folder(), &self.name)
+    }
+
+    /// Writes a file for the test; the path.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder().join(name);
+        fs::write(&path, text).expect("the site's folder can be written");
+        path.display().to_string()
+    }
+
+    /// Brings the tiny scenario up; the cluster's id.
+    pub fn up(&self) -> String {
+        let scenario = self.tiny();
+        let _ = self.throng(&["up", &scenario]).expect_code(0);
+        self.cluster()
+    }
+
+    /// The only cluster's id.
+    pub fn cluster(&self) -> String {
+        let ps = self.ps();
+        ps["cluster"].as_str().expect("`ps` names the cluster").to_owned()
+    }
+
+    /// `throng ps`.
+    pub fn ps(&self) -> Value {
+        self.throng(&["ps", "--format", "json"]).expect_code(0).json()
+    }
+
+    /// A node as `throng ps` has it.
+    pub fn node(&self, name: &str) -> Value {
+        let ps = self.ps();
+        let found = nodes(&ps).iter().find(|node| node["node"] == name);
+        found.unwrap_or_else(|| panic!("no node {name} in {ps:#}")).clone()
+    }
+
+    /// Waits until a role has so many nodes that are ready and seen, none more; what `ps` then says.
+    pub fn wait_for_count(&self, role: &str, count: u64) -> Value {
+        wait_for(&format!("{count} of {role}, ready and seen"), SETTLE_TIMEOUT, || {
+            let ps = self.ps();
+            let is_there = |found: &Value| {
+                let same = |key: &str| found[key] == count;
+                found["role"] == role && same("desired") && same("running") && same("ready") && same("seen")
+            };
+            let roles = ps["roles"].as_array();
+            if roles.into_iter().flatten().any(is_there) { Ok(ps) } else { Err(format!("{ps:#}")) }
+        })
+    }
+
+    /// Takes the only cluster down; nothing may be left.
+    pub fn down(&self) {
+        let _ = self.throng(&["down", "--yes"]).expect_code(0).expect_said(&["nothing left behind"]);
+    }
+
+    fn daemon_logs(&self) -> String {
+        let mut text = String::new();
+        for folder in [self.state_dir(), self.agent_state_dir()] {
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                if entry.path().extension().is_some_and(|extension| extension == "log") {
+                    let log = fs::read_to_string(entry.path()).unwrap_or_default();
+                    let from = log.char_indices().rev().nth(4000).map_or(0, |(at, _)| at);
+                    let _ = write!(text, "--- {}\n{}\n", entry.path().display(), &log[from..]);
+                }
+            }
+        }
+        text
+    }
+}
+
+/// The nodes that `throng ps` lists.
+pub fn nodes(ps: &Value) -> &[Value] {
+    ps["nodes"].as_array().map_or(&[], Vec::as_slice)
+}

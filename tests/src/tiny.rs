@@ -1,0 +1,31 @@
+//! A scenario for tests that are about throng and not about the system under test: a hub, and workers that tell it
+//! every second that they are there. It needs nothing but a static busybox.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::programs::{busybox, repository};
+
+const SCENARIO: &str = include_str!("../fixtures/tiny.toml");
+
+/// Tests that fail: one that is meant to pass, and one that is known to fail.
+pub const FAILING: &str = include_str!("../fixtures/failing.toml");
+
+/// Writes it into a folder, under a name; the path.
+pub fn write(folder: &Path, name: &str) -> String {
+    let bin = busybox().join("bin").display().to_string();
+    let path = folder.join("tiny.toml");
+    fs::write(&path, SCENARIO.replace("NAME", name).replace("BIN", &bin)).expect("the site's folder can be written");
+    // The same text everywhere: the engine keeps one image for all tests.
+    let here = repository().display();
+    let image = format!("#!/bin/sh\nexec '{here}/scripts/root-file-system' \"$1\" '{}'\n", busybox().display());
+    executable(&folder.join("image.sh"), &image);
+    executable(&folder.join("own.sh"), include_str!("../fixtures/own.sh"));
+    path.display().to_string()
+}
+
+fn executable(path: &Path, text: &str) {
+    fs::write(path, text).expect("the site's folder can be written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a file of ours can be made executable");
+}

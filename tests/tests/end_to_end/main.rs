@@ -1,0 +1,14 @@
+//! The two programs end to end on this machine: real engine, real kernel, real servers. Each test has a throng of its
+//! own and fails where anything of it is left.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails here says so by failing")]
+
+mod agent_lost;
+mod examples;
+mod failures;
+mod foreign;
+mod interrupted;
+mod refused;
+mod run;
+mod stop;
+mod up;

@@ -1,0 +1,128 @@
+//! A cluster that is up: looked at, reached into, scaled, hurt, taken down.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use throng_tests::site::{SETTLE_TIMEOUT, in_site, nodes};
+use throng_tests::wait::wait_for;
+use throng_tests::{engine, host};
+
+#[test]
+fn a_cluster_is_seen_reached_into_and_taken_down() {
+    in_site(|site| {
+        let cluster = site.up();
+        let ps = site.wait_for_count("worker", 3);
+        assert_eq!(nodes(&ps).len(), 4, "{ps:#}");
+        let _ = site.throng(&["ps"]).expect_code(0).expect_said(&["DESIRED", "RUNNING", "SEEN", "worker"]);
+        assert_eq!(engine::containers(&format!("throng-{cluster}-")).len(), 3);
+
+        let exec = site.throng(&["exec", "worker", "--", "sh", "-c", "cat /data/name | cut -c 1-6"]).expect_code(0);
+        assert!(exec.stdout.contains("worker-[0000-0002] (3)"), "{exec}");
+        let exec = site.throng(&["exec", "worker", "--", "sh", "-c", "test $(cat /data/name) = worker-0001"]);
+        let _ = exec.expect_code(1).expect_said(&["worker-[0000,0002]"]);
+        let hub = site.throng(&["exec", "hub-0000", "--", "sh", "-c", "pwd"]).expect_code(0);
+        assert!(hub.stdout.contains(site.mark()), "{hub}");
+
+        let logs = site.throng(&["logs", "worker"]).expect_code(0);
+        for index in 0..3 {
+            assert!(logs.stdout.contains(&format!("worker-000{index} begins")), "{logs}");
+        }
+        let copy = site.folder().join("copied");
+        let _ = site.throng(&["cp", "worker-0002:/data/name", &copy.display().to_string()]).expect_code(0);
+        assert_eq!(std::fs::read_to_string(&copy).unwrap().trim(), "worker-0002");
+
+        let events = site.throng(&["events"]).expect_code(0);
+        assert!(!events.stdout.is_empty(), "{events}");
+        let _ = site.throng(&["hosts"]).expect_code(0).expect_said(&["local"]);
+        let _ = site.throng(&["status"]).expect_code(0).expect_said(&[&cluster]);
+
+        site.down();
+        assert_eq!(engine::containers(&format!("throng-{cluster}-")), []);
+        assert!(host::mounts(site.mark()).is_empty());
+        let _ = site.throng(&["stop"]).expect_code(0);
+        assert!(host::processes(site.mark()).is_empty());
+    });
+}
+
+#[test]
+fn every_worker_has_a_ramdisk_of_its_own_and_its_name_is_known_everywhere() {
+    in_site(|site| {
+        let cluster = site.up();
+        let mounts = host::mounts(&format!("throng:{cluster}/"));
+        assert_eq!(mounts.len(), 3, "{mounts:?}");
+        let sizes = site.throng(&["exec", "worker", "--", "sh", "-c", "stat -f -c '%T %S %b' /data"]).expect_code(0);
+        assert!(sizes.stdout.contains("tmpfs 4096 256"), "{sizes}");
+        let inside = site.throng(&["exec", "worker-0000", "--", "grep", "worker-0002", "/etc/hosts"]);
+        let _ = inside.expect_code(0);
+        let outside = std::fs::read_to_string("/etc/hosts").unwrap();
+        assert!(outside.contains("worker-0002") && outside.contains(&cluster), "{outside}");
+        site.down();
+    });
+}
+
+#[test]
+fn scaling_keeps_the_containers_of_those_who_stay() {
+    in_site(|site| {
+        let _ = site.up();
+        let before = container_ids(&site.wait_for_count("worker", 3));
+        let _ = site.throng(&["scale", "worker=5"]).expect_code(0);
+        let grown = container_ids(&site.wait_for_count("worker", 5));
+        assert_eq!(grown.len(), 5);
+        assert!(before.iter().all(|(node, id)| grown.get(node) == Some(id)), "{before:?} became {grown:?}");
+        let _ = site.throng(&["scale", "worker=2"]).expect_code(0);
+        let shrunk = container_ids(&site.wait_for_count("worker", 2));
+        assert_eq!(shrunk.keys().collect::<Vec<_>>(), ["worker-0000", "worker-0001"]);
+        assert!(shrunk.iter().all(|(node, id)| grown.get(node) == Some(id)), "{grown:?} became {shrunk:?}");
+        assert_eq!(host::mounts(&format!("throng:{}/", site.cluster())).len(), 2);
+        site.down();
+    });
+}
+
+#[test]
+fn a_killed_worker_comes_back_under_its_name_and_ports() {
+    in_site(|site| {
+        let _ = site.up();
+        let before = site.node("worker-0001");
+        host::kill_now(pid(&before));
+        let after = wait_for("worker-0001 comes back", SETTLE_TIMEOUT, || {
+            let node = site.node("worker-0001");
+            let back = node["restarts"] == 1 && node["phase"] == "ready" && node["pid"] != before["pid"];
+            if back { Ok(node) } else { Err(format!("{node:#}")) }
+        });
+        for key in ["node", "host", "address", "ports"] {
+            assert_eq!(after[key], before[key], "{key}");
+        }
+        let kept = site.throng(&["exec", "worker-0001", "--", "cat", "/data/name"]).expect_code(0);
+        assert_eq!(kept.stdout.trim(), "worker-0001");
+        site.wait_for_count("worker", 3);
+        site.down();
+    });
+}
+
+#[test]
+fn a_killed_process_comes_back_under_its_name_and_ports() {
+    in_site(|site| {
+        let _ = site.up();
+        let before = site.node("hub-0000");
+        host::kill_now(pid(&before));
+        let after = wait_for("hub-0000 comes back", SETTLE_TIMEOUT, || {
+            let node = site.node("hub-0000");
+            let back = node["restarts"] == 1 && node["phase"] == "ready";
+            if back { Ok(node) } else { Err(format!("{node:#}")) }
+        });
+        assert_eq!((&after["address"], &after["ports"]), (&before["address"], &before["ports"]));
+        site.wait_for_count("worker", 3);
+        site.down();
+    });
+}
+
+fn pid(node: &Value) -> i32 {
+    let pid = node["pid"].as_i64().unwrap_or_else(|| panic!("a running node has a process: {node:#}"));
+    i32::try_from(pid).unwrap()
+}
+
+fn container_ids(ps: &Value) -> BTreeMap<String, String> {
+    let text = |node: &Value, key: &str| node[key].as_str().unwrap_or_default().to_owned();
+    let ids = nodes(ps).iter().map(|node| (text(node, "node"), text(node, "container_id")));
+    ids.filter(|(_, id)| !id.is_empty()).collect()
+}

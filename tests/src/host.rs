@@ -39,16 +39,11 @@ impl Snapshot {
         Self { settings: SETTINGS.into_iter().map(read).collect(), hosts_file }
     }
 
-    /// What is different now, one line each.
+    /// Which settings are different now, one line each.
     pub fn differences(&self) -> Vec<String> {
         let now = Self::take();
         let changed = self.settings.iter().filter(|(key, before)| now.settings[*key] != **before);
-        let mut found: Vec<_> =
-            changed.map(|(key, before)| format!("setting {key}: {before:?} became {:?}", now.settings[key])).collect();
-        if now.hosts_file != self.hosts_file {
-            found.push(format!("/etc/hosts became:\n{}", now.hosts_file));
-        }
-        found
+        changed.map(|(key, before)| format!("setting {key}: {before:?} became {:?}", now.settings[key])).collect()
     }
 
     /// Writes back what is different now.

@@ -34,6 +34,9 @@ fn look(site: &Site) -> Vec<String> {
     let folders = std::fs::read_dir(site.run_dir()).into_iter().flatten().flatten();
     let clusters = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(site.name()));
     found.extend(clusters.map(|folder| format!("folder {}", folder.path().display())));
+    // Others may have lines of their own in it meanwhile.
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    found.extend(hosts.lines().filter(|line| line.contains(site.name())).map(|line| format!("/etc/hosts: {line}")));
     found.extend(site.before().differences());
     found
 }

@@ -15,7 +15,7 @@ use throng_common::ids::random_suffix;
 use crate::finished::{Finished, Running};
 use crate::host::Snapshot;
 use crate::wait::wait_for;
-use crate::{engine, leftovers, programs, tiny};
+use crate::{engine, host, leftovers, programs, tiny};
 
 /// Sites share kernel settings, `/etc/hosts`, ports and addresses: one at a time on this machine, whatever the process.
 const LOCK: &str = "/tmp/throng-end-to-end.lock";
@@ -23,6 +23,8 @@ const LOCK: &str = "/tmp/throng-end-to-end.lock";
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a healthy cluster of a few nodes may take to be as desired again.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a daemon may take from its last answer to its end.
+const DAEMON_END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A throng of one test's own.
 #[derive(Debug)]
@@ -185,6 +187,14 @@ impl Site {
     /// Takes the only cluster down; nothing may be left.
     pub fn down(&self) {
         let _ = self.throng(&["down", "--yes"]).expect_code(0).expect_said(&["nothing left behind"]);
+    }
+
+    /// No process of this site's is left. What was asked to end is given a moment for its last words.
+    pub fn expect_no_daemons(&self) {
+        wait_for("every daemon ends", DAEMON_END_TIMEOUT, || {
+            let living = host::processes(&self.mark);
+            if living.is_empty() { Ok(()) } else { Err(format!("{living:#?}")) }
+        });
     }
 
     fn daemon_logs(&self) -> String {

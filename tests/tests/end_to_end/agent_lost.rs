@@ -23,8 +23,12 @@ fn a_killed_agents_nodes_live_on_and_are_adopted_without_a_restart() {
         assert!(before.values().all(|pid| is_alive(*pid)), "{before:?}");
 
         // No token: its identity is in its state directory.
-        let folders = [site.agent_state_dir().display().to_string(), site.run_dir().display().to_string()];
-        let _ = site.agent(&["start", "--state-dir", &folders[0], "--run-dir", &folders[1]]).expect_code(0);
+        let coordinator = site.throng(&["status", "--format", "json"]).expect_code(0).json()["coordinator"].clone();
+        let text = |key: &str| coordinator[key].as_str().unwrap().to_owned();
+        let (address, pin) = (text("address"), text("ca_pin"));
+        let address = address.trim_start_matches("https://");
+        let start = ["start", "--coordinator", address, "--ca-pin", &pin, "--host", "local"];
+        let _ = site.agent(&start).expect_code(0);
         let ps = site.wait_for_count("worker", 3);
         assert_eq!(pids(&ps), before);
         assert!(nodes(&ps).iter().all(|node| node["restarts"] == 0), "{ps:#}");
@@ -39,7 +43,7 @@ fn stopping_after_an_agent_was_lost_leaves_no_daemon() {
         site.down();
         kill_now(agent(site));
         let _ = site.throng(&["stop"]).expect_code(0);
-        assert!(host::processes(site.mark()).is_empty());
+        site.expect_no_daemons();
     });
 }
 

@@ -33,21 +33,21 @@ impl Drop for Decoy {
     }
 }
 
-/// The hosts file as it was, put back when the test is over.
-struct HostsFile(String);
+/// A foreign line in the hosts file, taken out when the test is over.
+struct HostsLine(String);
 
-impl HostsFile {
+impl HostsLine {
     fn append(line: &str) -> Self {
-        let before = std::fs::read_to_string("/etc/hosts").unwrap();
         let mut file = std::fs::OpenOptions::new().append(true).open("/etc/hosts").unwrap();
         writeln!(file, "{line}").unwrap();
-        Self(before)
+        Self(format!("{line}\n"))
     }
 }
 
-impl Drop for HostsFile {
+impl Drop for HostsLine {
     fn drop(&mut self) {
-        let _ = std::fs::write("/etc/hosts", &self.0);
+        let now = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let _ = std::fs::write("/etc/hosts", now.replace(&self.0, ""));
     }
 }
 
@@ -62,7 +62,7 @@ fn look_alikes_that_are_not_ours_survive_the_teardown() {
         let tmpfs = Tmpfs::mount("tmpfs", &point);
         std::fs::write(point.join("kept"), "kept").unwrap();
         let line = format!("192.0.2.7 foreign-{} # not throng's", site.name());
-        let hosts = HostsFile::append(&line);
+        let hosts = HostsLine::append(&line);
 
         site.down();
         let _ = site.throng(&["stop"]).expect_code(0);
@@ -103,16 +103,12 @@ fn the_agents_audit_needs_neither_ledger_nor_database() {
         std::fs::remove_dir_all(site.agent_state_dir()).unwrap();
         std::fs::remove_dir_all(site.state_dir()).unwrap();
 
-        let folders = [site.agent_state_dir().display().to_string(), site.run_dir().display().to_string()];
-        let audit = site.agent(&["audit", "--state-dir", &folders[0], "--run-dir", &folders[1]]).expect_code(5);
+        let audit = site.agent(&["audit"]).expect_code(5);
         let container = format!("throng-{cluster}-worker-0000");
         let _ = audit.expect_said(&[&container, "hub-0000", "/etc/hosts"]);
         throng_tests::leftovers::remove(site);
-        restore(site);
+        // What nobody remembers any more is put back by hand.
+        site.before().put_back();
+        std::fs::remove_dir_all(site.run_dir()).unwrap();
     });
-}
-
-/// What nobody remembers any more is put back by hand, as the audit's remedies say.
-fn restore(site: &throng_tests::site::Site) {
-    site.before().put_back();
 }

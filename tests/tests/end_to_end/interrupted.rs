@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use throng_tests::engine;
 use throng_tests::site::{SETTLE_TIMEOUT, in_site};
 use throng_tests::wait::wait_for;
-use throng_tests::{engine, host};
 
 #[test]
 fn ctrl_c_during_up_tears_down_gracefully() {
@@ -18,7 +18,7 @@ fn ctrl_c_during_up_tears_down_gracefully() {
         });
         up.interrupt();
         let _ = up.end(Duration::from_secs(60)).expect_code(130).expect_said(&["nothing left behind"]);
-        assert!(host::processes(site.mark()).is_empty());
+        site.expect_no_daemons();
         assert!(engine::containers(&format!("throng-{}", site.name())).is_empty());
     });
 }

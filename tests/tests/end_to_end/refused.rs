@@ -1,6 +1,5 @@
 //! What is refused before anything starts.
 
-use throng_tests::host;
 use throng_tests::site::in_site;
 
 #[test]
@@ -11,7 +10,7 @@ fn a_plan_that_does_not_fit_is_refused_with_its_arithmetic() {
             let refused = site.throng(&[verb, &scenario, "--set", "role.worker.memory=900GiB"]).expect_code(2);
             let refused = refused.expect_said(&["memory", "900"]);
             assert!(refused.stderr.contains("GiB") || refused.stdout.contains("GiB"), "{refused}");
-            assert!(host::processes(site.mark()).is_empty(), "after {verb}");
+            site.expect_no_daemons();
         }
     });
 }
@@ -28,7 +27,7 @@ fn a_bad_scenario_is_refused_with_the_place_of_every_mistake() {
             let refused = site.throng(&[verb, &bad]).expect_code(2);
             let _ = refused.expect_said(&["bad.toml:", "memmory", "did you mean `memory`"]);
         }
-        assert!(host::processes(site.mark()).is_empty());
+        site.expect_no_daemons();
         assert!(!site.run_dir().join("x").exists());
     });
 }
@@ -40,7 +39,7 @@ fn a_good_scenario_passes_check_and_its_plan_shows_what_it_takes() {
         let _ = site.throng(&["check", &scenario]).expect_code(0);
         let plan = site.throng(&["plan", &scenario]).expect_code(0);
         let _ = plan.expect_said(&["worker", "hub", "memory"]);
-        assert!(host::processes(site.mark()).is_empty(), "a plan starts nothing");
+        site.expect_no_daemons();
     });
 }
 

@@ -14,8 +14,7 @@ fn a_run_passes_is_stored_and_leaves_nothing_behind() {
         assert!(!run.stdout.contains("FAIL"), "{run}");
 
         // What was started for the run has ended with it (a teardown by the harness would hide that).
-        let living = host::processes(site.mark());
-        assert!(living.is_empty(), "{living:?}");
+        site.expect_no_daemons();
         assert!(host::mounts(site.mark()).is_empty());
         assert_eq!(site.before().differences(), Vec::<String>::new());
 
@@ -29,7 +28,9 @@ fn a_run_passes_is_stored_and_leaves_nothing_behind() {
         let junit =
             quick_junit::Report::deserialize_from_str(&std::fs::read_to_string(folder.join("junit.xml")).unwrap());
         let junit = junit.unwrap();
-        assert_eq!(junit.test_suites.iter().map(|suite| suite.test_cases.len()).sum::<usize>(), 2);
+        let cases: Vec<_> = junit.test_suites.iter().flat_map(|suite| &suite.test_cases).collect();
+        assert!(cases.iter().any(|case| case.name.as_str() == "every worker answers under its own name"), "{cases:?}");
+        assert_eq!(junit.test_suites.iter().map(|suite| suite.failures + suite.errors).sum::<usize>(), 0);
     });
 }
 
@@ -39,7 +40,7 @@ fn two_runs_in_a_row_are_both_stored_and_no_daemon_stays() {
         let scenario = site.tiny();
         for _ in 0..2 {
             let _ = site.throng(&["run", &scenario, "--set", "param.workers=1", "--test", "program"]).expect_code(0);
-            assert!(host::processes(site.mark()).is_empty());
+            site.expect_no_daemons();
         }
         let stored = std::fs::read_dir(site.state_dir().join("runs")).unwrap().count();
         assert_eq!(stored, 2);

@@ -1,6 +1,5 @@
 //! `throng stop`.
 
-use throng_tests::host;
 use throng_tests::site::in_site;
 
 #[test]
@@ -10,7 +9,7 @@ fn stop_refuses_while_a_cluster_is_up_and_takes_it_down_when_asked_to() {
         let _ = site.throng(&["stop"]).expect_code(2).expect_said(&[&cluster, "stop --down"]);
         site.wait_for_count("worker", 3);
         let _ = site.throng(&["stop", "--down"]).expect_code(0).expect_said(&["nothing left behind"]);
-        assert!(host::processes(site.mark()).is_empty());
+        site.expect_no_daemons();
         let _ = site.throng(&["stop"]).expect_code(0).expect_said(&["no coordinator runs"]);
     });
 }

@@ -40,7 +40,7 @@ fn a_cluster_is_seen_reached_into_and_taken_down() {
         assert_eq!(engine::containers(&format!("throng-{cluster}-")), []);
         assert!(host::mounts(site.mark()).is_empty());
         let _ = site.throng(&["stop"]).expect_code(0);
-        assert!(host::processes(site.mark()).is_empty());
+        site.expect_no_daemons();
     });
 }
 
@@ -73,7 +73,11 @@ fn scaling_keeps_the_containers_of_those_who_stay() {
         let shrunk = container_ids(&site.wait_for_count("worker", 2));
         assert_eq!(shrunk.keys().collect::<Vec<_>>(), ["worker-0000", "worker-0001"]);
         assert!(shrunk.iter().all(|(node, id)| grown.get(node) == Some(id)), "{grown:?} became {shrunk:?}");
-        assert_eq!(host::mounts(&format!("throng:{}/", site.cluster())).len(), 2);
+        let source = format!("throng:{}/", site.cluster());
+        wait_for("the ramdisks of those who left go", SETTLE_TIMEOUT, || match host::mounts(&source) {
+            mounts if mounts.len() == 2 => Ok(()),
+            mounts => Err(format!("{mounts:?}")),
+        });
         site.down();
     });
 }

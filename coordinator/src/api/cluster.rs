@@ -12,6 +12,7 @@ use tonic::Status;
 use super::service::ApiService;
 use super::status::{invalid, of_core, of_rollout};
 use super::wire::bundle_from_wire;
+use crate::authz::Caller;
 use crate::cluster::{LiveCluster, RoleMembership};
 use crate::planner::description::describe;
 use crate::planner::input::PlanInput;
@@ -20,8 +21,12 @@ use crate::planner::texts::Texts;
 use crate::rollout;
 
 impl ApiService {
-    pub(super) async fn make_plan(&self, request: wire::PlanRequest) -> Result<wire::PlanReply, Status> {
-        let admitted = rollout::admit(bundle_from_wire(request.bundle)?).map_err(of_rollout)?;
+    pub(super) async fn make_plan(
+        &self,
+        request: wire::PlanRequest,
+        caller: Option<&Caller>,
+    ) -> Result<wire::PlanReply, Status> {
+        let admitted = rollout::admit(bundle_from_wire(request.bundle, caller)?).map_err(of_rollout)?;
         let hosts = rollout::plan_inputs(&self.core, None).await.map_err(of_rollout)?;
         let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
         let caller = &admitted.bundle.caller;

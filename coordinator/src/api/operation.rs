@@ -12,24 +12,33 @@ use tonic::Status;
 use super::service::{ApiService, Streamed};
 use super::status::{invalid, of_core, of_rollout};
 use super::wire::{bundle_from_wire, operation, stamped};
+use crate::authz::Caller;
 use crate::rollout::{self, Keep, RunWish};
 
 /// Events that may wait for a slow follower.
 const FOLLOW_QUEUE: usize = 64;
 
 impl ApiService {
-    pub(super) fn begin_up(&self, request: wire::UpRequest) -> Result<wire::Operation, Status> {
-        let admitted = rollout::admit(bundle_from_wire(request.bundle)?).map_err(of_rollout)?;
+    pub(super) fn begin_up(
+        &self,
+        request: wire::UpRequest,
+        caller: Option<&Caller>,
+    ) -> Result<wire::Operation, Status> {
+        let admitted = rollout::admit(bundle_from_wire(request.bundle, caller)?).map_err(of_rollout)?;
         Ok(operation(&rollout::start_up(&self.core, admitted), ""))
     }
 
-    pub(super) fn begin_run(&self, request: wire::RunRequest) -> Result<wire::Operation, Status> {
+    pub(super) fn begin_run(
+        &self,
+        request: wire::RunRequest,
+        caller: Option<&Caller>,
+    ) -> Result<wire::Operation, Status> {
         let keep = match request.keep() {
             wire::KeepPolicy::Unspecified | wire::KeepPolicy::Never => Keep::Never,
             wire::KeepPolicy::OnFailure => Keep::OnFailure,
             wire::KeepPolicy::Always => Keep::Always,
         };
-        let admitted = rollout::admit(bundle_from_wire(request.bundle)?).map_err(of_rollout)?;
+        let admitted = rollout::admit(bundle_from_wire(request.bundle, caller)?).map_err(of_rollout)?;
         let wish = wish(admitted.scenario.scenario.name.as_str(), &request.tests, request.seed)?;
         let run = wish.run.to_string();
         let handle = rollout::start_run(&self.core, admitted, wish, keep).map_err(of_rollout)?;

@@ -9,6 +9,7 @@ use throng_proto::operator as wire;
 use throng_proto::operator::throng_server::Throng;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::authz::Caller;
 use crate::core::Core;
 use crate::fleet::EnrolmentService;
 use crate::pki::Authority;
@@ -77,15 +78,18 @@ impl Throng for ApiService {
     }
 
     async fn plan(&self, request: Request<wire::PlanRequest>) -> Answer<wire::PlanReply> {
-        self.make_plan(request.into_inner()).await.map(Response::new)
+        let caller = request.extensions().get::<Caller>().cloned();
+        self.make_plan(request.into_inner(), caller.as_ref()).await.map(Response::new)
     }
 
     async fn up(&self, request: Request<wire::UpRequest>) -> Answer<wire::Operation> {
-        self.begin_up(request.into_inner()).map(Response::new)
+        let caller = request.extensions().get::<Caller>().cloned();
+        self.begin_up(request.into_inner(), caller.as_ref()).map(Response::new)
     }
 
     async fn run(&self, request: Request<wire::RunRequest>) -> Answer<wire::Operation> {
-        self.begin_run(request.into_inner()).map(Response::new)
+        let caller = request.extensions().get::<Caller>().cloned();
+        self.begin_run(request.into_inner(), caller.as_ref()).map(Response::new)
     }
 
     async fn test(&self, request: Request<wire::TestRequest>) -> Answer<wire::Operation> {

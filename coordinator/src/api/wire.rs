@@ -10,13 +10,23 @@ use throng_proto::operator as wire;
 use tonic::Status;
 
 use super::status::invalid;
-use crate::bundle::{Bundle, Caller};
+use crate::authz::Caller;
+use crate::bundle::{Bundle, Caller as BundleCaller};
 use crate::operation::{NoteLevel, OperationEvent, OperationHandle, Stamped};
 use crate::rollout::outcome_word;
 
-/// A bundle as the CLI ships it.
-pub fn bundle_from_wire(bundle: Option<wire::Bundle>) -> Result<Bundle, Status> {
+/// A bundle as the CLI ships it. Whose processes it may start is for the connection to prove, not for the bundle to say:
+/// root may name any user of this machine, everybody else is the coordinator's own.
+pub fn bundle_from_wire(bundle: Option<wire::Bundle>, caller: Option<&Caller>) -> Result<Bundle, Status> {
     let bundle = bundle.ok_or_else(|| invalid("bundle", "is missing"))?;
+    let own = nix::unistd::geteuid().as_raw();
+    if bundle.uid != own && caller.and_then(|caller| caller.uid) != Some(0) {
+        let user = &bundle.user;
+        return Err(Status::permission_denied(format!(
+            "bundle.uid: processes run as the coordinator's own user ({own}), not as {user} ({}): start a coordinator as that user",
+            bundle.uid
+        )));
+    }
     if !bundle.files.contains_key(&bundle.entry) {
         return Err(invalid("bundle.entry", format!("`{}` is not among the files", bundle.entry)));
     }
@@ -26,7 +36,7 @@ pub fn bundle_from_wire(bundle: Option<wire::Bundle>) -> Result<Bundle, Status> 
         overlays: bundle.overlays,
         sets: bundle.sets,
         dir: PathBuf::from(bundle.directory),
-        caller: Caller { uid: bundle.uid, gid: bundle.gid, name: bundle.user },
+        caller: BundleCaller { uid: bundle.uid, gid: bundle.gid, name: bundle.user },
     })
 }
 

@@ -28,6 +28,8 @@ pub struct Caller {
     pub name: String,
     /// Where it calls from: an address, or `unix`.
     pub origin: String,
+    /// Its user on this machine, as the kernel says; none over the network.
+    pub uid: Option<u32>,
 }
 
 impl fmt::Display for CallerRole {
@@ -49,16 +51,16 @@ impl Caller {
             Principal::Operator(name) => (CallerRole::Operator, name.to_string()),
             Principal::Viewer(name) => (CallerRole::Viewer, name.to_string()),
         };
-        Self { role, name, origin }
+        Self { role, name, origin, uid: None }
     }
 
     /// A caller who showed none.
     pub fn anonymous(origin: String) -> Self {
-        Self { role: CallerRole::Anonymous, name: "anonymous".to_owned(), origin }
+        Self { role: CallerRole::Anonymous, name: "anonymous".to_owned(), origin, uid: None }
     }
 
     /// A user of this machine whom the unix socket admitted.
     pub fn local(uid: u32) -> Self {
-        Self { role: CallerRole::Operator, name: format!("uid {uid}"), origin: "unix".to_owned() }
+        Self { role: CallerRole::Operator, name: format!("uid {uid}"), origin: "unix".to_owned(), uid: Some(uid) }
     }
 }

@@ -2,15 +2,16 @@
 
 use clap::Args;
 use throng_common::verdict::Outcome;
-use throng_proto::operator::{AuditRequest, Cluster, DownRequest, GetClusterRequest, Residue};
+use throng_proto::operator::{AuditRequest, Cluster, DownRequest, GetClusterRequest, RoleCount};
 
 use super::confirm::confirm;
 use super::context::Context;
 use super::error::CliError;
 use super::operation::interrupt::{Interrupts, OnAsk};
-use super::operation::summary;
+use super::operation::summary::{self, residues_table};
 use super::operation::watch::Watch;
 use crate::client::connect::Client;
+use crate::output::progress::record::ResidueRecord;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ use crate::client::connect::Client;
 Examples:
   throng down                      asks before it takes down the only cluster
   throng down redis-ab12 --yes
-  throng down --orphans --yes      also what no cluster owns any more
+  throng down --orphans            lists what no cluster owns any more; touches nothing
 
 It ends in an audit of kernel and engine: exit code 5 and a list, if anything is left.")]
 pub struct DownArgs {
@@ -28,29 +29,36 @@ pub struct DownArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-    /// Also remove what of throng no live cluster owns
-    #[arg(long)]
+    /// Only list what of throng no live cluster owns, each with its remedy
+    #[arg(long, conflicts_with_all = ["cluster", "yes"])]
     pub orphans: bool,
 }
 
 /// Runs it.
 pub async fn run(context: &Context, args: DownArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
-    let cluster = target(&mut client, &args).await?;
-    let orphans = if args.orphans {
-        client.audit(AuditRequest { cluster: String::new() }).await?.into_inner().residues
-    } else {
-        Vec::new()
-    };
-    for line in plan(cluster.as_ref(), args.orphans, &orphans) {
-        context.printer.note(&line);
+    if args.orphans {
+        return orphans(context, &mut client).await;
     }
-    if cluster.is_none() && orphans.is_empty() {
-        return Ok(Outcome::Pass);
-    }
+    let request = GetClusterRequest { cluster: args.cluster.unwrap_or_default() };
+    let cluster = client.get_cluster(request).await?.into_inner();
+    context.printer.note(&plan(&cluster));
     confirm(context, args.yes, "This cannot be undone.")?;
-    let cluster = cluster.map(|cluster| cluster.cluster).unwrap_or_default();
-    down(context, &mut client, DownRequest { cluster, orphans: args.orphans }).await
+    down(context, &mut client, DownRequest { cluster: cluster.cluster, orphans: false }).await
+}
+
+/// Lists what no cluster owns, each with its remedy, and touches nothing: whose it is, a person decides.
+async fn orphans(context: &Context, client: &mut Client) -> Result<Outcome, CliError> {
+    let found = client.audit(AuditRequest { cluster: String::new() }).await?.into_inner().residues;
+    let found: Vec<ResidueRecord> = found.into_iter().map(ResidueRecord::from).collect();
+    if context.is_json() {
+        context.printer.json(&found)?;
+    } else if found.is_empty() {
+        context.printer.note("nothing of throng is left behind");
+    } else {
+        context.printer.data(&residues_table(&found).render(context.printer.width_columns))?;
+    }
+    Ok(if found.is_empty() { Outcome::Pass } else { Outcome::Residue })
 }
 
 /// Takes down and watches. Ctrl-C only detaches: half a teardown helps nobody.
@@ -61,40 +69,15 @@ pub(super) async fn down(context: &Context, client: &mut Client, request: DownRe
     summary::print(context, &operation, &watched, None)
 }
 
-/// The cluster that is meant; none if only orphans are.
-async fn target(client: &mut Client, args: &DownArgs) -> Result<Option<Cluster>, CliError> {
-    if args.cluster.is_none() && args.orphans {
-        // Without a name, `--orphans` leaves what is up alone.
-        return Ok(None);
-    }
-    let cluster = args.cluster.clone().unwrap_or_default();
-    Ok(Some(client.get_cluster(GetClusterRequest { cluster }).await?.into_inner()))
-}
-
-/// What will be taken down, line by line.
-fn plan(cluster: Option<&Cluster>, orphans: bool, residues: &[Residue]) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(cluster) = cluster {
-        let roles: Vec<String> = cluster
-            .roles
-            .iter()
-            .map(|role| format!("{} {} ({} running)", role.desired, role.role, role.running))
-            .collect();
-        lines.push(format!("down: cluster {} of scenario {}: {}", cluster.cluster, cluster.scenario, roles.join(", ")));
-    }
-    if orphans && residues.is_empty() {
-        lines.push("down: no orphans".to_owned());
-    }
-    lines.extend(
-        residues.iter().map(|residue| format!("down: orphan {} {} on {}", residue.kind, residue.subject, residue.host)),
-    );
-    lines
+/// What will be taken down, in one line.
+fn plan(cluster: &Cluster) -> String {
+    let role = |role: &RoleCount| format!("{} {} ({} running)", role.desired, role.role, role.running);
+    let roles: Vec<String> = cluster.roles.iter().map(role).collect();
+    format!("down: cluster {} of scenario {}: {}", cluster.cluster, cluster.scenario, roles.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
-    use throng_proto::operator::RoleCount;
-
     use super::*;
 
     #[test]
@@ -111,18 +94,9 @@ mod tests {
             roles: vec![role("primary", 1), role("worker", 100)],
             ..Cluster::default()
         };
-        let residue = Residue {
-            kind: "mount".to_owned(),
-            subject: "/run/throng/x".to_owned(),
-            host: "local".to_owned(),
-            ..Residue::default()
-        };
         assert_eq!(
-            plan(Some(&cluster), true, &[residue]),
-            [
-                "down: cluster redis-ab12 of scenario redis: 1 primary (1 running), 100 worker (100 running)",
-                "down: orphan mount /run/throng/x on local",
-            ]
+            plan(&cluster),
+            "down: cluster redis-ab12 of scenario redis: 1 primary (1 running), 100 worker (100 running)"
         );
     }
 }

@@ -18,6 +18,8 @@ type Reply<T> = Result<Response<T>, Status>;
 /// What is answered.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Script {
+    /// This machine's agent connects only after a token was made for it.
+    pub(crate) agentless: bool,
     pub(crate) clusters: Vec<api::Cluster>,
     pub(crate) nodes: Vec<api::Node>,
     pub(crate) hosts: Vec<api::Host>,
@@ -115,7 +117,7 @@ impl Throng for Fake {
             build: "0.1.0".into(),
             address: "127.0.0.1:7000".into(),
             state_dir: "/state".into(),
-            connected_hosts: vec!["local".into()],
+            connected_hosts: if script.agentless { Vec::new() } else { vec!["local".into()] },
             clusters: script.clusters.iter().map(|cluster| cluster.cluster.clone()).collect(),
             ..api::Coordinator::default()
         })
@@ -129,7 +131,12 @@ impl Throng for Fake {
 
     async fn create_join_token(&self, _: Request<api::CreateJoinTokenRequest>) -> Reply<api::CreateJoinTokenReply> {
         self.called("create_join_token");
-        Err(Status::unimplemented("no tokens here"))
+        self.script.lock().unwrap().agentless = false;
+        answer(api::CreateJoinTokenReply {
+            token: "s3cret-token".into(),
+            ca_pin: "ab12".into(),
+            address: "127.0.0.1:7000".into(),
+        })
     }
 
     async fn create_operator(&self, request: Request<api::CreateOperatorRequest>) -> Reply<api::CreateOperatorReply> {

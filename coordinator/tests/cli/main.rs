@@ -1,6 +1,8 @@
 //! The real `throng` program against a coordinator that answers by script, over a real unix socket.
 
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod daemons;
 #[cfg(test)]
 mod fake;

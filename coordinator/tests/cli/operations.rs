@@ -114,6 +114,21 @@ async fn a_kept_cluster_comes_with_the_commands_that_go_on() {
 }
 
 #[tokio::test]
+async fn orphans_are_listed_with_their_remedies_and_the_cluster_that_is_up_is_left_alone() {
+    let residue = Residue {
+        kind: "mount".into(),
+        subject: "/run/throng/x".into(),
+        remedy: "umount it".into(),
+        ..Residue::default()
+    };
+    let bench = Bench::new(Script { clusters: vec![cluster()], residues: vec![residue], ..Script::default() });
+    let done = bench.throng(&["down", "--orphans"]).await;
+    assert_eq!(done.code, Some(5));
+    assert!(done.stdout.contains("/run/throng/x") && done.stdout.contains("umount it"), "{}", done.stdout);
+    assert_eq!(bench.fake.calls(), ["audit"]);
+}
+
+#[tokio::test]
 async fn down_asks_first_and_refuses_where_nobody_can_be_asked() {
     let bench = Bench::new(Script { clusters: vec![cluster()], ..Script::default() });
     let done = bench.throng(&["down"]).await;

@@ -29,7 +29,7 @@ command = [\"sleep\", \"60\"]
 
 /// A state directory with a coordinator that answers by script.
 pub(crate) struct Bench {
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     pub(crate) fake: Fake,
 }
 

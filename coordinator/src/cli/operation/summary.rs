@@ -10,7 +10,8 @@ use super::watch::Watched;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::output::palette::Palette;
-use crate::output::progress::record::{EndRecord, OperationRecord, TestRecord};
+use crate::output::progress::lines::verdict;
+use crate::output::progress::record::{EndRecord, OperationRecord, ResidueRecord, TestRecord};
 use crate::output::table::Table;
 use crate::output::time::took;
 
@@ -73,7 +74,7 @@ fn render(record: &OperationRecord, report: Option<&str>, palette: Palette, widt
     text.push('\n');
     let Some(end) = &record.end else { return text };
     if !end.residues.is_empty() {
-        text.push_str(&residues_table(end).render(width));
+        text.push_str(&residues_table(&end.residues).render(width));
         text.push('\n');
     }
     text.push_str(&last_line(record, end, palette));
@@ -84,7 +85,7 @@ fn render(record: &OperationRecord, report: Option<&str>, palette: Palette, widt
 fn tests_table(tests: &[TestRecord]) -> Table {
     let mut table = Table::new(&["TEST", "VERDICT", ">TIME"]);
     for test in tests {
-        let word = test.verdict.replace('-', " ").to_uppercase();
+        let word = verdict(Palette::PLAIN, &test.verdict);
         table.row([test.test.as_str(), &word, &took(Duration::from_millis(test.took_millis))]);
     }
     table
@@ -101,9 +102,10 @@ fn phases_table(record: &OperationRecord) -> Table {
     table
 }
 
-fn residues_table(end: &EndRecord) -> Table {
+/// What is left behind, each with its remedy.
+pub fn residues_table(residues: &[ResidueRecord]) -> Table {
     let mut table = Table::new(&["LEFT BEHIND", "KIND", "HOST", "REMEDY"]);
-    for residue in &end.residues {
+    for residue in residues {
         table.row([&residue.subject, &residue.kind, &residue.host, &residue.remedy]);
     }
     table

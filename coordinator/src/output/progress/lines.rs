@@ -89,7 +89,12 @@ pub fn note_lines(palette: Palette, note: &Note) -> Vec<String> {
 }
 
 /// A verdict's word, in capitals and its colour.
+///
+/// A test without one was interrupted.
 pub fn verdict(palette: Palette, verdict: &str) -> String {
+    if verdict.is_empty() {
+        return palette.warn("INTERRUPTED");
+    }
     let word = verdict.replace('-', " ").to_uppercase();
     match verdict {
         "pass" => palette.good(&word),

@@ -222,14 +222,15 @@ impl Host {
         let seen = observe(&dir).ok()?;
         let digest = seen.digest.unwrap_or_default();
         let (presence, reason) = match seen.state {
-            ProcessState::Running(record) => {
+            // One that is ending still counts: its end is seen a moment later, with how it came.
+            ProcessState::Running(record) | ProcessState::Ending(record) => {
                 (Presence::Running(Running { container: None, pid: record.process.pid, digest }), None)
             }
             ProcessState::Ended(record) => {
                 let (reason, failed) = process_end(&record);
                 (Presence::Ended { container: None, digest, failed }, Some(reason))
             }
-            ProcessState::Lost | ProcessState::Starting | ProcessState::Ending(_) => {
+            ProcessState::Lost | ProcessState::Starting => {
                 let message = "its shim ended without saying how: killed, or the host was rebooted".to_owned();
                 let reason = Reason { kind: ReasonKind::Lost, message };
                 (Presence::Ended { container: None, digest, failed: true }, Some(reason))

@@ -68,6 +68,11 @@ impl ApiService {
     }
 
     pub(super) fn begin_down(&self, request: &wire::DownRequest) -> Result<wire::Operation, Status> {
+        if request.orphans {
+            let text =
+                "removing what no cluster owns is not built yet: `throng-agent audit` lists it, each with its remedy";
+            return Err(Status::unimplemented(text));
+        }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
         Ok(operation(&rollout::start_down(&self.core, cluster), ""))
     }

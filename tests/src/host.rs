@@ -7,23 +7,28 @@ use std::path::PathBuf;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::tiny::PORTS;
+
 /// Kernel settings that a fleet of many nodes makes throng touch.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 9] = [
     "fs/file-max",
     "fs/inotify/max_user_instances",
     "fs/inotify/max_user_watches",
     "kernel/pid_max",
     "kernel/threads-max",
     "net/core/somaxconn",
-    "net/ipv4/ip_local_reserved_ports",
     "net/ipv4/neigh/default/gc_thresh3",
     "net/ipv4/tcp_max_syn_backlog",
     "vm/max_map_count",
 ];
 
+/// The list that all throngs of a host share.
+const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+
 /// What throng changes on a host and must put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
+    alone: bool,
     settings: BTreeMap<&'static str, String>,
     hosts_file: String,
 }
@@ -36,14 +41,21 @@ impl Snapshot {
             (key, text.trim().to_owned())
         };
         let hosts_file = fs::read_to_string("/etc/hosts").expect("/etc/hosts can be read");
-        Self { settings: SETTINGS.into_iter().map(read).collect(), hosts_file }
+        // Somebody else's throng on this machine changes settings as it likes.
+        let alone =
+            processes("throng-agent").iter().all(|process| process.arguments.get(1).is_none_or(|word| word != "run"));
+        Self { alone, settings: SETTINGS.into_iter().map(read).collect(), hosts_file }
     }
 
-    /// Which settings are different now, one line each.
+    /// What is different now, one line each; of settings nothing while somebody else's throng is or was at work.
     pub fn differences(&self) -> Vec<String> {
         let now = Self::take();
-        let changed = self.settings.iter().filter(|(key, before)| now.settings[*key] != **before);
-        changed.map(|(key, before)| format!("setting {key}: {before:?} became {:?}", now.settings[key])).collect()
+        let ours = reserved().into_iter().filter(|(from, to)| *from <= *PORTS.end() && *to >= *PORTS.start());
+        let ports = ours.map(|(from, to)| format!("reserved ports {from}-{to}"));
+        let comparable = self.alone && now.alone;
+        let changed = self.settings.iter().filter(|(key, before)| comparable && now.settings[*key] != **before);
+        let settings = changed.map(|(key, before)| format!("setting {key}: {before:?} became {:?}", now.settings[key]));
+        ports.chain(settings).collect()
     }
 
     /// Writes back what is different now.
@@ -53,10 +65,23 @@ impl Snapshot {
             let path = PathBuf::from("/proc/sys").join(key);
             fs::write(&path, format!("{before}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         }
+        let others = reserved().into_iter().filter(|(from, to)| *from > *PORTS.end() || *to < *PORTS.start());
+        let list: Vec<_> = others.map(|(from, to)| format!("{from}-{to}")).collect();
+        fs::write(RESERVED, format!("{}\n", list.join(","))).expect("reserved ports can be written");
         if now.hosts_file != self.hosts_file {
             fs::write("/etc/hosts", &self.hosts_file).expect("/etc/hosts can be written");
         }
     }
+}
+
+/// The ranges of reserved ports.
+fn reserved() -> Vec<(u16, u16)> {
+    let text = fs::read_to_string(RESERVED).expect("reserved ports can be read");
+    let range = |range: &str| {
+        let (from, to) = range.split_once('-').unwrap_or((range, range));
+        Some((from.parse().ok()?, to.parse().ok()?))
+    };
+    text.trim().split(',').filter_map(range).collect()
 }
 
 /// A process.

@@ -9,6 +9,9 @@ use crate::programs::{busybox, repository};
 
 const SCENARIO: &str = include_str!("../fixtures/tiny.toml");
 
+/// The pool of its ports, away from the usual one: a throng that somebody uses on this machine is not in the way.
+pub const PORTS: std::ops::RangeInclusive<u16> = 28000..=28999;
+
 /// Tests that fail: one that is meant to pass, and one that is known to fail.
 pub const FAILING: &str = include_str!("../fixtures/failing.toml");
 

@@ -7,6 +7,8 @@ use throng_tests::site::in_site;
 
 /// A start of real servers, their tests and the teardown.
 const EXAMPLE_TIMEOUT: Duration = Duration::from_secs(180);
+/// The pool of the harness (see `throng_tests::tiny::PORTS`).
+const PORTS: &str = "fleet.ports=\"28000-28999\"";
 
 #[test]
 fn the_redis_example_passes_with_three_replicas() {
@@ -14,7 +16,7 @@ fn the_redis_example_passes_with_three_replicas() {
     in_site(|site| {
         let scenario = repository().join("examples/redis/redis.toml").display().to_string();
         let name = format!("scenario.name=\"{}\"", site.name());
-        let sets = [&name, "param.workers=3", "param.more=5", "param.fewer=2"];
+        let sets = [&name, PORTS, "param.workers=3", "param.more=5", "param.fewer=2"];
         let mut arguments = vec!["run", &scenario];
         arguments.extend(sets.iter().flat_map(|set| ["--set", set]));
         let run = site.throng_within(EXAMPLE_TIMEOUT, &arguments).expect_code(0);
@@ -28,7 +30,7 @@ fn the_nats_example_passes_with_three_leaves() {
     in_site(|site| {
         let scenario = repository().join("examples/nats/nats.toml").display().to_string();
         let name = format!("scenario.name=\"{}\"", site.name());
-        let run = ["run", &scenario, "--set", &name, "--set", "param.workers=3"];
+        let run = ["run", &scenario, "--set", &name, "--set", PORTS, "--set", "param.workers=3"];
         let _ = site.throng_within(EXAMPLE_TIMEOUT, &run).expect_code(0).expect_said(&["nothing left behind"]);
     });
 }

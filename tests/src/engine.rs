@@ -69,6 +69,18 @@ pub fn remove(id: &str) {
     assert!(matches!(status, 204 | 404 | 409), "{id} cannot be removed: {status} {body}");
 }
 
+/// Removes the images whose name begins so: throng keeps what it built for the next run.
+pub fn remove_images(prefix: &str) {
+    let (status, body) = call("GET", "/images/json", None);
+    assert!(status == 200, "the engine does not list its images: {status} {body}");
+    let listed: Value = serde_json::from_str(&body).expect("the engine answers with JSON");
+    let tags = listed.as_array().into_iter().flatten().filter_map(|image| image["RepoTags"].as_array()).flatten();
+    for tag in tags.filter_map(Value::as_str).filter(|tag| tag.starts_with(prefix)) {
+        let (status, body) = call("DELETE", &format!("/images/{tag}"), None);
+        assert!(matches!(status, 200 | 404), "{tag} cannot be removed: {status} {body}");
+    }
+}
+
 /// One call. HTTP/1.0: the engine then answers with one piece and closes.
 fn call(method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
     let body = body.map(Value::to_string).unwrap_or_default();

@@ -50,6 +50,7 @@ pub fn in_site(test: impl FnOnce(&Site)) {
     if !left.is_empty() || stopped.is_err() {
         leftovers::remove(&site);
     }
+    engine::remove_images(&format!("throng/{}-", site.name));
     let logs = site.daemon_logs();
     let _ = fs::remove_dir_all(&site.run_dir);
     if let Err(failure) = result {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -135,4 +135,22 @@ pub fn mounts(text: &str) -> Vec<(String, PathBuf)> {
         Some((words.next()?.to_owned(), PathBuf::from(words.next()?)))
     });
     lines.filter(|(source, point)| source.contains(text) || point.to_string_lossy().contains(text)).collect()
+}
+
+/// Control groups below a `throng` of any hierarchy in whose path the text occurs, the innermost first.
+pub fn cgroups(text: &str) -> Vec<PathBuf> {
+    let folders = |parent: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink()).collect()
+    };
+    let root = Path::new("/sys/fs/cgroup");
+    let mut found: Vec<_> = folders(root).into_iter().chain([root.to_owned()]).map(|top| top.join("throng")).collect();
+    let mut at = 0;
+    while at < found.len() {
+        found.extend(folders(&found[at]));
+        at += 1;
+    }
+    found.retain(|path| path.to_string_lossy().contains(text));
+    found.reverse();
+    found
 }

@@ -31,6 +31,7 @@ fn look(site: &Site) -> Vec<String> {
             .extend(host::mounts(&text).iter().map(|(source, point)| format!("mount {source} at {}", point.display())));
         found.extend(host::processes(&text).iter().map(|process| format!("process {process:?}")));
     }
+    found.extend(host::cgroups(site.name()).iter().map(|group| format!("cgroup {}", group.display())));
     let folders = std::fs::read_dir(site.run_dir()).into_iter().flatten().flatten();
     let clusters = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(site.name()));
     found.extend(clusters.map(|folder| format!("folder {}", folder.path().display())));
@@ -56,6 +57,16 @@ pub fn remove(site: &Site) {
         for (_, point) in host::mounts(&text).iter().rev() {
             let _ = umount2(point, MntFlags::MNT_DETACH);
         }
+    }
+    // A group goes once the kernel has done with its last process.
+    let deadline = std::time::Instant::now() + SETTLE;
+    let is_left = || host::cgroups(site.name()).iter().filter(|group| std::fs::remove_dir(group).is_err()).count() > 0;
+    while is_left() && std::time::Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // The group above all clusters stays while another throng has one in it.
+    for top in host::cgroups("/throng") {
+        let _ = std::fs::remove_dir(top);
     }
 }
 

@@ -35,6 +35,6 @@ example-nats: ## NATS, likewise
 ci: ## everything that must hold before a change lands
 	@.ci/run
 
-clean: ## remove what was built
+clean: ## remove what was built, but not the note of what `make engine` did
 	cargo clean
-	rm -rf build/packages build/redis build/nats
+	find build -mindepth 1 -maxdepth 1 ! -name engine -exec rm -rf {} + 2>/dev/null || true

@@ -93,9 +93,11 @@ impl Machine {
     /// Runs lines of bash in the checkout, as root of a machine where nothing runs.
     fn run(&self, lines: &str) -> Said {
         assert!(nix::unistd::geteuid().is_root(), "a machine of one's own needs root");
-        // The machine's own engine has mounts that the script would take for those of the stand-in.
+        // The machine's own engine has mounts that the script would take for those of the stand-in; and a bare machine
+        // has no program `kill`.
         let boot = "umount --recursive --lazy /var/lib/docker 2>/dev/null\n\
-                    for place in /run /usr/sbin /var/log; do mount -t tmpfs tmpfs $place; done\n";
+                    for place in /run /usr/sbin /var/log; do mount -t tmpfs tmpfs $place; done\n\
+                    [ ! -e /usr/bin/kill ] || mount --bind /dev/null /usr/bin/kill\n";
         let output = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c"])
             .arg(format!("{boot} unset DOCKER_HOST; cd \"$BOX/checkout\"\n{lines}"))

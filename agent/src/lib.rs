@@ -6,7 +6,6 @@ pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod enrol;
-pub mod error_chain;
 pub mod exec;
 pub mod facts;
 pub mod fetch;

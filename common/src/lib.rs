@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod ca_pin;
+pub mod error_chain;
 pub mod host_spec;
 pub mod ids;
 pub mod layout;

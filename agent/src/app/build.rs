@@ -10,7 +10,6 @@ use tokio_util::task::TaskTracker;
 
 use super::error::{AppError, system};
 use crate::board::Board;
-use crate::error_chain::chain;
 use crate::host::engine::api::Engine;
 use crate::host::engine::awaited::AwaitedEngine;
 use crate::host::procs::table::Procs;
@@ -22,6 +21,7 @@ use crate::resources::cgroup::cgroups::Cgroups;
 use crate::service::{AgentService, ServiceParts, make_exec};
 use crate::shim::command::THIS_PROGRAM;
 use crate::shim::record::boot_id;
+use throng_common::error_chain::chain;
 
 /// Opens the ledger; one that was damaged is named in the log.
 pub(super) fn ledger(paths: &Paths) -> Result<Arc<Ledger>, AppError> {

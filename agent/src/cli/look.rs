@@ -7,11 +7,11 @@ use serde::Serialize;
 use throng_common::status::AuditScope;
 
 use super::args::{Format, LookArgs};
-use crate::error_chain::chain;
 use crate::facts::observe::{EngineProbe, observe};
 use crate::host::engine::api::Engine as _;
 use crate::host::engine::awaited::AwaitedEngine;
 use crate::service::audit;
+use throng_common::error_chain::chain;
 
 /// Prints what the host is and has.
 pub(super) async fn facts(args: &LookArgs) -> anyhow::Result<()> {

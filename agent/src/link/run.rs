@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use throng_common::backoff::Backoff;
+use throng_common::error_chain::chain;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -94,15 +95,4 @@ fn log_failure(attempt: u32, problem: &str) {
     if attempt.is_power_of_two() || attempt == 0 {
         tracing::warn!(attempt, problem, "no connection to the coordinator");
     }
-}
-
-/// An error with its sources, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

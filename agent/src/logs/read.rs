@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{Stream, StreamExt as _};
+use throng_common::error_chain::chain;
 use throng_common::ids::NodeName;
 use throng_common::status::UnixMillis;
 use tokio::sync::{Semaphore, mpsc};
@@ -84,9 +85,8 @@ impl Reader {
             Some(Target::Process { dir }) => self.process(dir, turns).await,
         };
         if let Err(Stop::Failed(error)) = result {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             // Nobody may be left to hear it.
-            let _ = self.send(LogEntryKind::Failed(format!("{error}{cause}"))).await;
+            let _ = self.send(LogEntryKind::Failed(chain(&error))).await;
         }
     }
 

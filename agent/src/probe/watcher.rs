@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use throng_common::error_chain::chain;
 use throng_common::host_spec::Probe;
 use throng_common::status::{Reason, ReasonKind};
 use tokio::sync::mpsc;
@@ -79,13 +80,7 @@ pub async fn watch(probe: Probe, exec: &dyn ExecProbe, phase: f64, news: mpsc::S
 }
 
 fn reason(error: &ProbeError) -> Reason {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message = format!("{message}: {cause}");
-        source = cause.source();
-    }
-    Reason { kind: ReasonKind::Probe, message }
+    Reason { kind: ReasonKind::Probe, message: chain(error) }
 }
 
 #[cfg(test)]

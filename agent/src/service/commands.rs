@@ -9,11 +9,11 @@ use throng_proto::agent as wire;
 
 use super::context::Context;
 use super::request::{Exec, Fetch, SendSignal};
-use crate::error_chain::chain;
 use crate::exec::fan_out::{ExecOutcome, Job, run_all};
 use crate::exec::signal::kill;
 use crate::fetch::{self, Answer, FetchError, Target};
 use crate::host::engine::model::{ExecEnd, ExecOutput};
+use throng_common::error_chain::chain;
 
 /// Requests under way at once: each costs a socket, and bodies are held in memory.
 const FETCHES_AT_ONCE: usize = 32;

@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ServiceError;
 use crate::board::Board;
-use crate::error_chain::chain;
 use crate::exec::target::{Means, Target};
 use crate::facts::observe::{EngineProbe, observe};
 use crate::reconcile::effects::{Host, HostParts};
 use crate::reconcile::task::ReconcileHandle;
 use crate::shim::record::ProcessId;
+use throng_common::error_chain::chain;
 
 /// What the service is made of.
 #[derive(Clone)]

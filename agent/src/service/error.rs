@@ -6,13 +6,13 @@ use tokio::task::JoinError;
 use tonic::{Code, Status};
 
 use crate::audit::scan::AuditError;
-use crate::error_chain::chain;
 use crate::exec::target::TargetError;
 use crate::facts::observe::FactsError;
 use crate::host::engine::error::EngineError;
 use crate::ledger::LedgerError;
 use crate::reconcile::task::ApplyError;
 use crate::resources::image::ensure::ImageError;
+use throng_common::error_chain::chain;
 
 /// Why a call fails.
 #[derive(Debug, thiserror::Error)]

@@ -8,13 +8,13 @@ use futures_util::future::BoxFuture;
 
 use super::context::{means, running_target};
 use crate::board::Board;
-use crate::error_chain::chain;
 use crate::exec::fan_out::run_one;
 use crate::host::engine::model::{ExecEnd, ExecRequest};
 use crate::probe::ExecProbe;
 use crate::reconcile::command::Key;
 use crate::reconcile::effects::Host;
 use crate::reconcile::task::MakeExec;
+use throng_common::error_chain::chain;
 
 /// What is kept of a probe's output: its first line is what people read.
 const OUTPUT_MAX_BYTES: usize = 4096;

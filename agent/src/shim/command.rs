@@ -7,6 +7,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
+use throng_common::error_chain::chain;
+
 use super::files::ShimFiles;
 use super::run;
 
@@ -34,10 +36,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         if detach { leave_behind(&files).map_err(Into::into) } else { run::run(&files).map_err(Into::into) };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            complain(&format!("shim: {error}{cause}"), 1)
-        }
+        Err(error) => complain(&format!("shim: {}", chain(error.as_ref())), 1),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors as statuses: one exhaustive place.
 
+use throng_common::error_chain::chain;
 use tonic::Status;
 
 use crate::core::CoreError;
@@ -9,16 +10,6 @@ use crate::rollout::RolloutError;
 /// A request that is wrong, with the field's name.
 pub(super) fn invalid(field: &str, error: impl std::fmt::Display) -> Status {
     Status::invalid_argument(format!("{field}: {error}"))
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 pub(super) fn of_core(error: CoreError) -> Status {

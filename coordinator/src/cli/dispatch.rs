@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::FromArgMatches as _;
+use throng_common::error_chain::chain;
 use throng_common::verdict::Outcome;
 
 use super::args::{Cli, Command};
@@ -29,7 +30,7 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Outcome {
     let done = Context::new(&cli.global, printer).and_then(|context| execute(&context, cli.command));
     done.unwrap_or_else(|error| {
         if !error.is_silent() {
-            printer.error(&error.chain());
+            printer.error(&chain(&error));
             if let Some(hint) = error.hint() {
                 printer.hint(&hint);
             }

@@ -118,19 +118,4 @@ impl CliError {
             | Self::Terminal { .. } => false,
         }
     }
-
-    /// The whole chain on one line, outermost first.
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            let cause = error.to_string();
-            if !text.ends_with(&cause) {
-                text.push_str(": ");
-                text.push_str(&cause);
-            }
-            source = error.source();
-        }
-        text
-    }
 }

@@ -1,6 +1,7 @@
 //! `throng run`: up, tests, down, and the verdicts.
 
 use clap::{Args, ValueEnum};
+use throng_common::error_chain::chain;
 use throng_common::verdict::Outcome;
 use throng_proto::operator::{GetReportRequest, KeepPolicy, Operation, RunRequest};
 
@@ -109,7 +110,7 @@ pub(super) async fn stored_report(
     match stored.and_then(|stored| report::render(&stored.into_inner(), context.printer)) {
         Ok(text) => Some(text),
         Err(error) => {
-            context.printer.warning(&format!("the stored report cannot be had: {}", error.chain()));
+            context.printer.warning(&format!("the stored report cannot be had: {}", chain(&error)));
             None
         }
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use throng_common::error_chain::chain;
 use throng_common::verdict::Outcome;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -51,11 +52,5 @@ pub async fn run(context: &Context, args: ServeArgs) -> Result<Outcome, CliError
 }
 
 fn refused(error: &(dyn std::error::Error + 'static)) -> CliError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    CliError::refused(text, "")
+    CliError::refused(chain(error), "")
 }

@@ -7,6 +7,7 @@ use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use throng_common::error_chain::chain;
 use throng_common::status::UnixMillis;
 use throng_proto::agent::agent_client::AgentClient;
 use throng_proto::severable::{Sever, severable};
@@ -114,15 +115,4 @@ where
         }
     };
     Ok((client, end, driver))
-}
-
-/// An error with its sources, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

@@ -1,5 +1,6 @@
 //! Why an operation did not come to its end.
 
+use throng_common::error_chain::chain;
 use throng_common::ids::RoleName;
 use throng_common::verdict::Outcome;
 
@@ -80,18 +81,12 @@ impl RolloutError {
         }
     }
 
-    /// The error with its causes, a line each.
+    /// The error with its causes.
     pub fn text(&self) -> String {
         if let Self::Refused(refusal) = self {
             let lines = refusal.problems.iter().map(|problem| format!("{problem}\nhint: {}", problem.remedy()));
             return lines.collect::<Vec<_>>().join("\n");
         }
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
+        chain(self)
     }
 }

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use throng_common::error_chain::chain;
 use throng_common::status::{Reason, ReasonKind};
 
 use super::super::command::{Event, Found, Key, Remembered};
 use super::super::node_state::{Presence, Running};
-use super::host::{Host, chain};
+use super::host::Host;
 use crate::host::engine::labels;
 use crate::host::engine::model::{ContainerPhase, ContainerState, ContainerSummary};
 use crate::ledger::NodeRecord;

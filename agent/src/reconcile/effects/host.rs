@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use throng_common::error_chain::chain;
 use throng_common::ids::{FleetId, Generation, NodeName};
 use throng_common::scenario::model::PullPolicy;
 use throng_common::status::{Reason, ReasonKind};
@@ -71,17 +72,6 @@ impl Failure {
     pub(super) fn leaving(self, presence: Presence) -> Self {
         Self { presence: Some(presence), ..self }
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 impl std::fmt::Debug for Host {

@@ -1,11 +1,12 @@
 //! What a node has before it runs, and loses after it is gone: folders, files, ramdisks, free ports.
 
+use throng_common::error_chain::chain;
 use throng_common::host_spec::{NodeSpec, Workload};
 use throng_common::status::{ReasonKind, UnixMillis};
 
 use super::super::command::{Key, WantedNode};
 use super::super::node_state::Running;
-use super::host::{Failure, Host, chain};
+use super::host::{Failure, Host};
 use crate::host::mounts::mounter::KernelMounter;
 use crate::host::mounts::table::Device;
 use crate::ledger::NodeRecord;

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use throng_common::error_chain::chain;
 use throng_common::host_spec::ClusterSpec;
 use throng_common::ids::ClusterId;
 use throng_common::status::{Reason, ReasonKind, SysctlChange};
 
 use super::super::command::{HostSettings, Settled};
-use super::host::{Host, chain};
+use super::host::Host;
 use crate::resources::address::plan::AddressWant;
 use crate::resources::names::plan::Scope;
 use crate::resources::sysctl::key::SysctlKey;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use throng_common::error_chain::chain;
 use throng_common::status::HostFacts;
 use throng_proto::operator::AuditRequest;
 
@@ -93,7 +94,7 @@ async fn leftovers(context: &Context, agent: Option<&AgentProgram>) -> Leftovers
             }
             Err(error) => problem(error.to_string(), error.hint()),
         },
-        (Err(error), _) => problem(error.chain(), error.hint()),
+        (Err(error), _) => problem(chain(&error), error.hint()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A [`site::Site`] is one test's own throng: its state, its folders, its scenarios. [`site::in_site`] runs a test in
 //! one, takes down whatever the test left, and fails it where throng left something that it should not have.
 
+pub mod agent;
 pub mod engine;
 pub mod finished;
 pub mod host;

@@ -17,14 +17,19 @@ pub const FAILING: &str = include_str!("../fixtures/failing.toml");
 
 /// Writes it into a folder, under a name; the path.
 pub fn write(folder: &Path, name: &str) -> String {
+    executable(&folder.join("own.sh"), include_str!("../fixtures/own.sh"));
+    write_scenario(folder, "tiny.toml", name, SCENARIO)
+}
+
+/// Writes a scenario that needs no more than a static busybox, with what builds its image; the path.
+pub fn write_scenario(folder: &Path, file: &str, name: &str, text: &str) -> String {
     let bin = busybox().join("bin").display().to_string();
-    let path = folder.join("tiny.toml");
-    fs::write(&path, SCENARIO.replace("NAME", name).replace("BIN", &bin)).expect("the site's folder can be written");
+    let path = folder.join(file);
+    fs::write(&path, text.replace("NAME", name).replace("BIN", &bin)).expect("the site's folder can be written");
     // The same text everywhere: the engine keeps one image for all tests.
     let here = repository().display();
     let image = format!("#!/bin/sh\nexec '{here}/scripts/root-file-system' \"$1\" '{}'\n", busybox().display());
     executable(&folder.join("image.sh"), &image);
-    executable(&folder.join("own.sh"), include_str!("../fixtures/own.sh"));
     path.display().to_string()
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use rusqlite_migration::{M, Migrations};
 use serde::{Deserialize, Serialize};
-use throng_common::host_spec::HostSpec;
+use throng_common::host_spec::{HostSpec, StopSpec};
 use throng_common::ids::{ClusterId, Incarnation, NodeName};
 use throng_common::status::{SysctlChange, UnixMillis};
 
@@ -44,6 +44,9 @@ pub struct NodeRecord {
     pub restarts: u32,
     /// When it was started.
     pub started_at: UnixMillis,
+    /// How it is to be stopped; none: an older agent wrote the record.
+    #[serde(default)]
+    pub stop: Option<StopSpec>,
 }
 
 /// What can go wrong.
@@ -203,6 +206,24 @@ impl Ledger {
         Ok(())
     }
 
+    /// Remembers that a node is to be stopped in another way. One that is not known is not remembered by this.
+    pub fn record_stop(&self, cluster: &ClusterId, node: &NodeName, stop: &StopSpec) -> Result<(), LedgerError> {
+        let json = serde_json::to_string(stop)?;
+        self.connection().execute(
+            "UPDATE node SET json = json_set(json, '$.stop', json(?3)) WHERE cluster = ?1 AND node = ?2",
+            params![cluster.as_str(), node.to_string(), json],
+        )?;
+        Ok(())
+    }
+
+    /// What is known of one node.
+    pub fn node(&self, cluster: &ClusterId, node: &NodeName) -> Result<Option<NodeRecord>, LedgerError> {
+        let sql = "SELECT json FROM node WHERE cluster = ?1 AND node = ?2";
+        let row = self.connection().query_row(sql, params![cluster.as_str(), node.to_string()], |row| row.get(0));
+        let json: Option<String> = row.optional()?;
+        Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
+    }
+
     /// Forgets a node of which nothing is left.
     pub fn forget_node(&self, cluster: &ClusterId, node: &NodeName) -> Result<(), LedgerError> {
         self.connection().execute(
@@ -221,6 +242,8 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn record(pid: u32) -> NodeRecord {
@@ -235,6 +258,7 @@ mod tests {
             incarnation: Incarnation(1),
             restarts: 0,
             started_at: UnixMillis(5),
+            stop: Some(StopSpec { signal: 2, grace: Duration::from_secs(7) }),
         }
     }
 
@@ -253,8 +277,24 @@ mod tests {
         }
         let (ledger, _) = Ledger::open(&path).unwrap();
         assert_eq!(ledger.nodes().unwrap(), [record(2)]);
+        let (cluster, node) = (record(2).cluster, record(2).node);
+        let stop = StopSpec { signal: 3, grace: Duration::from_millis(1500) };
+        ledger.record_stop(&cluster, &node, &stop).unwrap();
+        let stranger = "worker-0009".parse().unwrap();
+        ledger.record_stop(&cluster, &stranger, &stop).unwrap();
+        let otherwise = NodeRecord { stop: Some(stop), ..record(2) };
+        assert_eq!(ledger.node(&cluster, &node).unwrap(), Some(otherwise));
+        assert_eq!(ledger.node(&cluster, &stranger).unwrap(), None);
         assert_eq!(ledger.sysctls().unwrap(), [change("3")], "the first original is the one that counts");
         assert_eq!(ledger.spec().unwrap(), None);
+    }
+
+    #[test]
+    fn a_record_of_an_older_agent_does_not_say_how_its_node_is_stopped() {
+        let mut json = serde_json::to_value(record(1)).unwrap();
+        json.as_object_mut().unwrap().remove("stop");
+        let read: NodeRecord = serde_json::from_value(json).unwrap();
+        assert_eq!(read, NodeRecord { stop: None, ..record(1) });
     }
 
     #[test]

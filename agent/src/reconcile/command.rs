@@ -36,6 +36,17 @@ pub struct WantedNode {
     pub address: std::net::IpAddr,
 }
 
+impl WantedNode {
+    /// Tells what runs from this very spec how it is to be stopped from now on; whether that is new to it.
+    pub fn tell_stop(&self, running: &mut Running) -> bool {
+        let is_new = running.digest == self.digest && running.stop != self.spec.stop;
+        if is_new {
+            running.stop = self.spec.stop.clone();
+        }
+        is_new
+    }
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event {

@@ -40,25 +40,33 @@ struct Settling {
     retry_at: Option<UnixMillis>,
 }
 
-/// The wait before settings that could not be had are tried again, in milliseconds.
-const SETTLE_RETRY_MILLIS: u64 = 5_000;
+/// The wait before what could not be done, and must be, is tried again, in milliseconds: settings, stops, removals.
+const RETRY_MILLIS: u64 = 5_000;
 
 impl Core {
-    /// Takes a new desired state. `digest` gives the digest of a node's spec.
-    pub fn set_spec(&mut self, spec: &HostSpec, digest: impl Fn(&ClusterSpec, usize) -> String) {
+    /// Takes a new desired state. `digest` gives the digest of a node's spec. Gives the nodes that go on running and
+    /// are to be stopped in another way from now on.
+    pub fn set_spec(&mut self, spec: &HostSpec, digest: impl Fn(&ClusterSpec, usize) -> String) -> Vec<Key> {
         self.generation = spec.generation;
-        self.wanted.clear();
+        let before = std::mem::take(&mut self.wanted);
         let mut clusters = BTreeMap::new();
+        let mut otherwise = Vec::new();
         for cluster in &spec.clusters {
             for (at, node) in cluster.nodes.iter().enumerate() {
                 let key = Key { cluster: cluster.cluster.clone(), node: node.name.clone() };
                 self.clean.remove(&key);
-                let newer = self.nodes.get(&key).is_some_and(|state| node.incarnation > state.incarnation);
+                let wanted = WantedNode { spec: node.clone(), digest: digest(cluster, at), address: cluster.address };
+                let other = before.get(&key).is_some_and(|before| before.digest != wanted.digest);
+                let known = self.nodes.contains_key(&key);
                 let state = self.nodes.entry(key.clone()).or_default();
-                if newer {
+                if known && (other || node.incarnation > state.incarnation) {
                     state.begin_anew();
                 }
-                let wanted = WantedNode { spec: node.clone(), digest: digest(cluster, at), address: cluster.address };
+                if let Presence::Running(running) = &mut state.presence
+                    && wanted.tell_stop(running)
+                {
+                    otherwise.push(key.clone());
+                }
                 self.wanted.insert(key, Arc::new(wanted));
             }
             let without_nodes = ClusterSpec { nodes: Vec::new(), ..cluster.clone() };
@@ -71,6 +79,7 @@ impl Core {
             }
         }
         self.clusters = clusters;
+        otherwise
     }
 
     /// Takes note of what happened, and says what is to be done.
@@ -169,8 +178,9 @@ impl Core {
 
     fn acted(&mut self, key: &Key, action: Action, outcome: ActOutcome, now: UnixMillis, commands: &mut Vec<Command>) {
         match action {
-            Action::Start | Action::Restart | Action::Replace => self.pacer.start_ended(),
-            Action::Stop | Action::Remove => self.pacer.stop_ended(),
+            Action::Start | Action::Replace => self.pacer.start_ended(),
+            Action::Stop => self.pacer.stop_ended(),
+            Action::Remove => self.pacer.removal_ended(),
         }
         let Some(state) = self.nodes.get_mut(key) else { return };
         state.busy = None;
@@ -199,17 +209,7 @@ impl Core {
                 if let Some(presence) = presence {
                     state.presence = presence;
                 }
-                state.start_failed(reason);
-                // What is asked of a node counts as done when it failed: only a newer wish tries again at once.
-                let runs = matches!(state.presence, Presence::Running(_));
-                if let Some(wanted) = wanted.filter(|_| !runs) {
-                    state.incarnation = wanted.spec.incarnation;
-                }
-                state.retry_at = match wanted {
-                    Some(wanted) => retry_at(&wanted.spec.restart, state, now),
-                    // What is not wanted is removed, however often that fails.
-                    None => Some(UnixMillis(now.0 + SETTLE_RETRY_MILLIS)),
-                };
+                failed(state, action, reason, wanted, now);
             }
         }
         commands.push(Command::Publish(key.clone()));
@@ -249,7 +249,7 @@ impl Core {
         for Found { key, presence, remembered, reason } in found {
             missing.remove(&key);
             let state = self.nodes.entry(key.clone()).or_default();
-            if state.busy.is_some() || state.presence == presence {
+            if state.busy.is_some() || state.presence.agrees_with(&presence) {
                 continue;
             }
             if let Some(remembered) = remembered {
@@ -258,11 +258,15 @@ impl Core {
                 state.started_at = Some(remembered.started_at);
             }
             match presence {
-                Presence::Running(running) => {
-                    let (incarnation, pid, began) = (state.incarnation, running.pid, state.started_at.unwrap_or(now));
-                    let wanted = self.wanted.get(&key).filter(|wanted| wanted.spec.ready.is_some());
-                    state.started(running, incarnation, wanted.is_some(), began);
+                Presence::Running(mut running) => {
+                    let wanted = self.wanted.get(&key);
                     if let Some(wanted) = wanted {
+                        wanted.tell_stop(&mut running);
+                    }
+                    let (incarnation, pid, began) = (state.incarnation, running.pid, state.started_at.unwrap_or(now));
+                    let probed = wanted.filter(|wanted| wanted.spec.ready.is_some());
+                    state.started(running, incarnation, probed.is_some(), began);
+                    if let Some(wanted) = probed {
                         commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
                     }
                 }
@@ -297,7 +301,7 @@ impl Core {
     fn settled(&mut self, settled: Settled, now: UnixMillis) {
         self.settings.busy = false;
         self.settings.retry_at =
-            (!settled.obstacles.is_empty()).then_some(UnixMillis(now.0.saturating_add(SETTLE_RETRY_MILLIS)));
+            (!settled.obstacles.is_empty()).then_some(UnixMillis(now.0.saturating_add(RETRY_MILLIS)));
         self.settings.done = Some(settled);
     }
 
@@ -359,15 +363,17 @@ impl Core {
             Decision::WaitUntil(at) => return self.wake(at),
             Decision::Do(action) => action,
         };
-        let starts = matches!(action, Action::Start | Action::Restart | Action::Replace);
+        let starts = matches!(action, Action::Start | Action::Replace);
         if starts != starting || (starts && !ready) {
             return;
         }
-        let place = if starts {
-            let cluster = self.clusters.get(&key.cluster).map(|cluster| cluster.pace);
-            cluster.map_or(Err(None), |pace| self.pacer.start(pace, now))
-        } else {
-            self.pacer.stop()
+        let place = match action {
+            Action::Start | Action::Replace => {
+                let cluster = self.clusters.get(&key.cluster).map(|cluster| cluster.pace);
+                cluster.map_or(Err(None), |pace| self.pacer.start(pace, now))
+            }
+            Action::Stop => self.pacer.stop(),
+            Action::Remove => self.pacer.removal(),
         };
         match place {
             Err(Some(at)) => self.wake(at),
@@ -394,6 +400,32 @@ impl Core {
 
     fn wake(&mut self, at: UnixMillis) {
         self.wake_at = Some(self.wake_at.map_or(at, |known| known.min(at)));
+    }
+}
+
+/// What could not be done leads to another try.
+fn failed(state: &mut NodeState, action: Action, reason: Reason, wanted: Option<&Arc<WantedNode>>, now: UnixMillis) {
+    let soon = Some(UnixMillis(now.0.saturating_add(RETRY_MILLIS)));
+    match action {
+        // What must go is tried again however often it fails.
+        Action::Stop | Action::Remove => {
+            state.reason = Some(reason);
+            state.retry_at = soon;
+        }
+        Action::Start | Action::Replace => {
+            state.start_failed(reason);
+            let runs = matches!(state.presence, Presence::Running(_));
+            state.retry_at = match wanted {
+                // It could not be ended either: that comes first.
+                Some(_) if runs => soon,
+                // What is asked of a node counts as done when it failed: only a newer wish tries again at once.
+                Some(wanted) => {
+                    state.incarnation = wanted.spec.incarnation;
+                    retry_at(&wanted.spec.restart, state, now)
+                }
+                None => None,
+            };
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use throng_common::ids::{Epoch, Incarnation, NodeName};
 use throng_common::scenario::model::RestartWhen;
 use throng_common::status::ReasonKind;
 
-use super::super::node_state::Running;
+use super::super::node_state::{DEFAULT_STOP, Running};
 use super::*;
 
 fn node(index: u32, desired: DesiredState, incarnation: u64) -> NodeSpec {
@@ -68,6 +68,8 @@ struct World {
     settles: u32,
     starts: u32,
     most_at_once: usize,
+    /// How each node was stopped.
+    stops: Vec<(Key, StopSpec)>,
     now: UnixMillis,
 }
 
@@ -109,10 +111,10 @@ impl World {
     fn act(&mut self, job: Job) {
         let (key, action) = (job.key, job.action);
         let outcome = match action {
-            Action::Start | Action::Restart | Action::Replace => {
+            Action::Start | Action::Replace => {
                 self.starts += 1;
                 self.resources.insert(key.clone());
-                self.running.remove(&key);
+                assert!(!self.running.contains_key(&key), "{key} is started while it runs");
                 let left = self.spoiled.entry(key.clone()).or_default();
                 if *left > 0 {
                     *left -= 1;
@@ -120,15 +122,21 @@ impl World {
                 } else {
                     self.next_pid += 1;
                     self.running.insert(key.clone(), self.next_pid);
-                    ActOutcome::Started(Running { container: None, pid: self.next_pid, digest: "digest".into() })
+                    let stop = job.wanted.map_or(DEFAULT_STOP, |wanted| wanted.spec.stop.clone());
+                    let digest = "digest".into();
+                    ActOutcome::Started(Running { container: None, pid: self.next_pid, digest, stop })
                 }
             }
             Action::Stop => {
+                let Presence::Running(running) = job.state.presence else {
+                    panic!("{key} is stopped and does not run")
+                };
+                self.stops.push((key.clone(), running.stop));
                 self.running.remove(&key);
                 ActOutcome::Stopped(Presence::Absent)
             }
             Action::Remove => {
-                self.running.remove(&key);
+                assert!(!self.running.contains_key(&key), "{key} is removed while it runs");
                 self.resources.remove(&key);
                 ActOutcome::Removed
             }
@@ -224,12 +232,12 @@ fn an_adopted_node_keeps_running_and_a_lost_one_is_started() {
     let mut world = World::default();
     world.core.set_spec(&host_spec(1, running_nodes(2)), |_, _| "digest".to_owned());
     world.running.insert(key(0), 77);
-    let running = Running { container: None, pid: 77, digest: "digest".into() };
+    let running = Running { container: None, pid: 77, digest: "digest".into(), stop: DEFAULT_STOP };
     let remembered =
         super::super::command::Remembered { incarnation: Incarnation(1), restarts: 2, started_at: UnixMillis(5) };
     let stranger = Found {
         key: key(9),
-        presence: Presence::Running(Running { container: None, pid: 78, digest: "old".into() }),
+        presence: Presence::Running(Running { container: None, pid: 78, digest: "old".into(), stop: by(2, 30) }),
         remembered: None,
         reason: None,
     };
@@ -242,6 +250,107 @@ fn an_adopted_node_keeps_running_and_a_lost_one_is_started() {
     assert_eq!(world.core.status(&key(0), world.now).unwrap().restarts, 2);
     assert_eq!(world.starts, 1, "only the missing one was started");
     assert!(!world.running.contains_key(&key(9)), "what nobody wants was removed");
+    assert_eq!(world.stops, [(key(9), by(2, 30))], "as the ledger knew it");
+}
+
+#[test]
+fn a_node_is_stopped_as_it_was_last_wanted_when_it_is_wanted_no_more() {
+    let with = |stops: [StopSpec; 2]| {
+        let nodes = running_nodes(2).into_iter().zip(stops);
+        nodes.map(|(node, stop)| NodeSpec { stop, ..node }).collect::<Vec<_>>()
+    };
+    let mut world = World::default();
+    world.apply(&host_spec(1, with([by(2, 60), by(3, 7)])));
+    world.settle();
+    // Another way to be stopped is no reason to be started again.
+    let otherwise = world.core.set_spec(&host_spec(2, with([by(2, 60), by(1, 9)])), |_, _| "digest".to_owned());
+    assert_eq!(otherwise, [key(1)], "the ledger is told of it");
+    world.tell(Event::Tick);
+    world.settle();
+    assert_eq!((world.starts, world.stops.len()), (2, 0));
+    world.apply(&host_spec(3, vec![]));
+    world.settle();
+    assert_eq!(world.stops, [(key(0), by(2, 60)), (key(1), by(1, 9))]);
+}
+
+#[test]
+fn a_node_that_was_stopped_runs_again_when_it_is_wanted_again() {
+    let mut world = World::default();
+    for (generation, desired) in [(1, DesiredState::Running), (2, DesiredState::Stopped), (3, DesiredState::Running)] {
+        world.apply(&host_spec(generation, vec![node(0, desired, 1)]));
+        world.settle();
+        assert_eq!(world.running.contains_key(&key(0)), desired == DesiredState::Running, "{desired:?}");
+    }
+    assert_eq!(world.core.status(&key(0), world.now).unwrap().restarts, 0, "it did not end by itself");
+}
+
+#[test]
+fn a_container_that_was_stopped_is_not_taken_for_one_that_failed() {
+    let container = crate::host::engine::model::ContainerId("c".into());
+    let stopped = Presence::Created { container: container.clone(), digest: "d".into() };
+    let found = |id| Presence::Ended { container: Some(id), digest: "d".into(), failed: true };
+    assert!(stopped.agrees_with(&found(container)));
+    assert!(!stopped.agrees_with(&found(crate::host::engine::model::ContainerId("another".into()))));
+}
+
+#[test]
+fn a_node_of_another_spec_is_stopped_as_its_own_said() {
+    let mut world = World::default();
+    world.apply(&host_spec(1, running_nodes(1)));
+    world.settle();
+    let newer = vec![NodeSpec { stop: by(2, 60), ..node(0, DesiredState::Running, 1) }];
+    let otherwise = world.core.set_spec(&host_spec(2, newer), |_, _| "another digest".to_owned());
+    assert_eq!(otherwise, []);
+    let commands = world.core.handle(Event::Tick, world.now);
+    let stopped = commands.iter().find_map(|command| match command {
+        Command::Act(job) if job.action == Action::Stop => Some(&job.state.presence),
+        _ => None,
+    });
+    assert!(matches!(stopped, Some(Presence::Running(running)) if running.stop == by(15, 5)), "{commands:?}");
+}
+
+#[test]
+fn nodes_that_take_their_time_to_end_hold_nobody_up() {
+    let mut world = World::default();
+    world.apply(&host_spec(1, running_nodes(100)));
+    world.settle();
+    world.apply(&host_spec(2, vec![]));
+    let acts = |queue: &[Command], wanted| {
+        let jobs = queue.iter().filter_map(|command| match command {
+            Command::Act(job) if job.action == wanted => Some(job.key.clone()),
+            _ => None,
+        });
+        jobs.collect::<Vec<_>>()
+    };
+    assert_eq!(acts(&world.queue, Action::Stop).len(), 100, "all are asked to end at once");
+    world.queue.retain(|command| !matches!(command, Command::Act(job) if job.key == key(0)));
+    world.settle();
+    assert_eq!(world.running.keys().collect::<Vec<_>>(), [&key(0)], "only the slow one is left");
+    assert!(!world.core.progress().settled);
+}
+
+#[test]
+fn a_stop_that_fails_is_tried_again_and_never_without_a_pause() {
+    let mut world = World::default();
+    world.apply(&host_spec(1, running_nodes(1)));
+    world.settle();
+    world.core.set_spec(&host_spec(2, vec![]), |_, _| "digest".to_owned());
+    let mut tried = 0;
+    for _ in 0..3 {
+        let commands = world.core.handle(Event::Tick, world.now);
+        tried += commands.iter().filter(|command| matches!(command, Command::Act(_))).count();
+        let outcome = ActOutcome::Failed { reason: reason(ReasonKind::EngineUnreachable), presence: None };
+        let after = world.core.handle(Event::Acted { key: key(0), action: Action::Stop, outcome }, world.now);
+        assert!(!after.iter().any(|command| matches!(command, Command::Act(_))), "{after:?}");
+        world.now = world.core.wake_at().expect("it is tried again");
+    }
+    assert_eq!(tried, 3);
+    world.settle();
+    assert_eq!(world.core.nodes().count(), 0);
+}
+
+fn by(signal: i32, seconds: u64) -> StopSpec {
+    StopSpec { signal, grace: Duration::from_secs(seconds) }
 }
 
 #[derive(Debug, Clone)]

@@ -35,15 +35,15 @@ pub fn decide(wanted: Option<Wanted<'_>>, state: &NodeState, clean: bool, now: U
         return Decision::Nothing;
     }
     let Some(wanted) = wanted else {
-        return if clean && state.presence == Presence::Absent {
-            Decision::Forget
-        } else {
-            wait_or(state, now, Action::Remove)
+        return match state.presence {
+            Presence::Absent if clean => Decision::Forget,
+            Presence::Running(_) | Presence::Unknown => wait_or(state, now, Action::Stop),
+            Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } => wait_or(state, now, Action::Remove),
         };
     };
     match wanted.spec.desired {
         DesiredState::Stopped => match state.presence {
-            Presence::Running(_) => Decision::Do(Action::Stop),
+            Presence::Running(_) => wait_or(state, now, Action::Stop),
             Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } | Presence::Unknown => {
                 Decision::Nothing
             }
@@ -56,29 +56,38 @@ fn decide_running(wanted: Wanted<'_>, state: &NodeState, now: UnixMillis) -> Dec
     let spec = wanted.spec;
     let newer = spec.incarnation > state.incarnation;
     match &state.presence {
-        Presence::Running(running) if running.digest != wanted.digest => wait_or(state, now, Action::Replace),
-        Presence::Running(_) if newer => wait_or(state, now, Action::Restart),
+        // It is ended first; what it is then leads to a start from the newer wish.
+        Presence::Running(running) if running.digest != wanted.digest || newer => wait_or(state, now, Action::Stop),
         Presence::Running(_) | Presence::Unknown => Decision::Nothing,
         Presence::Created { digest, .. } | Presence::Ended { digest, .. } if digest != wanted.digest => {
-            Decision::Do(Action::Replace)
+            retry(&spec.restart, state, now, Action::Replace)
         }
         Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } if newer => Decision::Do(Action::Start),
         Presence::Absent | Presence::Created { .. } if state.reason.is_none() => Decision::Do(Action::Start),
-        Presence::Absent | Presence::Created { .. } => retry(&spec.restart, state, now),
-        Presence::Ended { failed, .. } => match (spec.restart.when, failed) {
-            (RestartWhen::Never, _) | (RestartWhen::Failure, false) => Decision::Nothing,
-            (RestartWhen::Failure, true) | (RestartWhen::Always, _) => retry(&spec.restart, state, now),
-        },
+        Presence::Absent | Presence::Created { .. } => retry(&spec.restart, state, now, Action::Start),
+        Presence::Ended { failed, .. } if wants_restart(spec.restart.when, *failed) => {
+            retry(&spec.restart, state, now, Action::Start)
+        }
+        Presence::Ended { .. } => Decision::Nothing,
+    }
+}
+
+/// Whether a node that ended by itself is to be started again.
+fn wants_restart(when: RestartWhen, failed: bool) -> bool {
+    match when {
+        RestartWhen::Never => false,
+        RestartWhen::Failure => failed,
+        RestartWhen::Always => true,
     }
 }
 
 /// Starts it again when its wait is over, unless it failed too often.
-fn retry(restart: &RestartSpec, state: &NodeState, now: UnixMillis) -> Decision {
+fn retry(restart: &RestartSpec, state: &NodeState, now: UnixMillis, action: Action) -> Decision {
     let counts = state.reason.as_ref().is_none_or(|reason| reason.kind != ReasonKind::EngineUnreachable);
     if counts && state.failures > restart.max {
         return Decision::Nothing;
     }
-    wait_or(state, now, Action::Start)
+    wait_or(state, now, action)
 }
 
 fn wait_or(state: &NodeState, now: UnixMillis, action: Action) -> Decision {
@@ -88,8 +97,13 @@ fn wait_or(state: &NodeState, now: UnixMillis, action: Action) -> Decision {
     }
 }
 
-/// When a node that failed is tried again; none: never.
+/// When a node that failed or ended is tried again; none: never.
 pub fn retry_at(restart: &RestartSpec, state: &NodeState, now: UnixMillis) -> Option<UnixMillis> {
+    if let Presence::Ended { failed, .. } = state.presence
+        && !wants_restart(restart.when, failed)
+    {
+        return None;
+    }
     let unreachable = state.reason.as_ref().is_some_and(|reason| reason.kind == ReasonKind::EngineUnreachable);
     if !unreachable && state.failures > restart.max {
         return None;

@@ -5,7 +5,7 @@ use throng_common::host_spec::{Limits, ProcessSpec, StopSpec, Workload};
 use throng_common::ids::Incarnation;
 use throng_common::status::Reason;
 
-use super::super::node_state::Running;
+use super::super::node_state::{DEFAULT_STOP, Running};
 use super::*;
 
 const DIGEST: &str = "abc";
@@ -34,11 +34,15 @@ fn state(presence: Presence) -> NodeState {
 }
 
 fn running(digest: &str) -> Presence {
-    Presence::Running(Running { container: None, pid: 1, digest: digest.into() })
+    Presence::Running(Running { container: None, pid: 1, digest: digest.into(), stop: DEFAULT_STOP })
 }
 
 fn ended(failed: bool) -> Presence {
-    Presence::Ended { container: None, digest: DIGEST.into(), failed }
+    ended_from(DIGEST, failed)
+}
+
+fn ended_from(digest: &str, failed: bool) -> Presence {
+    Presence::Ended { container: None, digest: digest.into(), failed }
 }
 
 fn reason(kind: ReasonKind) -> Reason {
@@ -53,13 +57,10 @@ fn each_state_leads_to_the_one_right_action() {
     let cases = [
         (Run, Failure, state(Presence::Absent), Decision::Do(Action::Start)),
         (Run, Failure, state(running(DIGEST)), Decision::Nothing),
-        (Run, Failure, state(running("old")), Decision::Do(Action::Replace)),
-        (
-            Run,
-            Failure,
-            NodeState { incarnation: Incarnation(0), ..state(running(DIGEST)) },
-            Decision::Do(Action::Restart),
-        ),
+        (Run, Failure, state(running("old")), Decision::Do(Action::Stop)),
+        (Run, Failure, state(ended_from("old", false)), Decision::Do(Action::Replace)),
+        (Run, Failure, NodeState { incarnation: Incarnation(0), ..state(running(DIGEST)) }, Decision::Do(Action::Stop)),
+        (Run, Failure, NodeState { incarnation: Incarnation(0), ..state(ended(false)) }, Decision::Do(Action::Start)),
         (Run, Failure, state(ended(true)), Decision::Do(Action::Start)),
         (Run, Failure, state(ended(false)), Decision::Nothing),
         (Run, Always, state(ended(false)), Decision::Do(Action::Start)),
@@ -79,7 +80,19 @@ fn each_state_leads_to_the_one_right_action() {
         ),
         (Run, Failure, state(Presence::Unknown), Decision::Nothing),
         (Run, Failure, NodeState { busy: Some(Action::Stop), ..state(ended(true)) }, Decision::Nothing),
+        (
+            Run,
+            Failure,
+            NodeState { failures: 3, reason: Some(reason(ReasonKind::Engine)), ..state(ended_from("old", true)) },
+            Decision::Nothing,
+        ),
         (Stopped, Failure, state(running(DIGEST)), Decision::Do(Action::Stop)),
+        (
+            Stopped,
+            Failure,
+            NodeState { retry_at: Some(UnixMillis(2000)), ..state(running(DIGEST)) },
+            Decision::WaitUntil(UnixMillis(2000)),
+        ),
         (Stopped, Failure, state(Presence::Absent), Decision::Nothing),
     ];
     for (desired, when, state, expected) in cases {
@@ -90,9 +103,11 @@ fn each_state_leads_to_the_one_right_action() {
 }
 
 #[test]
-fn what_is_not_wanted_is_removed_and_then_forgotten() {
+fn what_is_not_wanted_is_stopped_then_removed_and_then_forgotten() {
     let now = UnixMillis(0);
-    assert_eq!(decide(None, &state(running(DIGEST)), false, now), Decision::Do(Action::Remove));
+    assert_eq!(decide(None, &state(running(DIGEST)), false, now), Decision::Do(Action::Stop));
+    assert_eq!(decide(None, &state(Presence::Unknown), false, now), Decision::Do(Action::Stop));
+    assert_eq!(decide(None, &state(ended(false)), false, now), Decision::Do(Action::Remove));
     assert_eq!(decide(None, &state(Presence::Absent), false, now), Decision::Do(Action::Remove));
     assert_eq!(decide(None, &state(Presence::Absent), true, now), Decision::Forget);
 }
@@ -109,6 +124,20 @@ fn an_engine_that_does_not_answer_never_uses_up_the_retries() {
         node.start_failed(reason(ReasonKind::PortTaken));
     }
     assert!(retry_at(&spec.restart, &node, UnixMillis(0)).is_none());
+}
+
+#[test]
+fn a_node_that_is_not_started_again_is_not_waited_for() {
+    for (when, failed, again) in [
+        (RestartWhen::Failure, false, false),
+        (RestartWhen::Failure, true, true),
+        (RestartWhen::Never, true, false),
+        (RestartWhen::Always, false, true),
+    ] {
+        let spec = spec(DesiredState::Running, when);
+        let at = retry_at(&spec.restart, &state(ended(failed)), UnixMillis(0));
+        assert_eq!(at.is_some(), again, "{when:?} {failed}");
+    }
 }
 
 #[test]

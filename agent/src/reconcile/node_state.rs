@@ -1,5 +1,8 @@
 //! What the agent believes of one node, and how events change it. Pure: time is data.
 
+use std::time::Duration;
+
+use throng_common::host_spec::StopSpec;
 use throng_common::ids::Incarnation;
 use throng_common::status::{NodePhase, Reason, ReasonKind, UnixMillis};
 
@@ -10,6 +13,10 @@ pub const STABLE_AFTER_MILLIS: u64 = 60_000;
 
 /// The longest wait between two starts of a node that keeps ending, in milliseconds.
 pub const BACKOFF_CAP_MILLIS: u64 = 30_000;
+
+/// How a node is stopped of which nobody knows how it wants to be: it was found by its marks, and the ledger does not
+/// know it.
+pub const DEFAULT_STOP: StopSpec = StopSpec { signal: 15, grace: Duration::from_secs(5) };
 
 /// What the agent believes of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +50,7 @@ pub struct NodeState {
 pub enum Presence {
     /// Nothing of it runs; resources may or may not be there.
     Absent,
-    /// Its container is created and was never started.
+    /// Its container is there and does not run, because it was never started or was stopped.
     Created {
         /// The container.
         container: ContainerId,
@@ -52,7 +59,7 @@ pub enum Presence {
     },
     /// It runs.
     Running(Running),
-    /// It ran and ended.
+    /// It ran and ended by itself.
     Ended {
         /// The container, which can be started again; none for a process.
         container: Option<ContainerId>,
@@ -74,6 +81,22 @@ pub struct Running {
     pub pid: u32,
     /// The digest of the spec that it was made from.
     pub digest: String,
+    /// How it is to be stopped, also when it is no longer wanted.
+    pub stop: StopSpec,
+}
+
+impl Presence {
+    /// Whether what was found of a node is what is believed of it already.
+    pub fn agrees_with(&self, found: &Self) -> bool {
+        match (self, found) {
+            (Self::Running(believed), Self::Running(found)) => {
+                (&believed.container, believed.pid, &believed.digest) == (&found.container, found.pid, &found.digest)
+            }
+            // The engine cannot tell one that was stopped from one that ended by itself.
+            (Self::Created { container, .. }, Self::Ended { container: Some(found), .. }) => container == found,
+            (believed, found) => believed == found,
+        }
+    }
 }
 
 /// What is being done to a node.
@@ -81,13 +104,11 @@ pub struct Running {
 pub enum Action {
     /// Bring it from whatever there is to running.
     Start,
-    /// Stop it, keep its resources.
+    /// End what runs of it, keep its resources. Also the first half of a restart, a replacement and a removal.
     Stop,
-    /// Stop it and start it again.
-    Restart,
-    /// Remove it with its container and start it from its new spec.
+    /// Remove its container, which does not run, and start it from its new spec.
     Replace,
-    /// Stop it and remove all that it had.
+    /// Remove all that it had. Nothing of it runs.
     Remove,
 }
 
@@ -114,7 +135,7 @@ impl NodeState {
     pub fn phase(&self, wanted: bool) -> NodePhase {
         match (&self.busy, &self.presence) {
             (Some(Action::Stop | Action::Remove), _) => NodePhase::Stopping,
-            (Some(Action::Start | Action::Restart | Action::Replace), _) => NodePhase::Preparing,
+            (Some(Action::Start | Action::Replace), _) => NodePhase::Preparing,
             (None, Presence::Unknown) => NodePhase::Unknown,
             (None, Presence::Running(_)) if self.ready => NodePhase::Ready,
             (None, Presence::Running(_)) if self.was_ready => NodePhase::Unready,

@@ -1,4 +1,4 @@
-//! How many starts and stops are under way at once, and how many starts begin in a second. Pure: time is data.
+//! How many starts, stops and removals are under way at once, and how many starts begin in a second. Pure: time is data.
 
 use throng_common::host_spec::StartPace;
 use throng_common::status::UnixMillis;
@@ -6,15 +6,20 @@ use throng_common::status::UnixMillis;
 /// Starts under way at once where the plan leaves it to the agent: more only queue inside the engine on small hosts.
 pub(super) const PARALLEL_STARTS: u32 = 4;
 
-/// Stops under way at once. A burst of stops can wedge some engines for good (dockerd 20.10: a lock inversion in
-/// libnetwork), four at a time never did.
-pub(super) const PARALLEL_STOPS: u32 = 4;
+/// Nodes that are being stopped at once. Nearly all of the time they are only waited for: each costs a task and a file
+/// descriptor, of which a process usually has 1,024.
+pub(super) const PARALLEL_STOPS: u32 = 256;
 
-/// A bound on starts and stops.
+/// Removals under way at once. A burst of them can wedge some engines for good (dockerd 20.10: a lock inversion in
+/// libnetwork), four at a time never did.
+pub(super) const PARALLEL_REMOVALS: u32 = 4;
+
+/// A bound on starts, stops and removals.
 #[derive(Debug, Default)]
 pub(super) struct Pacer {
     starts: u32,
     stops: u32,
+    removals: u32,
     /// When the next start may begin, in milliseconds with a fraction.
     next_start_millis: f64,
 }
@@ -40,13 +45,14 @@ impl Pacer {
         Ok(())
     }
 
-    /// Takes a place for a stop or a removal.
+    /// Takes a place for a stop.
     pub(super) fn stop(&mut self) -> Result<(), Option<UnixMillis>> {
-        if self.stops >= PARALLEL_STOPS {
-            return Err(None);
-        }
-        self.stops += 1;
-        Ok(())
+        take(&mut self.stops, PARALLEL_STOPS)
+    }
+
+    /// Takes a place for a removal.
+    pub(super) fn removal(&mut self) -> Result<(), Option<UnixMillis>> {
+        take(&mut self.removals, PARALLEL_REMOVALS)
     }
 
     /// Gives a start's place back.
@@ -58,6 +64,20 @@ impl Pacer {
     pub(super) fn stop_ended(&mut self) {
         self.stops = self.stops.saturating_sub(1);
     }
+
+    /// Gives a removal's place back.
+    pub(super) fn removal_ended(&mut self) {
+        self.removals = self.removals.saturating_sub(1);
+    }
+}
+
+/// Takes one of so many places. The end of another one wakes the loop.
+fn take(taken: &mut u32, most: u32) -> Result<(), Option<UnixMillis>> {
+    if *taken >= most {
+        return Err(None);
+    }
+    *taken += 1;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -83,6 +103,9 @@ mod tests {
         assert_eq!(begun, PARALLEL_STARTS as usize);
         pacer.start_ended();
         assert!(pacer.start(pace, UnixMillis(0)).is_ok());
-        assert_eq!((0..10).filter(|_| pacer.stop().is_ok()).count(), PARALLEL_STOPS as usize);
+        assert_eq!((0..1000).filter(|_| pacer.stop().is_ok()).count(), PARALLEL_STOPS as usize);
+        assert_eq!((0..1000).filter(|_| pacer.removal().is_ok()).count(), PARALLEL_REMOVALS as usize);
+        pacer.removal_ended();
+        assert!(pacer.removal().is_ok() && pacer.stop().is_err(), "one takes no place of the other's");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use throng_common::error_chain::chain;
 use throng_common::host_spec::HostSpec;
 use throng_common::status::{AgentEvent, Reason, ReasonKind};
 use tokio::sync::{mpsc, oneshot};
@@ -178,13 +179,25 @@ impl ReconcileTask {
     fn adopt_spec(&mut self, spec: HostSpec) {
         let host = Arc::clone(&self.host);
         host.set_generation(spec.generation);
-        self.core.set_spec(&spec, |cluster, at| {
+        let otherwise = self.core.set_spec(&spec, |cluster, at| {
             let node = &cluster.nodes[at];
             let key = Key { cluster: cluster.cluster.clone(), node: node.name.clone() };
             let wanted = WantedNode { spec: node.clone(), digest: String::new(), address: cluster.address };
             host.digest(&key, &wanted)
         });
+        for key in otherwise {
+            self.remember_stop(&key);
+        }
         self.spec = Some(spec);
+    }
+
+    /// Has the ledger know how a running node is to be stopped from now on.
+    fn remember_stop(&self, key: &Key) {
+        let Some(wanted) = self.core.wanted(key) else { return };
+        if let Err(error) = self.host.parts().ledger.record_stop(&key.cluster, &key.node, &wanted.spec.stop) {
+            // It holds for this agent's life; the next one would stop the node in the older way.
+            tracing::warn!(node = %key, error = chain(&error), "how the node is to be stopped could not be written down");
+        }
     }
 
     fn request(&mut self, request: Request) {

@@ -11,6 +11,7 @@ use throng_agent::host::engine::error::EngineError;
 use throng_agent::host::engine::model::{
     Bind, ContainerEventKind, ContainerPhase, EngineEvent, ExecEnd, ExecRequest, FileSlice, LogOptions, OutputStream,
 };
+use throng_agent::host::procs::end::ProcessEnd;
 use throng_common::size::ByteSize;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -49,10 +50,13 @@ async fn a_container_lives_through_create_start_stop_start_and_remove_as_the_sam
             if lines.is_empty() { Err(lines) } else { Ok(()) }
         })
         .await;
-        engine.stop(&id, Duration::from_secs(5)).await.unwrap();
+        let end = ProcessEnd::of(pid).unwrap();
+        engine.kill(&id, 15).await.unwrap();
+        assert!(end.within(SOON).await, "the container's first process is seen to end");
+        engine.end(&id).await.unwrap();
         let state = engine.inspect(id.as_str()).await.unwrap();
         assert_eq!((state.phase, state.exit_code, state.pid), (ContainerPhase::Exited, Some(3), None));
-        engine.stop(&id, Duration::from_secs(5)).await.expect("a second stop changes nothing");
+        engine.end(&id).await.expect("a second end changes nothing");
         engine.start(&id).await.unwrap();
         assert_ne!(engine.inspect(id.as_str()).await.unwrap().pid, Some(pid));
         engine.remove(&id).await.unwrap();

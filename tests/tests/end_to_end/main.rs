@@ -11,4 +11,5 @@ mod interrupted;
 mod refused;
 mod run;
 mod stop;
+mod stopping;
 mod up;

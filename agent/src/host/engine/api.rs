@@ -16,7 +16,7 @@ pub type Call<'a, T> = BoxFuture<'a, EngineResult<T>>;
 
 /// A container engine. Every call has a deadline; none is retried within.
 ///
-/// All calls may be made at the same time; those that are known to harm the engine in numbers (stops, removals) wait
+/// All calls may be made at the same time; those that are known to harm the engine in numbers (ends, removals) wait
 /// for each other within.
 pub trait Engine: Send + Sync {
     /// What the engine is, and whether it can be used at all.
@@ -31,8 +31,8 @@ pub trait Engine: Send + Sync {
     /// Starts a container; one that runs already stays as it is.
     fn start<'a>(&'a self, id: &'a ContainerId) -> Call<'a, ()>;
 
-    /// Asks a container to end with the signal of its plan and kills it after `grace`. One that does not run is left.
-    fn stop<'a>(&'a self, id: &'a ContainerId, grace: std::time::Duration) -> Call<'a, ()>;
+    /// Kills what runs of a container, and returns when the engine knows of its end. One that does not run is left.
+    fn end<'a>(&'a self, id: &'a ContainerId) -> Call<'a, ()>;
 
     /// Sends a signal to a container's first process. One that does not run is a conflict.
     fn kill<'a>(&'a self, id: &'a ContainerId, signal: i32) -> Call<'a, ()>;

@@ -53,8 +53,8 @@ impl Engine for AwaitedEngine {
         Box::pin(async move { self.found()?.start(id).await })
     }
 
-    fn stop<'a>(&'a self, id: &'a ContainerId, grace: Duration) -> Call<'a, ()> {
-        Box::pin(async move { self.found()?.stop(id, grace).await })
+    fn end<'a>(&'a self, id: &'a ContainerId) -> Call<'a, ()> {
+        Box::pin(async move { self.found()?.end(id).await })
     }
 
     fn kill<'a>(&'a self, id: &'a ContainerId, signal: i32) -> Call<'a, ()> {

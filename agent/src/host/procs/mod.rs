@@ -1,4 +1,5 @@
-//! Processes of this host as `/proc` shows them, and who is at the other end of a socket.
+//! Processes of this host as `/proc` shows them, their ends, and who is at the other end of a socket.
 
+pub mod end;
 pub mod peer;
 pub mod table;

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use throng_common::error_chain::chain;
+use throng_common::host_spec::StopSpec;
 use throng_common::status::{Reason, ReasonKind};
 
 use super::super::command::{Event, Found, Key, Remembered};
-use super::super::node_state::{Presence, Running};
+use super::super::node_state::{DEFAULT_STOP, Presence, Running};
 use super::host::Host;
 use crate::host::engine::labels;
-use crate::host::engine::model::{ContainerPhase, ContainerState, ContainerSummary};
+use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerState, ContainerSummary};
 use crate::ledger::NodeRecord;
 
 /// Why a container ended, in words that a person can act on.
@@ -97,26 +98,20 @@ impl Host {
         let (presence, reason) = match container.state {
             ContainerPhase::Created => (Presence::Created { container: id, digest }, None),
             state if state.has_process() => match self.living_pid(record) {
-                Some(pid) => (Presence::Running(Running { container: Some(id), pid, digest }), None),
-                None => self.look_closely(container, digest).await,
+                Some(pid) => {
+                    let running = Running { container: Some(id), pid, digest, stop: stop_of(record) };
+                    (Presence::Running(running), None)
+                }
+                None => self.look_closely(&id, record).await,
             },
-            _ => self.look_closely(container, digest).await,
+            _ => self.look_closely(&id, record).await,
         };
         Some(Found { key, presence, remembered: record.map(remembered), reason })
     }
 
-    async fn look_closely(&self, container: &ContainerSummary, digest: String) -> (Presence, Option<Reason>) {
-        match self.parts.engine.inspect(container.id.as_str()).await {
-            Ok(state) => match state.pid.filter(|_| state.phase.has_process()) {
-                Some(pid) => (Presence::Running(Running { container: Some(state.id), pid, digest }), None),
-                None if state.phase == ContainerPhase::Created => {
-                    (Presence::Created { container: state.id, digest }, None)
-                }
-                None => {
-                    let (reason, failed) = (end_reason(&state), is_failure(&state));
-                    (Presence::Ended { container: Some(state.id), digest, failed }, Some(reason))
-                }
-            },
+    async fn look_closely(&self, id: &ContainerId, record: Option<&NodeRecord>) -> (Presence, Option<Reason>) {
+        match self.parts.engine.inspect(id.as_str()).await {
+            Ok(state) => presence_of(state, record),
             Err(error) if error.is_not_found() => (Presence::Absent, None),
             Err(error) => {
                 let reason = Reason { kind: super::container::kind_of(&error), message: chain(&error) };
@@ -131,6 +126,26 @@ impl Host {
         let stat = self.parts.procs.stat(record.pid).ok()?;
         (stat.start_ticks == record.pid_start_ticks && stat.state != 'Z').then_some(record.pid)
     }
+}
+
+/// What a container's state says of its node.
+pub(super) fn presence_of(state: ContainerState, record: Option<&NodeRecord>) -> (Presence, Option<Reason>) {
+    let digest = state.labels.get(labels::SPEC).cloned().unwrap_or_default();
+    match state.pid.filter(|_| state.phase.has_process()) {
+        Some(pid) => {
+            (Presence::Running(Running { container: Some(state.id), pid, digest, stop: stop_of(record) }), None)
+        }
+        None if state.phase == ContainerPhase::Created => (Presence::Created { container: state.id, digest }, None),
+        None => {
+            let (reason, failed) = (end_reason(&state), is_failure(&state));
+            (Presence::Ended { container: Some(state.id), digest, failed }, Some(reason))
+        }
+    }
+}
+
+/// How a node is to be stopped that was found running.
+pub(super) fn stop_of(record: Option<&NodeRecord>) -> StopSpec {
+    record.and_then(|record| record.stop.clone()).unwrap_or(DEFAULT_STOP)
 }
 
 pub(super) fn remembered(record: &NodeRecord) -> Remembered {

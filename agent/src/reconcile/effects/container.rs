@@ -1,4 +1,4 @@
-//! Starting, stopping and removing container nodes.
+//! Starting and removing container nodes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,8 @@ use crate::host::engine::error::EngineError;
 use crate::host::engine::labels::{self, Owner};
 use crate::host::engine::model::{ContainerId, ContainerPlan, ContainerState};
 use crate::host::mounts::table::Device;
-use crate::resources::container::apply::{ContainerError, Done, apply};
+use crate::resources::container::apply::{self, ContainerError};
 use crate::resources::container::plan::{self, Places};
-use crate::resources::container::reconcile::ContainerStep;
 use crate::resources::files::beneath::{self, Owner as FileOwner};
 use crate::resources::ramdisk;
 
@@ -28,7 +27,7 @@ pub(super) fn kind_of(error: &EngineError) -> ReasonKind {
     if error.is_unreachable() { ReasonKind::EngineUnreachable } else { ReasonKind::Engine }
 }
 
-fn engine_failure(error: &EngineError) -> Failure {
+pub(super) fn engine_failure(error: &EngineError) -> Failure {
     Failure::new(kind_of(error), error)
 }
 
@@ -76,55 +75,36 @@ impl Host {
     ) -> Result<Running, Failure> {
         let generation = self.generation();
         let plan = self.container_plan(&job.key, wanted, container, generation);
-        let kept = self.clear_the_way(job, &plan).await?;
-        let restart = kept.is_some() || job.action != Action::Start;
-        let devices = self.provide_for(job, wanted, FileOwner::ROOT, restart).await?;
-        self.image(&container.image, container.pull, generation).await?;
-        self.prepare_container(job, wanted, &plan).await?;
-        let steps = match &kept {
-            Some(id) => vec![ContainerStep::Start(Some(id.clone()))],
-            None => vec![ContainerStep::Create, ContainerStep::Start(None)],
+        let kept = self.clear_the_way(job).await?;
+        let before_start = |failure: Failure| match &kept {
+            None => failure.leaving(Presence::Absent),
+            Some(_) => failure,
+        };
+        let restart = kept.is_some() || job.action == Action::Replace;
+        let devices = self.provide_for(job, wanted, FileOwner::ROOT, restart).await.map_err(before_start)?;
+        self.image(&container.image, container.pull, generation).await.map_err(before_start)?;
+        self.prepare_container(job, wanted, &plan).await.map_err(before_start)?;
+        let engine = self.parts.engine.as_ref();
+        let id = match &kept {
+            Some(id) => id.clone(),
+            None => apply::create(engine, &plan).await.map_err(|error| before_start(container_failure(&error)))?,
         };
         let digest = wanted.digest.clone();
-        let mut there = kept;
-        for step in steps {
-            match apply(self.parts.engine.as_ref(), &plan, &step, there.as_ref()).await {
-                Ok(Done::There(id)) => there = Some(id),
-                Ok(Done::Runs { id, pid }) => {
-                    let running = Running { container: Some(id), pid, digest };
-                    return self.confirm(job, wanted, running, devices).await;
-                }
-                Ok(Done::Gone) => there = None,
-                Err(error) => {
-                    let failure = container_failure(&error);
-                    return Err(match there {
-                        Some(container) => {
-                            failure.leaving(Presence::Ended { container: Some(container), digest, failed: true })
-                        }
-                        None => failure,
-                    });
-                }
+        match apply::start(engine, &id).await {
+            Ok(pid) => {
+                let running = Running { container: Some(id), pid, digest, stop: wanted.spec.stop.clone() };
+                self.confirm(job, wanted, running, devices).await
             }
+            Err(error) => Err(container_failure(&error).leaving(left_after(&error, id, digest))),
         }
-        Err(Failure::text(ReasonKind::Engine, "the engine did not start the container"))
     }
 
-    /// Ends and removes what must not be there when the node starts; the container that can be started again stays.
-    async fn clear_the_way(self: &Arc<Self>, job: &Job, plan: &ContainerPlan) -> Result<Option<ContainerId>, Failure> {
-        let engine = self.parts.engine.as_ref();
-        let (known, runs) = match &job.state.presence {
-            Presence::Running(running) => (running.container.clone(), true),
-            Presence::Created { container, .. } => (Some(container.clone()), false),
-            Presence::Ended { container, .. } => (container.clone(), false),
-            Presence::Absent | Presence::Unknown => (None, false),
-        };
-        let Some(id) = known else { return Ok(None) };
-        if runs {
-            engine.stop(&id, plan.stop_grace).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))?;
-        }
+    /// Removes the container that must not be there when the node starts; the one that can be started again stays.
+    async fn clear_the_way(&self, job: &Job) -> Result<Option<ContainerId>, Failure> {
+        let Some(id) = container_of(&job.state.presence) else { return Ok(None) };
         if job.action == Action::Replace {
-            engine.remove(&id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))?;
-            return Ok(None);
+            let removed = self.parts.engine.remove(&id).await.or_else(ok_if_gone);
+            return removed.map(|()| None).map_err(|error| engine_failure(&error));
         }
         Ok(Some(id))
     }
@@ -214,35 +194,23 @@ impl Host {
         recorded.map_err(|failure| failure.leaving(Presence::Running(running.clone()))).map(|()| running)
     }
 
-    pub(super) async fn stop_container(&self, id: &ContainerId, grace: Duration) -> Result<(), Failure> {
-        let stopped = self.parts.engine.stop(id, grace).await.or_else(ok_if_gone);
-        stopped.map_err(|error| engine_failure(&error))
+    /// Removes a node's container, also one that the agent did not know of.
+    pub(super) async fn remove_container(&self, job: &Job) -> Result<(), Failure> {
+        let id = match container_of(&job.state.presence) {
+            Some(id) => Some(id),
+            None => self.find_container(&job.key).await?.map(|state| state.id),
+        };
+        let Some(id) = id else { return Ok(()) };
+        self.parts.engine.remove(&id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
     }
 
-    /// Ends and removes every container of a node, whatever the agent believed of it.
-    pub(super) async fn remove_containers(&self, job: &Job) -> Result<(), Failure> {
-        let engine = self.parts.engine.as_ref();
-        let name = plan::container_name(&job.key.cluster, &job.key.node);
-        let known = match &job.state.presence {
-            Presence::Running(running) => running.container.clone(),
-            Presence::Created { container, .. } => Some(container.clone()),
-            Presence::Ended { container, .. } => container.clone(),
-            Presence::Absent | Presence::Unknown => None,
-        };
-        let id = match known {
-            Some(id) => id,
-            None => match engine.inspect(&name).await {
-                Ok(state) if self.owns(&state, &job.key) => state.id,
-                Ok(_) => return Ok(()),
-                Err(error) if error.is_not_found() => return Ok(()),
-                Err(error) => return Err(engine_failure(&error)),
-            },
-        };
-        if matches!(job.state.presence, Presence::Running(_)) {
-            // What the node's spec said of its stop is in the container itself.
-            self.stop_container(&id, STOP_GRACE_AT_REMOVAL).await?;
+    /// A node's container as the engine knows it, by its name.
+    pub(super) async fn find_container(&self, key: &Key) -> Result<Option<ContainerState>, Failure> {
+        match self.parts.engine.inspect(&plan::container_name(&key.cluster, &key.node)).await {
+            Ok(state) => Ok(Some(state).filter(|state| self.owns(state, key))),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(engine_failure(&error)),
         }
-        engine.remove(&id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
     }
 
     fn owns(&self, state: &ContainerState, key: &Key) -> bool {
@@ -253,9 +221,27 @@ impl Host {
     }
 }
 
-/// How long a node that is no longer wanted may take to end before it is killed.
-const STOP_GRACE_AT_REMOVAL: Duration = Duration::from_secs(5);
+/// The container that there is of a node.
+fn container_of(presence: &Presence) -> Option<ContainerId> {
+    match presence {
+        Presence::Running(running) => running.container.clone(),
+        Presence::Created { container, .. } => Some(container.clone()),
+        Presence::Ended { container, .. } => container.clone(),
+        Presence::Absent | Presence::Unknown => None,
+    }
+}
 
-fn ok_if_gone(error: EngineError) -> Result<(), EngineError> {
+/// What there is of a node whose container could not be started.
+fn left_after(error: &ContainerError, container: ContainerId, digest: String) -> Presence {
+    match error {
+        ContainerError::Engine(error) if error.is_not_found() => Presence::Absent,
+        ContainerError::Engine(_) | ContainerError::NameTaken { .. } => Presence::Created { container, digest },
+        ContainerError::EndedAtOnce { state, .. } => {
+            Presence::Ended { container: Some(container), digest, failed: super::adopt::is_failure(state) }
+        }
+    }
+}
+
+pub(super) fn ok_if_gone(error: EngineError) -> Result<(), EngineError> {
     if error.is_not_found() { Ok(()) } else { Err(error) }
 }

@@ -8,7 +8,7 @@ use throng_common::error_chain::chain;
 use throng_common::ids::{FleetId, Generation, NodeName};
 use throng_common::scenario::model::PullPolicy;
 use throng_common::status::{Reason, ReasonKind};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::super::command::{ActOutcome, Job, Key};
 use super::super::node_state::{Action, Presence};
@@ -42,6 +42,10 @@ pub struct HostParts {
     pub program: std::path::PathBuf,
 }
 
+/// Nodes to which something is done at once so that they end. A burst of it can wedge some engines for good, four at a
+/// time never did.
+const TURNS: usize = 4;
+
 /// An image that was asked for: asked once, however many nodes wait for it.
 type ImageCell = Arc<OnceCell<()>>;
 
@@ -51,6 +55,7 @@ pub struct Host {
     images: Mutex<BTreeMap<(String, Generation), ImageCell>>,
     /// The generation that is worked for.
     generation: AtomicU64,
+    turns: Semaphore,
 }
 
 /// Why a piece of work failed, with what there is of the node now, where that is known.
@@ -83,7 +88,7 @@ impl std::fmt::Debug for Host {
 impl Host {
     /// A host made of these.
     pub fn new(parts: HostParts) -> Self {
-        Self { parts, images: Mutex::default(), generation: AtomicU64::new(0) }
+        Self { parts, images: Mutex::default(), generation: AtomicU64::new(0), turns: Semaphore::new(TURNS) }
     }
 
     /// Its parts.
@@ -103,7 +108,7 @@ impl Host {
     /// Works on a node.
     pub async fn act(self: &Arc<Self>, job: Job) -> ActOutcome {
         let done = match (&job.wanted, job.action) {
-            (Some(_), Action::Start | Action::Restart | Action::Replace) => self.start(&job).await,
+            (Some(_), Action::Start | Action::Replace) => self.start(&job).await,
             (_, Action::Stop) => self.stop(&job).await.map(ActOutcome::Stopped),
             (None, _) | (Some(_), Action::Remove) => self.remove(&job).await.map(|()| ActOutcome::Removed),
         };
@@ -111,6 +116,11 @@ impl Host {
             tracing::warn!(node = %job.key, action = ?job.action, reason = %failure.reason.message, "could not be done");
             ActOutcome::Failed { reason: failure.reason, presence: failure.presence }
         })
+    }
+
+    /// Waits until it is this one's turn to end something. Not to be held while a node may take its time.
+    pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.expect("the semaphore is never closed")
     }
 
     /// Makes sure of an image, once for each change of the desired state.

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod container;
+mod end;
 mod host;
 mod process;
 mod resources;

@@ -1,16 +1,16 @@
-//! Starting, stopping and removing process nodes; and the choice between the two kinds of node.
+//! Starting and removing process nodes; and the choice between the two kinds of node.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_common::host_spec::{NodeSpec, ProcessSpec, StopSpec, Workload};
+use throng_common::host_spec::{NodeSpec, ProcessSpec, Workload};
 use throng_common::ids::{ClusterId, NodeName};
 use throng_common::status::{Reason, ReasonKind};
 
 use super::super::command::{ActOutcome, Found, Job, Key, WantedNode};
-use super::super::node_state::{Presence, Running};
+use super::super::node_state::{DEFAULT_STOP, Presence, Running};
 use super::host::{Failure, Host};
 use crate::ledger::NodeRecord;
 use crate::resources::files::beneath::Owner;
@@ -42,25 +42,12 @@ impl Host {
         Ok(ActOutcome::Started(running))
     }
 
-    pub(super) async fn stop(self: &Arc<Self>, job: &Job) -> Result<Presence, Failure> {
-        let Presence::Running(running) = &job.state.presence else { return Ok(job.state.presence.clone()) };
-        let grace = job.wanted.as_ref().map_or(Duration::from_secs(5), |wanted| wanted.spec.stop.grace);
-        let digest = running.digest.clone();
-        if let Some(id) = &running.container {
-            self.stop_container(id, grace).await?;
-        } else {
-            self.stop_process(job).await?;
-        }
-        Ok(Presence::Ended { container: running.container.clone(), digest, failed: false })
-    }
-
+    /// Removes a node of which nothing runs any more. A host without an engine can remove its processes.
     pub(super) async fn remove(self: &Arc<Self>, job: &Job) -> Result<(), Failure> {
-        let process = matches!(&job.state.presence, Presence::Running(running) if running.container.is_none());
-        if process {
-            self.stop_process(job).await?;
+        if self.has_shim(&job.key) {
+            self.end_process(&job.key, &DEFAULT_STOP).await?;
         } else {
-            self.remove_containers(job).await?;
-            self.end_leftover_process(job).await?;
+            self.remove_container(job).await?;
         }
         let key = job.key.clone();
         self.blocking(move |host| {
@@ -71,10 +58,7 @@ impl Host {
     }
 }
 
-/// How long a process that is no longer wanted may take to end before it is killed.
-const STOP_AT_REMOVAL: StopSpec = StopSpec { signal: 15, grace: Duration::from_secs(5) };
-
-fn process_failure(error: &ProcessError) -> Failure {
+pub(super) fn process_failure(error: &ProcessError) -> Failure {
     Failure::new(ReasonKind::Host, error)
 }
 
@@ -88,14 +72,15 @@ impl Host {
         let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node);
         stop::stop(&dir, &wanted.spec.stop).await.map_err(|error| process_failure(&error))?;
         let owner = owner_of(&process.user)?;
-        let restart = !matches!(job.state.presence, Presence::Absent);
+        let restart = self.has_shim(&job.key);
         let devices = self.provide_for(job, wanted, owner, restart).await?;
         self.prepare_process(job, wanted, process).await?;
         let spec = self.shim_spec(job, &wanted.spec, process).await?;
         let digest = wanted.digest.clone();
         match start::start(&self.parts.program, &dir, &spec).await.map_err(|error| process_failure(&error))? {
             Started::Runs(record) => {
-                let running = Running { container: None, pid: record.process.pid, digest };
+                let stop = wanted.spec.stop.clone();
+                let running = Running { container: None, pid: record.process.pid, digest, stop };
                 self.confirm(job, wanted, running, devices).await
             }
             Started::Ended(record) => {
@@ -177,16 +162,9 @@ impl Host {
         Ok(None)
     }
 
-    async fn stop_process(&self, job: &Job) -> Result<(), Failure> {
-        let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node);
-        let stop = job.wanted.as_ref().map_or(STOP_AT_REMOVAL, |wanted| wanted.spec.stop.clone());
-        stop::stop(&dir, &stop).await.map_err(|error| process_failure(&error))
-    }
-
-    /// Ends a process node whose kind the agent does not know any more: its folder tells.
-    async fn end_leftover_process(&self, job: &Job) -> Result<(), Failure> {
-        let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node);
-        if ShimFiles::new(&dir).spec().exists() { self.stop_process(job).await } else { Ok(()) }
+    /// Whether a node was ever started as a process: its folder tells.
+    fn has_shim(&self, key: &Key) -> bool {
+        ShimFiles::new(&self.parts.paths.shim_dir(&key.cluster, &key.node)).spec().exists()
     }
 
     /// What the folders of process nodes say.
@@ -215,7 +193,7 @@ impl Host {
     fn look_at_process(&self, key: Key, records: &BTreeMap<Key, NodeRecord>) -> Option<Found> {
         let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
         let record = records.get(&key);
-        if !ShimFiles::new(&dir).spec().exists() {
+        if !self.has_shim(&key) {
             let container = record.is_some_and(|record| record.container_id.is_some());
             return (!container).then_some(Found { key, presence: Presence::Absent, remembered: None, reason: None });
         }
@@ -223,8 +201,9 @@ impl Host {
         let digest = seen.digest.unwrap_or_default();
         let (presence, reason) = match seen.state {
             // One that is ending still counts: its end is seen a moment later, with how it came.
-            ProcessState::Running(record) | ProcessState::Ending(record) => {
-                (Presence::Running(Running { container: None, pid: record.process.pid, digest }), None)
+            ProcessState::Running(process) | ProcessState::Ending(process) => {
+                let (pid, stop) = (process.process.pid, super::adopt::stop_of(record));
+                (Presence::Running(Running { container: None, pid, digest, stop }), None)
             }
             ProcessState::Ended(record) => {
                 let (reason, failed) = process_end(&record);

@@ -138,6 +138,7 @@ impl Host {
             incarnation: wanted.spec.incarnation,
             restarts,
             started_at: now,
+            stop: Some(running.stop.clone()),
         };
         self.parts.ledger.record_node(&record).map_err(|error| failed(&error))
     }

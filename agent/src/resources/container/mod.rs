@@ -1,8 +1,9 @@
-//! Containers of the engine: what a node's container is made of, what must be done to have it, and doing it.
+//! Containers of the engine: what a node's container is made of, and making and starting it.
 //!
-//! In: a node's spec and one labelled list of the engine. Out: steps, applied one by one. A container without our
-//! labels is never touched, whatever its name.
+//! In: a node's spec. Out: a container that runs, or why it does not. A container without our labels is never touched,
+//! whatever its name.
 
 pub mod apply;
 pub mod plan;
-pub mod reconcile;
+#[cfg(test)]
+pub(crate) mod samples;

@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::host::engine::labels;
-    use crate::resources::container::reconcile::samples::{container_node, container_spec};
+    use crate::resources::container::samples::{container_node, container_spec};
 
     fn planned(node: &NodeSpec, generation: u64) -> ContainerPlan {
         let fleet = FleetId::new("local-ab12").unwrap();

@@ -53,6 +53,14 @@ pub enum ProcessError {
         /// Why.
         source: Errno,
     },
+    /// Its end cannot be waited for.
+    #[error("the end of process {pid} cannot be waited for")]
+    Watch {
+        /// The process.
+        pid: u32,
+        /// Why.
+        source: io::Error,
+    },
     /// There is nobody to send a signal to.
     #[error("its process does not run")]
     NotRunning,

@@ -65,7 +65,7 @@ mod tests {
     use throng_common::host_spec::Workload;
 
     use super::*;
-    use crate::resources::container::reconcile::samples::container_node;
+    use crate::resources::container::samples::container_node;
 
     fn process() -> ProcessSpec {
         ProcessSpec { command: vec!["redis-server".to_owned()], user: "0".to_owned(), workdir: None }

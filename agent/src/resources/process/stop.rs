@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::error::ProcessError;
 use super::observe::{ProcessObservation, ProcessState, observe};
+use crate::host::procs::end::ProcessEnd;
 use crate::shim::members::{Members, send};
 
 /// How long processes may take to die of SIGKILL: one in the midst of a large write takes seconds.
@@ -21,12 +22,19 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 /// Asks the node's process to end, waits, kills what is left, and looks that nothing is. A node that does not run is
 /// cleaned of leftovers only. Safe to repeat.
 pub async fn stop(dir: &Path, stop: &StopSpec) -> Result<(), ProcessError> {
-    let seen = observe(dir)?;
-    if let ProcessState::Running(record) = &seen.state {
-        signal(record.process.pid, stop.signal)?;
-        await_end(dir, stop.grace).await?;
+    if let Some(end) = ask(dir, stop.signal)? {
+        end.within(stop.grace).await;
     }
     kill_leftovers(dir).await
+}
+
+/// Asks the node's first process to end; its end, to be waited for. None where none runs.
+pub fn ask(dir: &Path, number: i32) -> Result<Option<ProcessEnd>, ProcessError> {
+    let ProcessState::Running(record) = observe(dir)?.state else { return Ok(None) };
+    let pid = record.process.pid;
+    let end = ProcessEnd::of(pid).map_err(|source| ProcessError::Watch { pid, source })?;
+    signal(pid, number)?;
+    Ok(Some(end))
 }
 
 /// Kills all that is left of a node, with its shim's last word.
@@ -76,17 +84,6 @@ fn signal(pid: u32, number: i32) -> Result<(), ProcessError> {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(error) => Err(failed(error)),
     }
-}
-
-async fn await_end(dir: &Path, grace: Duration) -> Result<(), ProcessError> {
-    let deadline = Instant::now() + grace;
-    while Instant::now() < deadline {
-        match observe(dir)?.state {
-            ProcessState::Running(_) | ProcessState::Starting => sleep(LOOK_INTERVAL).await,
-            ProcessState::Absent | ProcessState::Ending(_) | ProcessState::Ended(_) | ProcessState::Lost => break,
-        }
-    }
-    Ok(())
 }
 
 /// A shim that has just begun says in a moment whom it started.

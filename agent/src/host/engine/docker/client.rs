@@ -24,15 +24,15 @@ const SDK_TIMEOUT_SECONDS: u64 = 3600;
 pub(super) const READ_DEADLINE: Duration = Duration::from_secs(20);
 /// Creating, starting and removing: about 100 ms alone; a host with a full disk queue takes seconds.
 pub(super) const CHANGE_DEADLINE: Duration = Duration::from_mins(1);
-/// Stops and removals under way at once: a burst of them can wedge the engine for good (libnetwork's lock order).
-const STOPS_IN_FLIGHT: usize = 4;
+/// Ends and removals under way at once: a burst of them can wedge the engine for good (libnetwork's lock order).
+const ENDS_IN_FLIGHT: usize = 4;
 
 /// The engine behind one unix socket.
 #[derive(Clone)]
 pub struct DockerEngine {
     pub(super) docker: Docker,
     pub(super) socket: Arc<Path>,
-    pub(super) stops: Arc<Semaphore>,
+    pub(super) ends: Arc<Semaphore>,
 }
 
 /// What is asked, for deadlines and error texts.
@@ -54,7 +54,7 @@ impl DockerEngine {
     pub fn open(socket: &Path) -> EngineResult<Self> {
         let docker = Docker::connect_with_unix(&socket.to_string_lossy(), SDK_TIMEOUT_SECONDS, API_DEFAULT_VERSION)
             .map_err(|_| EngineError::NoSocket { tried: socket.display().to_string() })?;
-        Ok(Self { docker, socket: Arc::from(PathBuf::from(socket)), stops: Arc::new(Semaphore::new(STOPS_IN_FLIGHT)) })
+        Ok(Self { docker, socket: Arc::from(PathBuf::from(socket)), ends: Arc::new(Semaphore::new(ENDS_IN_FLIGHT)) })
     }
 }
 
@@ -123,8 +123,8 @@ impl Engine for DockerEngine {
         Box::pin(self.start_container(id))
     }
 
-    fn stop<'a>(&'a self, id: &'a ContainerId, grace: Duration) -> Call<'a, ()> {
-        Box::pin(self.stop_container(id, grace))
+    fn end<'a>(&'a self, id: &'a ContainerId) -> Call<'a, ()> {
+        Box::pin(self.end_container(id))
     }
 
     fn kill<'a>(&'a self, id: &'a ContainerId, signal: i32) -> Call<'a, ()> {

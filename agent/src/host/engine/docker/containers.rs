@@ -1,7 +1,6 @@
-//! The life of a container: list, create, start, stop, kill, remove, inspect.
+//! The life of a container: list, create, start, kill, end, remove, inspect.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
@@ -37,14 +36,13 @@ impl DockerEngine {
         unless_unchanged(within(ask, CHANGE_DEADLINE, call).await)
     }
 
-    pub(super) async fn stop_container(&self, id: &ContainerId, grace: Duration) -> EngineResult<()> {
-        let ask = Ask { operation: "stop container", subject: id.as_str() };
-        let _turn = self.stops.acquire().await.expect("the semaphore is never closed");
-        let whole_seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
-        let seconds = i32::try_from(whole_seconds).unwrap_or(i32::MAX);
-        let options = StopContainerOptionsBuilder::default().t(seconds).build();
+    pub(super) async fn end_container(&self, id: &ContainerId) -> EngineResult<()> {
+        let ask = Ask { operation: "end container", subject: id.as_str() };
+        let _turn = self.ends.acquire().await.expect("the semaphore is never closed");
+        // A stop without grace: unlike a bare kill it answers when the engine has seen the end.
+        let options = StopContainerOptionsBuilder::default().t(0).build();
         let call = self.docker.stop_container(id.as_str(), Some(options));
-        unless_unchanged(within(ask, grace + CHANGE_DEADLINE, call).await)
+        unless_unchanged(within(ask, CHANGE_DEADLINE, call).await)
     }
 
     pub(super) async fn kill_container(&self, id: &ContainerId, signal: i32) -> EngineResult<()> {
@@ -55,7 +53,7 @@ impl DockerEngine {
 
     pub(super) async fn remove_container(&self, id: &ContainerId) -> EngineResult<()> {
         let ask = Ask { operation: "remove container", subject: id.as_str() };
-        let _turn = self.stops.acquire().await.expect("the semaphore is never closed");
+        let _turn = self.ends.acquire().await.expect("the semaphore is never closed");
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match within(ask, CHANGE_DEADLINE, self.docker.remove_container(id.as_str(), Some(options))).await {
             Err(EngineError::NotFound { .. }) => Ok(()),

@@ -1,7 +1,5 @@
 //! The trait over what is in memory.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use throng_common::size::ByteSize;
@@ -158,8 +156,8 @@ impl Engine for FakeEngine {
         ready(self.start_now(id))
     }
 
-    fn stop<'a>(&'a self, id: &'a ContainerId, _grace: Duration) -> Call<'a, ()> {
-        ready(self.end_now("stop", id, 143))
+    fn end<'a>(&'a self, id: &'a ContainerId) -> Call<'a, ()> {
+        ready(self.end_now("end", id, 137))
     }
 
     fn kill<'a>(&'a self, id: &'a ContainerId, signal: i32) -> Call<'a, ()> {

@@ -39,16 +39,14 @@ async fn a_container_whose_create_call_lost_its_answer_is_adopted() {
     let engine = FakeEngine::default();
     let plan = planned("right", "demo");
     let lost = engine.create(&plan).await.unwrap();
-    let done = apply(&engine, &plan, &ContainerStep::Create, None).await.unwrap();
-    assert_eq!(done, Done::There(lost));
+    assert_eq!(create(&engine, &plan).await.unwrap(), lost);
 }
 
 #[tokio::test]
 async fn one_of_ours_from_another_spec_is_replaced() {
     let engine = FakeEngine::default();
     let old = engine.create(&planned("old", "demo")).await.unwrap();
-    let done = apply(&engine, &planned("right", "demo"), &ContainerStep::Create, None).await.unwrap();
-    assert!(matches!(&done, Done::There(id) if *id != old));
+    assert_ne!(create(&engine, &planned("right", "demo")).await.unwrap(), old);
     assert_eq!(engine.state().containers.len(), 1);
 }
 
@@ -56,7 +54,7 @@ async fn one_of_ours_from_another_spec_is_replaced() {
 async fn a_foreign_container_with_our_name_is_named_and_left_alone() {
     let engine = FakeEngine::default();
     engine.create(&planned("right", "somebody-else")).await.unwrap();
-    let error = apply(&engine, &planned("right", "demo"), &ContainerStep::Create, None).await.unwrap_err();
+    let error = create(&engine, &planned("right", "demo")).await.unwrap_err();
     assert!(matches!(&error, ContainerError::NameTaken { .. }), "{error}");
     assert_eq!(engine.state().containers.len(), 1);
     assert!(!engine.state().calls.iter().any(|call| call.starts_with("remove")));
@@ -65,10 +63,8 @@ async fn a_foreign_container_with_our_name_is_named_and_left_alone() {
 #[tokio::test]
 async fn a_start_costs_one_inspect_and_gives_the_process_id() {
     let engine = FakeEngine::default();
-    let plan = planned("right", "demo");
-    let Done::There(id) = apply(&engine, &plan, &ContainerStep::Create, None).await.unwrap() else { panic!("created") };
-    let done = apply(&engine, &plan, &ContainerStep::Start(None), Some(&id)).await.unwrap();
-    assert!(matches!(done, Done::Runs { pid, .. } if pid > 1));
+    let id = create(&engine, &planned("right", "demo")).await.unwrap();
+    assert!(start(&engine, &id).await.unwrap() > 1);
     assert_eq!(engine.state().calls.iter().filter(|call| call.starts_with("inspect")).count(), 1);
 }
 
@@ -76,6 +72,6 @@ async fn a_start_costs_one_inspect_and_gives_the_process_id() {
 async fn an_engine_that_hangs_is_not_taken_for_a_failed_container() {
     let engine = FakeEngine::default();
     engine.fail("create", Failure::Hung);
-    let error = apply(&engine, &planned("right", "demo"), &ContainerStep::Create, None).await.unwrap_err();
+    let error = create(&engine, &planned("right", "demo")).await.unwrap_err();
     assert!(matches!(error, ContainerError::Engine(error) if error.is_unreachable()));
 }

@@ -18,6 +18,7 @@ pub struct Paths {
     state_dir: String,
     run_dir: String,
     etc_hosts: PathBuf,
+    machine_lock: PathBuf,
 }
 
 /// Why a folder cannot be used by the agent.
@@ -45,6 +46,7 @@ impl Default for Paths {
             state_dir: "/var/lib/throng-agent".to_owned(),
             run_dir: "/run/throng".to_owned(),
             etc_hosts: PathBuf::from("/etc/hosts"),
+            machine_lock: PathBuf::from("/run/throng.lock"),
         }
     }
 }
@@ -66,6 +68,12 @@ impl Paths {
         Self { etc_hosts, ..self }
     }
 
+    /// The same, with another lock between the agents of a machine.
+    #[must_use]
+    pub fn with_machine_lock(self, machine_lock: PathBuf) -> Self {
+        Self { machine_lock, ..self }
+    }
+
     /// What survives a boot.
     pub fn state_dir(&self) -> &Path {
         Path::new(&self.state_dir)
@@ -79,6 +87,12 @@ impl Paths {
     /// The host's own hosts file.
     pub fn etc_hosts(&self) -> &Path {
         &self.etc_hosts
+    }
+
+    /// The lock between the agents of a machine: the same one wherever their folders lie, because what it guards is the
+    /// same.
+    pub fn machine_lock(&self) -> &Path {
+        &self.machine_lock
     }
 
     /// The agent's database.

@@ -1,5 +1,6 @@
 //! The real host behind narrow traits.
 
 pub mod engine;
+pub mod machine_lock;
 pub mod mounts;
 pub mod procs;

@@ -254,6 +254,9 @@ impl ReconcileTask {
             for change in &settled.written {
                 self.board.publish(AgentEvent::Sysctl(change.clone()));
             }
+            for obstacle in &settled.obstacles {
+                tracing::warn!(reason = %obstacle.message, "the host does not have its settings: no node is started");
+            }
         }
         for command in self.core.handle(event, clock::now()) {
             self.carry_out(command);

@@ -47,7 +47,7 @@ async fn served() -> Served {
         fleet: "f".parse().unwrap(),
         engine: Arc::new(FakeEngine::default()),
         has_init: true,
-        paths: paths.with_etc_hosts(etc_hosts),
+        paths: paths.with_etc_hosts(etc_hosts).with_machine_lock(folder.path().join("lock")),
         procs: Procs::default(),
         cgroups: None,
         ledger: Arc::new(ledger),

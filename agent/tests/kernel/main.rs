@@ -7,5 +7,7 @@ mod folders;
 mod mount_namespace;
 mod names;
 mod network;
+mod network_namespace;
 mod ramdisk;
 mod root;
+mod two_agents;

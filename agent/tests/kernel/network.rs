@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use nix::sched::{CloneFlags, unshare};
 use throng_agent::resources::address::{self, plan::AddressWant};
 use throng_agent::resources::outcome::failures;
 use throng_agent::resources::sysctl::apply::apply;
@@ -14,17 +13,7 @@ use throng_common::status::SysctlChange;
 use throng_common::sysctl_keys::{RESERVED_PORTS, SOMAXCONN};
 
 use crate::names::cluster;
-use crate::root::demand_root;
-
-/// Runs the test in a thread with a network namespace of its own. `/proc/sys/net` is that of the thread that opens it.
-fn in_private_network_namespace(test: impl FnOnce() + Send + 'static) {
-    demand_root();
-    let run = move || {
-        unshare(CloneFlags::CLONE_NEWNET).expect("root may unshare the network namespace");
-        test();
-    };
-    std::thread::spawn(run).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-}
+use crate::network_namespace::in_private_network_namespace;
 
 fn want(key: &str, want: SysctlWant) -> ClusterWant {
     let spec = SysctlSpec { key: key.to_owned(), want, required: true, reason: String::new() };

@@ -11,6 +11,7 @@ use throng_common::status::{Reason, ReasonKind, SysctlChange};
 
 use super::super::command::{HostSettings, Settled};
 use super::host::Host;
+use crate::host::machine_lock::MachineLock;
 use crate::resources::address::plan::AddressWant;
 use crate::resources::names::plan::Scope;
 use crate::resources::sysctl::key::SysctlKey;
@@ -32,12 +33,18 @@ impl Host {
 
     fn settle_blocking(&self, settings: HostSettings) -> Settled {
         let mut settled = Settled::default();
-        self.settle_sysctls(&settings.clusters, &mut settled);
-        self.settle_addresses(&settings.clusters, &mut settled);
-        for cluster in &settings.clusters {
-            self.settle_names(cluster, &mut settled);
+        // Held until all is read back: another agent's part of a list, of the hosts file, must not be lost in between.
+        match MachineLock::take(self.parts.paths.machine_lock()) {
+            Ok(_alone) => {
+                self.settle_sysctls(&settings.clusters, &mut settled);
+                self.settle_addresses(&settings.clusters, &mut settled);
+                for cluster in &settings.clusters {
+                    self.settle_names(cluster, &mut settled);
+                }
+                self.release_gone(&settings, &mut settled);
+            }
+            Err(error) => settled.obstacle(ReasonKind::Host, chain(&error)),
         }
-        self.release_gone(&settings, &mut settled);
         settled.settings = settings;
         settled
     }

@@ -56,6 +56,22 @@ fn settings_are_raised_in_the_kernel_and_put_back() {
 }
 
 #[test]
+fn a_long_list_of_reserved_ports_is_read_to_its_end() {
+    in_private_network_namespace(|| {
+        let (store, key) = (ProcSys::default(), SysctlKey::new(RESERVED_PORTS).unwrap());
+        let list =
+            (0..300).map(|at| format!("{0}-{1}", 20_000 + 10 * at, 20_004 + 10 * at)).collect::<Vec<_>>().join(",");
+        store.write(&key, &list).unwrap();
+        assert_eq!(store.read(&key).unwrap().unwrap(), list);
+        let mut records = Vec::new();
+        reach(&[want(RESERVED_PORTS, SysctlWant::Ports("31000-31009".parse().unwrap()))], &mut records);
+        assert_eq!(store.read(&key).unwrap().unwrap(), format!("{list},31000-31009"));
+        reach(&[], &mut records);
+        assert_eq!(store.read(&key).unwrap().unwrap(), list, "what others reserved is as it was");
+    });
+}
+
+#[test]
 fn an_address_is_added_to_lo_and_removed() {
     in_private_network_namespace(|| {
         let ours = "198.18.7.7".parse().unwrap();

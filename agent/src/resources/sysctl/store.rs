@@ -1,9 +1,9 @@
 //! Reading and writing settings: `/proc/sys` behind a narrow trait.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use super::error::SysctlError;
 use super::key::SysctlKey;
@@ -11,6 +11,9 @@ use super::plan::Values;
 
 /// The kernel reads at most a page of text at once, its end included.
 pub const VALUE_MAX_BYTES: usize = 4095;
+
+/// More than any value takes: all ports as ranges of one are less than 400 KB.
+const READ_MAX_BYTES: usize = 1 << 20;
 
 /// The kernel's settings.
 pub trait Sysctls {
@@ -41,7 +44,7 @@ impl ProcSys {
 
 impl Sysctls for ProcSys {
     fn read(&self, key: &SysctlKey) -> Result<Option<String>, SysctlError> {
-        match fs::read_to_string(self.root.join(key.relative_path())) {
+        match read_at_once(&self.root.join(key.relative_path())) {
             Ok(text) => Ok(Some(super::value::plain(&text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(SysctlError::Read { key: key.to_string(), source }),
@@ -58,6 +61,15 @@ impl Sysctls for ProcSys {
         let failed = |source| SysctlError::Write { key: key_text, value: value.to_owned(), source };
         fs::write(path, format!("{value}\n")).map_err(failed)
     }
+}
+
+/// A value in one call: of a list of ports the kernel answers a second one with nothing, however much there is, so that
+/// what is read piece by piece is cut off after the first piece, in the midst of a number.
+fn read_at_once(path: &Path) -> io::Result<String> {
+    let mut buffer = vec![0; READ_MAX_BYTES];
+    let length = File::open(path)?.read(&mut buffer)?;
+    buffer.truncate(length);
+    String::from_utf8(buffer).map_err(io::Error::other)
 }
 
 /// Reads the settings. One that cannot be read counts as missing and is an error beside the others' values.

@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::args::StartArgs;
+use crate::host::procs::table::Procs;
 use crate::paths::{Paths, PathsError};
 use crate::shim::command::THIS_PROGRAM;
 use crate::state_dir::lock::{LockError, StateLock};
@@ -82,10 +83,8 @@ pub(super) enum StartError {
 /// only waits.
 pub(super) fn start(args: &StartArgs, token: Option<&str>) -> Result<(), StartError> {
     let paths = args.dirs.paths()?;
-    match StateLock::take(&paths) {
-        Ok(lock) => drop(lock),
-        Err(held @ LockError::Held { .. }) => return join_running(args, &paths, held),
-        Err(error) => return Err(error.into()),
+    if join_running(args, &paths)? {
+        return Ok(());
     }
     let (log, begin) = open_log(&paths)?;
     let mut child = spawn(args, &paths, log, token)?;
@@ -106,19 +105,34 @@ pub(super) fn start(args: &StartArgs, token: Option<&str>) -> Result<(), StartEr
     }
 }
 
-/// Waits for the agent that runs already, if it is the one that is wanted.
-fn join_running(args: &StartArgs, paths: &Paths, held: LockError) -> Result<(), StartError> {
+/// Waits for the agent that runs already, if it is the one that is wanted; false where none runs.
+fn join_running(args: &StartArgs, paths: &Paths) -> Result<bool, StartError> {
     let deadline = Instant::now() + CONNECT_DEADLINE;
     loop {
-        match status::read(paths) {
+        let held = match StateLock::take(paths) {
+            Ok(_free) => return Ok(false),
+            Err(error) => error,
+        };
+        let LockError::Held { pid, .. } = &held else { return Err(held.into()) };
+        match status::read(paths).filter(|status| is_of(status, pid, is_alive)) {
             Some(status) if !serves(&status, args) => {
                 return Err(StartError::Other { pid: status.pid, coordinator: status.coordinator });
             }
-            Some(status) if status.connected => return Ok(()),
+            Some(status) if status.connected => return Ok(true),
             Some(_) | None if Instant::now() > deadline => return Err(held.into()),
             Some(_) | None => thread::sleep(LOOK_INTERVAL),
         }
     }
+}
+
+/// Whether a status is that of the agent that holds the lock. One that was killed leaves its status, and the kernel
+/// frees its lock only when its last thread is gone: until then it is dead and the lock is held.
+fn is_of(status: &DaemonStatus, holder: &str, is_alive: impl Fn(u32) -> bool) -> bool {
+    status.pid.to_string() == holder && is_alive(status.pid)
+}
+
+fn is_alive(pid: u32) -> bool {
+    Procs::default().stat(pid).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }
 
 fn serves(status: &DaemonStatus, args: &StartArgs) -> bool {
@@ -186,4 +200,25 @@ fn tail(paths: &Paths, begin: u64) -> String {
     let text = read().unwrap_or_else(|error| format!("(it cannot be read: {error})"));
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dead_agent_said_of_itself_is_not_believed() {
+        let status = DaemonStatus {
+            pid: 7,
+            coordinator: "127.0.0.1:1".to_owned(),
+            ca_pin: "0a".repeat(32).parse().unwrap(),
+            host: "local".parse().unwrap(),
+            connected: true,
+            problem: None,
+        };
+        assert!(is_of(&status, "7", |_| true));
+        assert!(!is_of(&status, "7", |_| false), "its lock is about to be freed");
+        assert!(!is_of(&status, "8", |_| true), "another one holds the lock");
+        assert!(!is_of(&status, "unknown", |_| true));
+    }
 }

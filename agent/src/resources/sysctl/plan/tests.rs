@@ -70,6 +70,27 @@ fn a_number_is_raised_and_put_back() {
 }
 
 #[test]
+fn ports_that_others_reserve_between_our_writes_are_theirs_by_the_ledger_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _) = crate::ledger::Ledger::open(&folder.path().join("ledger.db")).unwrap();
+    let mut world = World::with(&[(RESERVED_PORTS, "8080")]);
+    let mut reach = |world: &mut World, wants: &[ClusterWant]| {
+        let made = world.reach(wants);
+        made.records().for_each(|record| ledger.record_sysctl(record).unwrap());
+        world.records = ledger.sysctls().unwrap();
+        made
+    };
+    let first = want("a-1", RESERVED_PORTS, SysctlWant::Ports(ports(20_000, 20_009)));
+    let second = want("b-1", RESERVED_PORTS, SysctlWant::Ports(ports(21_000, 21_009)));
+    reach(&mut world, std::slice::from_ref(&first));
+    world.set(RESERVED_PORTS, "8080,9090,20000-20009");
+    reach(&mut world, &[first.clone(), second.clone()]);
+    assert_eq!(reach(&mut world, &[first.clone(), second]).steps, [], "9090 is not ours to take out");
+    reach(&mut world, std::slice::from_ref(&first));
+    assert_eq!(world.get(RESERVED_PORTS), "8080,9090,20000-20009");
+}
+
+#[test]
 fn a_value_that_somebody_changed_after_us_is_reported_and_left_at_the_end() {
     let mut world = World::with(&[(PID_MAX, "32768")]);
     world.reach(&[want("a-1", PID_MAX, SysctlWant::AtLeast(40_000))]);

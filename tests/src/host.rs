@@ -84,6 +84,12 @@ fn reserved() -> Vec<(u16, u16)> {
     text.trim().split(',').filter_map(range).collect()
 }
 
+/// How many ports of the tests' pool are reserved.
+pub fn reserved_of_pool() -> usize {
+    let within = |(from, to): (u16, u16)| (from.max(*PORTS.start())..=to.min(*PORTS.end())).count();
+    reserved().into_iter().map(within).sum()
+}
+
 /// A process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {

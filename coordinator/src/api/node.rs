@@ -68,7 +68,8 @@ impl ApiService {
         }
         let nodes = select(&cluster, &request.selector)?;
         let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
-        for (host, nodes) in by_host(&cluster, nodes) {
+        for (host, nodes) in cluster.place(nodes.into_iter().map(|node| (node, ())).collect()).hosts {
+            let nodes: Vec<NodeName> = nodes.into_iter().map(|(node, ())| node).collect();
             let asked = agent::LogsRequest {
                 cluster: cluster.record().id.to_string(),
                 nodes: nodes.iter().map(ToString::to_string).collect(),
@@ -226,17 +227,4 @@ fn log_line(line: agent::LogLine) -> wire::LogLine {
         text: line.text,
         error: line.error,
     }
-}
-
-fn by_host(cluster: &LiveCluster, nodes: Vec<NodeName>) -> BTreeMap<HostId, Vec<NodeName>> {
-    let record = cluster.record();
-    let places: BTreeMap<&NodeName, &HostId> =
-        record.plan.nodes().map(|(host, node)| (&node.name, &host.host)).collect();
-    let mut hosts: BTreeMap<HostId, Vec<NodeName>> = BTreeMap::new();
-    for node in nodes {
-        if let Some(host) = places.get(&node) {
-            hosts.entry((*host).clone()).or_default().push(node);
-        }
-    }
-    hosts
 }

@@ -30,9 +30,13 @@ pub(super) fn of_rollout(error: RolloutError) -> Status {
     let text = error.text();
     match error {
         RolloutError::Scenario(_) | RolloutError::Suite(_) | RolloutError::Count(_) => Status::invalid_argument(text),
-        RolloutError::Refused(_) | RolloutError::Quorum { .. } | RolloutError::Busy(_) | RolloutError::NoHost => {
-            Status::failed_precondition(text)
-        }
+        RolloutError::Refused(_)
+        | RolloutError::Quorum { .. }
+        | RolloutError::NotUp { .. }
+        | RolloutError::NotGone { .. }
+        | RolloutError::Restless { .. }
+        | RolloutError::Busy(_)
+        | RolloutError::NoHost => Status::failed_precondition(text),
         RolloutError::Interrupted => Status::cancelled(text),
         RolloutError::Core(error) => of_core(error),
         RolloutError::Image(_) | RolloutError::Bundle(_) | RolloutError::Folder(_) => Status::internal(text),

@@ -83,6 +83,15 @@ pub struct Peak {
     pub kernel: ByteSize,
 }
 
+/// What is meant for nodes, by host.
+#[derive(Debug)]
+pub struct Placed<T> {
+    /// By the host that holds the nodes.
+    pub hosts: BTreeMap<HostId, Vec<(NodeName, T)>>,
+    /// Nodes that no host holds.
+    pub strangers: Vec<NodeName>,
+}
+
 /// A cluster as the coordinator holds it in memory.
 #[derive(Debug)]
 pub struct LiveCluster {
@@ -90,10 +99,17 @@ pub struct LiveCluster {
     changes: watch::Sender<u64>,
 }
 
+/// What was last heard of a node, and from which host.
+#[derive(Debug, Clone)]
+struct Heard {
+    host: HostId,
+    status: NodeStatus,
+}
+
 #[derive(Debug)]
 struct Inner {
     record: Arc<ClusterRecord>,
-    statuses: BTreeMap<NodeName, NodeStatus>,
+    statuses: BTreeMap<NodeName, Heard>,
     columns: BTreeMap<RoleName, Column>,
     samples: BTreeMap<NodeName, NodeSample>,
     peaks: BTreeMap<RoleName, Peak>,
@@ -142,18 +158,31 @@ impl LiveCluster {
         record
     }
 
-    /// An agent saw a node.
-    pub fn node_seen(&self, status: NodeStatus) -> Option<NodeStatus> {
-        let before = self.inner().statuses.insert(status.node.clone(), status);
+    /// An agent saw a node. Gives what was heard of it before.
+    pub fn node_seen(&self, host: &HostId, status: NodeStatus) -> Option<NodeStatus> {
+        let before = self.inner().statuses.insert(status.node.clone(), Heard { host: host.clone(), status });
         self.changed();
-        before
+        before.map(|heard| heard.status)
     }
 
-    /// An agent says that nothing of a node is left.
-    pub fn node_gone(&self, node: &NodeName) {
+    /// An agent says that nothing of a node is left on its host. Another host may have it by now.
+    pub fn node_gone(&self, host: &HostId, node: &NodeName) {
         let mut inner = self.inner();
-        inner.statuses.remove(node);
-        inner.samples.remove(node);
+        if inner.statuses.get(node).is_some_and(|heard| heard.host == *host) {
+            inner.statuses.remove(node);
+            inner.samples.remove(node);
+        }
+        drop(inner);
+        self.changed();
+    }
+
+    /// An agent has named all nodes that there are on its host: what others were heard of from it is out of date. Their
+    /// end was told while nobody listened.
+    pub fn only_these(&self, host: &HostId, nodes: &BTreeSet<NodeName>) {
+        let mut inner = self.inner();
+        let Inner { statuses, samples, .. } = &mut *inner;
+        statuses.retain(|node, heard| heard.host != *host || nodes.contains(node));
+        samples.retain(|node, _| statuses.contains_key(node));
         drop(inner);
         self.changed();
     }
@@ -183,14 +212,29 @@ impl LiveCluster {
         nodes
     }
 
+    /// Sorts what is meant for nodes by the hosts that hold them.
+    pub fn place<T>(&self, targets: Vec<(NodeName, T)>) -> Placed<T> {
+        let record = self.record();
+        let places: BTreeMap<&NodeName, &HostId> =
+            record.plan.nodes().map(|(host, node)| (&node.name, &host.host)).collect();
+        let mut placed = Placed { hosts: BTreeMap::new(), strangers: Vec::new() };
+        for (node, target) in targets {
+            match places.get(&node) {
+                Some(host) => placed.hosts.entry((*host).clone()).or_default().push((node, target)),
+                None => placed.strangers.push(node),
+            }
+        }
+        placed
+    }
+
     /// What was last seen of a node.
     pub fn status(&self, node: &NodeName) -> Option<NodeStatus> {
-        self.inner().statuses.get(node).cloned()
+        self.inner().statuses.get(node).map(|heard| heard.status.clone())
     }
 
     /// What was last seen of all nodes, also of such that are no longer desired.
     pub fn statuses(&self) -> BTreeMap<NodeName, NodeStatus> {
-        self.inner().statuses.clone()
+        self.inner().statuses.iter().map(|(node, heard)| (node.clone(), heard.status.clone())).collect()
     }
 
     /// The last sample of a node.
@@ -233,7 +277,7 @@ impl LiveCluster {
             None => Said::Nothing,
             Some(column) => Said::Column(column),
         };
-        RoleMembership::count(role, &wanted, &inner.statuses, said)
+        RoleMembership::count(role, &wanted, |node| inner.statuses.get(node).map(|heard| &heard.status), said)
     }
 
     /// All roles, counted.
@@ -248,9 +292,76 @@ impl LiveCluster {
         let mut directory = Directory::default();
         for (host, node) in inner.record.plan.nodes().filter(|(_, node)| node.name.role() == role) {
             let ports = node.ports.iter().flat_map(|ports| ports.range.iter());
-            let id = inner.statuses.get(&node.name).and_then(|status| status.container_id.as_deref());
+            let id = inner.statuses.get(&node.name).and_then(|heard| heard.status.container_id.as_deref());
             directory.add(&node.name, host.address, ports, id);
         }
         directory
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use throng_common::ids::Incarnation;
+    use throng_common::status::NodePhase;
+
+    use super::*;
+    use crate::planner::tests::fixture::{host, redis, try_plan};
+
+    fn cluster() -> LiveCluster {
+        let scenario = redis(2);
+        let plan = try_plan(&scenario, &[host("a")], None).unwrap();
+        LiveCluster::new(ClusterRecord {
+            id: "c-x7k2".parse().unwrap(),
+            scenario,
+            plan,
+            bundle_dir: PathBuf::new(),
+            files: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            state: ClusterState::Up,
+            created: UnixMillis(0),
+        })
+    }
+
+    fn status(node: &str) -> NodeStatus {
+        NodeStatus {
+            cluster: "c-x7k2".parse().unwrap(),
+            node: node.parse().unwrap(),
+            phase: NodePhase::Ready,
+            reason: None,
+            incarnation: Incarnation(1),
+            restarts: 0,
+            container_id: None,
+            pid: None,
+            started_at: None,
+            ready_at: None,
+            observed_at: UnixMillis(0),
+        }
+    }
+
+    #[test]
+    fn a_node_whose_end_nobody_heard_is_forgotten_when_its_host_names_all_that_it_has() {
+        let (a, b): (HostId, HostId) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let cluster = cluster();
+        for node in ["worker-0000", "worker-0001", "worker-0002"] {
+            cluster.node_seen(&a, status(node));
+        }
+        cluster.node_seen(&b, status("worker-0003"));
+        cluster.only_these(&a, &["worker-0000".parse().unwrap()].into());
+        let known: Vec<String> = cluster.statuses().keys().map(ToString::to_string).collect();
+        assert_eq!(known, ["worker-0000", "worker-0003"]);
+    }
+
+    #[test]
+    fn a_node_that_moved_does_not_go_with_what_its_old_host_says_of_it() {
+        let (a, b): (HostId, HostId) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let (cluster, node) = (cluster(), "worker-0000".parse().unwrap());
+        cluster.node_seen(&a, status("worker-0000"));
+        cluster.node_seen(&b, status("worker-0000"));
+        cluster.node_gone(&a, &node);
+        assert!(cluster.status(&node).is_some());
+        cluster.node_gone(&b, &node);
+        assert!(cluster.status(&node).is_none());
     }
 }

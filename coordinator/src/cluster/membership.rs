@@ -82,10 +82,10 @@ impl RoleMembership {
     }
 
     /// Counts.
-    pub fn count(
+    pub fn count<'s>(
         role: &RoleName,
         wanted: &BTreeSet<NodeName>,
-        statuses: &BTreeMap<NodeName, NodeStatus>,
+        status: impl Fn(&NodeName) -> Option<&'s NodeStatus>,
         said: Said<'_>,
     ) -> Self {
         let mut counted = Self {
@@ -108,7 +108,7 @@ impl RoleMembership {
             (_, Some(Sighting::Count(count))) => Some(*count),
         };
         for node in wanted {
-            let status = statuses.get(node);
+            let status = status(node);
             counted.running += u32::from(status.is_some_and(|status| status.phase.is_running()));
             let ready = status.is_some_and(|status| status.phase == NodePhase::Ready);
             counted.ready += u32::from(ready);
@@ -181,15 +181,16 @@ mod tests {
 
     fn count(sighting: Option<Sighting>, asked: bool) -> RoleMembership {
         let wanted: BTreeSet<NodeName> = (0..4).map(node).collect();
-        let statuses = [
+        let statuses: BTreeMap<NodeName, NodeStatus> = [
             status(0, NodePhase::Ready, None),
             status(1, NodePhase::Ready, None),
             status(2, NodePhase::Failed, Some("exit code 1")),
             status(9, NodePhase::Ready, None),
-        ];
+        ]
+        .into();
         let column = Column { sighting, problem: None, at: UnixMillis(0) };
         let said = if asked { Said::Column(&column) } else { Said::NotAsked };
-        RoleMembership::count(&"worker".parse().unwrap(), &wanted, &statuses.into(), said)
+        RoleMembership::count(&"worker".parse().unwrap(), &wanted, |node| statuses.get(node), said)
     }
 
     #[test]

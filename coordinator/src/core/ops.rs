@@ -13,12 +13,13 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::coordinator::Core;
 use super::fan::of_fleet;
-use crate::cluster::LiveCluster;
+use crate::cluster::{ClusterRecord, LiveCluster};
 use crate::planner::description::describe;
-use crate::planner::texts::{Saved, TextError, Texts};
+use crate::planner::texts::{NodeIndex, Saved, TextError, Texts};
 use crate::rollout;
 use crate::suite::ops::{
-    ClusterOps, ExecOptions, ExecResult, FetchOptions, FetchResult, MissingNode, OpError, OpFuture, OpStream,
+    ClusterOps, ExecOptions, ExecResult, FetchOptions, FetchResult, FillTexts, MissingNode, OpError, OpFuture,
+    OpStream, ScaleError,
 };
 
 /// How long the logs of failing nodes may take to be read.
@@ -120,6 +121,18 @@ impl LiveOps {
     }
 }
 
+/// A cluster's texts as it stood when they were asked for.
+struct LiveTexts {
+    record: Arc<ClusterRecord>,
+    index: NodeIndex,
+}
+
+impl FillTexts for LiveTexts {
+    fn fill(&self, text: &str, node: Option<&NodeName>, saved: &Saved) -> Result<String, TextError> {
+        Texts::with_index(&self.record.plan, &self.record.scenario, &self.index).resolve_text(text, node, saved)
+    }
+}
+
 impl ClusterOps for LiveOps {
     fn nodes(&self) -> Vec<NodeName> {
         self.cluster.nodes()
@@ -129,9 +142,10 @@ impl ClusterOps for LiveOps {
         self.cluster.status(node)
     }
 
-    fn resolve(&self, text: &str, node: Option<&NodeName>, saved: &Saved) -> Result<String, TextError> {
+    fn texts(&self) -> Box<dyn FillTexts> {
         let record = self.cluster.record();
-        Texts::new(&record.plan, &record.scenario).resolve_text(text, node, saved)
+        let index = NodeIndex::new(&record.plan);
+        Box::new(LiveTexts { record, index })
     }
 
     fn describe(&self) -> serde_json::Value {
@@ -165,10 +179,11 @@ impl ClusterOps for LiveOps {
         })
     }
 
-    fn scale(&self, counts: BTreeMap<RoleName, u32>) -> OpFuture<'_, Result<(), OpError>> {
+    fn scale(&self, counts: BTreeMap<RoleName, u32>, deadline: Instant) -> OpFuture<'_, Result<(), ScaleError>> {
         Box::pin(async move {
-            let scaled = rollout::scale(&self.core, &self.cluster, &counts).await;
-            scaled.map_err(|error| OpError::Refused(error.to_string()))
+            let leaving = rollout::scale(&self.core, &self.cluster, &counts).await;
+            let leaving = leaving.map_err(|error| ScaleError::Op(OpError::Refused(error.text())))?;
+            rollout::wait_gone(&self.core, &self.cluster, &leaving, deadline).await.map_err(ScaleError::Left)
         })
     }
 
@@ -182,5 +197,63 @@ impl ClusterOps for LiveOps {
 
     fn logs(&self, nodes: Vec<NodeName>, tail_lines: u32) -> OpFuture<'_, Vec<(NodeName, Result<String, OpError>)>> {
         Box::pin(self.read_logs(nodes, tail_lines))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::cluster::ClusterState;
+    use crate::planner::tests::fixture::{host, redis, try_plan};
+
+    fn record(workers: u32) -> Arc<ClusterRecord> {
+        let scenario = redis(workers);
+        let plan = try_plan(&scenario, &[host("a")], None).unwrap();
+        Arc::new(ClusterRecord {
+            id: "c-x7k2".parse().unwrap(),
+            scenario,
+            plan,
+            bundle_dir: PathBuf::new(),
+            files: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            state: ClusterState::Up,
+            created: throng_common::status::UnixMillis(0),
+        })
+    }
+
+    /// CPU time of this thread: other tests run beside this one.
+    fn cpu_nanos() -> u64 {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        text.split_ascii_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// CPU time to fill in so many texts in fan-outs over so many workers, the best of some.
+    fn cost(workers: u32, texts: u32) -> u64 {
+        let record = record(workers);
+        let nodes: Vec<NodeName> = record.plan.nodes().map(|(_, node)| node.name.clone()).collect();
+        let fan_out = || {
+            let texts = LiveTexts { index: NodeIndex::new(&record.plan), record: Arc::clone(&record) };
+            for node in &nodes {
+                let text = texts.fill("{node.name} of {role.primary.address}", Some(node), &Saved::new()).unwrap();
+                assert!(text.starts_with(&node.to_string()));
+            }
+        };
+        let all = || {
+            let begun = cpu_nanos();
+            (0..texts / workers).for_each(|_| fan_out());
+            cpu_nanos() - begun
+        };
+        (0..3).map(|_| all()).min().unwrap()
+    }
+
+    #[test]
+    fn a_text_costs_the_same_in_a_fan_out_over_1000_nodes_as_in_one_over_125() {
+        let (few, many) = (cost(125, 10_000), cost(1000, 10_000));
+        // An index made for every node would make it eight times as dear.
+        assert!(many < few * 3, "over 125 workers: {few} ns, over 1000 workers: {many} ns");
     }
 }

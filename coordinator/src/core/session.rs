@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_common::ids::HostId;
+use throng_common::ids::{ClusterId, HostId, NodeName};
 use throng_common::status::{AgentEvent, NodePhase, NodeStatus};
 use throng_proto::agent as wire;
 use tokio::task::AbortHandle;
@@ -81,28 +81,57 @@ impl Core {
         let request = wire::WatchRequest { sample_interval_millis };
         let mut stream =
             self.fleet.open(host, request, |mut agent, request| async move { agent.watch(request).await }).await?;
+        // A stream begins with all nodes, then how the work stands.
+        let mut listing = Some(BTreeSet::new());
         while let Some(batch) = stream.next().await? {
             for event in batch.events {
-                match AgentEvent::try_from(event) {
-                    Ok(event) => self.happened(host, event).await,
-                    Err(error) => tracing::warn!(%host, %error, "an event of the agent is not understood"),
+                let event = match AgentEvent::try_from(event) {
+                    Ok(event) => event,
+                    Err(error) => {
+                        tracing::warn!(%host, %error, "an event of the agent is not understood");
+                        continue;
+                    }
+                };
+                match (&event, &mut listing) {
+                    (AgentEvent::Node(status), Some(listed)) => {
+                        listed.insert((status.cluster.clone(), status.node.clone()));
+                    }
+                    (AgentEvent::Progress(_), listing) => {
+                        if let Some(listed) = listing.take() {
+                            self.listed(host, listed);
+                        }
+                    }
+                    _ => {}
                 }
+                self.happened(host, event).await;
             }
         }
         Ok(())
+    }
+
+    /// The agent has named all nodes of its host.
+    fn listed(&self, host: &HostId, listed: BTreeSet<(ClusterId, NodeName)>) {
+        let mut by_cluster: BTreeMap<ClusterId, BTreeSet<NodeName>> = BTreeMap::new();
+        for (cluster, node) in listed {
+            by_cluster.entry(cluster).or_default().insert(node);
+        }
+        for cluster in self.clusters() {
+            let nodes = by_cluster.remove(&cluster.record().id).unwrap_or_default();
+            cluster.only_these(host, &nodes);
+        }
     }
 
     async fn happened(&self, host: &HostId, event: AgentEvent) {
         match event {
             AgentEvent::Node(status) => {
                 if let Some(cluster) = self.cluster(&status.cluster) {
-                    let before = cluster.node_seen(status.clone());
+                    let before = cluster.node_seen(host, status.clone());
                     self.note_node(&status, before.as_ref()).await;
                 }
             }
             AgentEvent::Gone { cluster, node } => {
                 if let Some(cluster) = self.cluster(&cluster) {
-                    cluster.node_gone(&node);
+                    cluster.node_gone(host, &node);
                 }
             }
             AgentEvent::Progress(progress) => self.hosts.edit(host, |view| view.progress = Some(progress)),

@@ -1,10 +1,19 @@
-//! What an operation says.
+//! What an operation says: the one vocabulary of everything that takes long.
+//!
+//! The rollout and the test suite speak it. It is shown to people as it comes (moving or plain lines), kept as JSON, and
+//! a run's report takes its phases from it, and JUnit from the report.
 
 use std::time::Duration;
 
 use throng_common::ids::HostId;
 use throng_common::status::{Residue, UnixMillis};
 use throng_common::verdict::{Outcome, Verdict};
+
+/// Where events go. Never waits, and never fails: a listener that has gone away is no reason to stop.
+pub trait EventSink: Send + Sync {
+    /// Says something.
+    fn emit(&self, event: OperationEvent);
+}
 
 /// Something an operation said, with its number and time.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,5 +6,5 @@
 mod event;
 mod registry;
 
-pub use event::{Ended, NoteLevel, OperationEvent, Stamped};
+pub use event::{Ended, EventSink, NoteLevel, OperationEvent, Stamped};
 pub use registry::{Follow, OperationHandle, OperationInfo, Operations, Phase, Verb};

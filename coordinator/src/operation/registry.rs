@@ -10,14 +10,17 @@ use throng_common::verdict::Outcome;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::event::{Ended, NoteLevel, OperationEvent, Stamped};
+use super::event::{Ended, EventSink, NoteLevel, OperationEvent, Stamped};
 use crate::clock;
 
 /// Operations that are remembered: the ended ones among them leave first.
 const OPERATIONS_MAX: usize = 200;
 
-/// Events kept of one operation. Progress is folded, so a run of a thousand tests fits.
+/// Events kept of one operation: a run of thousands of tests.
 const EVENTS_MAX: usize = 20_000;
+
+/// Beyond so many, progress is no longer kept: what tells how something ended must have room.
+const PROGRESS_MAX: usize = EVENTS_MAX / 2;
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,8 +200,16 @@ impl OperationHandle {
     /// Says something.
     pub fn emit(&self, event: OperationEvent) {
         let mut log = lock(&self.shared.log);
-        let full = log.len() >= EVENTS_MAX && !matches!(event, OperationEvent::Ended(_));
-        if full {
+        let room = match event {
+            OperationEvent::PhaseProgress { .. } => log.len() < PROGRESS_MAX,
+            OperationEvent::Ended(_) => true,
+            OperationEvent::PhaseStarted { .. }
+            | OperationEvent::PhaseEnded { .. }
+            | OperationEvent::Note { .. }
+            | OperationEvent::TestStarted { .. }
+            | OperationEvent::TestEnded { .. } => log.len() < EVENTS_MAX,
+        };
+        if !room {
             return;
         }
         let number = log.len() as u64;
@@ -222,6 +233,12 @@ impl OperationHandle {
         let name = name.into();
         self.emit(OperationEvent::PhaseStarted { phase: name.clone(), total });
         Phase { operation: self.clone(), name, total, began: Instant::now(), told: None }
+    }
+}
+
+impl EventSink for OperationHandle {
+    fn emit(&self, event: OperationEvent) {
+        Self::emit(self, event);
     }
 }
 
@@ -249,6 +266,11 @@ impl Phase {
             detail: news.1.clone(),
         });
         self.told = Some(news);
+    }
+
+    /// How many things it is about; 0: not counted.
+    pub fn total(&self) -> u64 {
+        self.total
     }
 
     /// It ended. Returns how long it took.
@@ -309,6 +331,20 @@ mod tests {
         handle.end(ended());
         assert_eq!(task.await.unwrap(), [0, 1, 2, 3]);
         assert_eq!(operations.list()[0].outcome, Some(Outcome::Pass));
+    }
+
+    #[test]
+    fn progress_without_end_never_takes_the_room_of_how_a_test_ended() {
+        let operations = Operations::default();
+        let handle = operations.begin(Verb::Run, "c-x7k2".parse().unwrap());
+        let mut phase = handle.phase("tests", 0);
+        for done in 0..EVENTS_MAX as u64 * 2 {
+            phase.progress(done, "");
+        }
+        let (test, detail) = ("holds".to_owned(), String::new());
+        handle.emit(OperationEvent::TestEnded { test, verdict: None, took: std::time::Duration::ZERO, detail });
+        let last = handle.log().pop().unwrap().event;
+        assert!(matches!(last, OperationEvent::TestEnded { .. }), "{last:?}");
     }
 
     #[tokio::test]

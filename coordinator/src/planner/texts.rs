@@ -3,6 +3,7 @@
 //! In: a plan and its scenario, a text, perhaps a node, values that earlier steps saved. Out: the text as the node, the
 //! probe or the test gets it. Where a node finds its folders is decided here, and nowhere else.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use throng_common::ids::{NodeName, RoleName};
@@ -57,12 +58,26 @@ pub enum TextError {
 /// Values that earlier steps saved, by name.
 pub type Saved = BTreeMap<String, String>;
 
+/// Where every node of a plan stands in it: host and place there. Made once for many texts.
+#[derive(Debug, Clone, Default)]
+pub struct NodeIndex(BTreeMap<NodeName, (usize, usize)>);
+
+impl NodeIndex {
+    /// Walks over all nodes.
+    pub fn new(plan: &Plan) -> Self {
+        let places = plan.hosts.iter().enumerate().flat_map(|(host, planned)| {
+            planned.nodes.iter().enumerate().map(move |(at, node)| (node.name.clone(), (host, at)))
+        });
+        Self(places.collect())
+    }
+}
+
 /// A plan with its scenario, ready to fill in many texts.
 #[derive(Debug)]
 pub struct Texts<'a> {
     plan: &'a Plan,
     scenario: &'a Scenario,
-    nodes: BTreeMap<&'a NodeName, (&'a HostPlan, &'a NodePlan)>,
+    index: Cow<'a, NodeIndex>,
 }
 
 /// A node with all that is known of it.
@@ -76,8 +91,12 @@ struct Known<'a> {
 impl<'a> Texts<'a> {
     /// Makes an index of the plan's nodes.
     pub fn new(plan: &'a Plan, scenario: &'a Scenario) -> Self {
-        let nodes = plan.nodes().map(|(host, node)| (&node.name, (host, node))).collect();
-        Self { plan, scenario, nodes }
+        Self { plan, scenario, index: Cow::Owned(NodeIndex::new(plan)) }
+    }
+
+    /// Uses an index that was made of this very plan.
+    pub fn with_index(plan: &'a Plan, scenario: &'a Scenario, index: &'a NodeIndex) -> Self {
+        Self { plan, scenario, index: Cow::Borrowed(index) }
     }
 
     /// The plan.
@@ -92,7 +111,9 @@ impl<'a> Texts<'a> {
 
     /// A node of the plan with its host.
     pub fn node(&self, name: &NodeName) -> Option<(&'a HostPlan, &'a NodePlan)> {
-        self.nodes.get(name).copied()
+        let (host, at) = self.index.0.get(name)?;
+        let host = self.plan.hosts.get(*host)?;
+        Some((host, host.nodes.get(*at)?))
     }
 
     /// Fills a text in. `node` is the node that it is for; none for what concerns the whole cluster.

@@ -5,22 +5,17 @@ use std::sync::Arc;
 
 use throng_common::ids::{ClusterId, RoleName};
 use throng_common::verdict::Outcome;
-use tokio::time::Instant;
 
 use super::bring_up::bring_up;
 use super::failure::RolloutError;
 use super::prepare::{Admitted, prepare};
 use super::run::{RunLog, RunWish, ending_of, teardown_of};
-use super::scaling::scale;
+use super::settling::scale_to_rest;
 use super::take_down::{TornDown, take_down};
-use super::wait::wait_all_up;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
 use crate::operation::{Ended, OperationHandle, Verb};
 use crate::report::model::{Ending, Teardown};
-
-/// How long nodes may take to follow a new count.
-const SCALE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// When a run's cluster is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +128,8 @@ pub fn start_test(core: &Arc<Core>, cluster: Arc<LiveCluster>, wish: RunWish) ->
     }))
 }
 
-/// Changes counts, and waits until the nodes have followed.
+/// Changes counts, and waits until the nodes that come are up, nothing is left of those that go, and every host is at
+/// rest.
 pub fn start_scale(
     core: &Arc<Core>,
     cluster: Arc<LiveCluster>,
@@ -142,26 +138,10 @@ pub fn start_scale(
     free(core, &cluster)?;
     let operation = core.operations.begin(Verb::Scale, cluster.record().id.clone());
     Ok(spawn(core, &operation, |core, operation| async move {
-        let total: u32 = counts.values().sum();
-        let phase = operation.phase("scale", u64::from(total));
-        let scaled = async {
-            scale(&core, &cluster, &counts).await?;
-            wait_all_up(&core, &cluster, Instant::now() + SCALE_DEADLINE).await.map_err(|missing| {
-                let role = missing.first().map(|missing| missing.node.role().clone());
-                let lines = missing.iter().take(10).map(|missing| format!("  {}: {}", missing.node, missing.what));
-                RolloutError::Count(format!(
-                    "{} nodes are not up{}\n{}",
-                    missing.len(),
-                    role.map(|role| format!(" ({role})")).unwrap_or_default(),
-                    lines.collect::<Vec<_>>().join("\n")
-                ))
-            })
-        };
         let scaled = tokio::select! {
-            scaled = scaled => scaled,
+            scaled = scale_to_rest(&core, &cluster, &counts, &operation) => scaled,
             () = operation.cancelled().cancelled() => Err(RolloutError::Interrupted),
         };
-        phase.end(scaled.is_ok(), "");
         match scaled {
             Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
             Err(error) => fail(error, Ok(TornDown::default()), true),

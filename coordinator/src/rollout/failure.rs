@@ -1,7 +1,10 @@
 //! Why an operation did not come to its end.
 
+use std::time::Duration;
+
 use throng_common::error_chain::chain;
 use throng_common::ids::RoleName;
+use throng_common::span::Span;
 use throng_common::verdict::Outcome;
 
 use crate::bundle::BundleError;
@@ -63,6 +66,34 @@ pub enum RolloutError {
     /// A count that the scenario cannot have.
     #[error("{0}")]
     Count(String),
+    /// Nodes did not follow a new count in time.
+    #[error("{count} node{} not up after {}\n{missing}", if *.count == 1 { " is" } else { "s are" }, Span(*.within))]
+    NotUp {
+        /// How many.
+        count: usize,
+        /// How long they had.
+        within: Duration,
+        /// Who and why, a line for each reason.
+        missing: String,
+    },
+    /// Of nodes that a new count took away something is left.
+    #[error("{count} node{} not gone after {}\n{left}", if *.count == 1 { " is" } else { "s are" }, Span(*.within))]
+    NotGone {
+        /// How many.
+        count: usize,
+        /// How long they had.
+        within: Duration,
+        /// Who and what is in the way, a line for each reason.
+        left: String,
+    },
+    /// Hosts are still at work although nothing of nodes is missing or left.
+    #[error("not at rest after {}: {hosts}", Span(*.within))]
+    Restless {
+        /// How long they had.
+        within: Duration,
+        /// Which, and what they say of it.
+        hosts: String,
+    },
 }
 
 impl RolloutError {
@@ -77,7 +108,10 @@ impl RolloutError {
             | Self::Core(_)
             | Self::NoHost
             | Self::Quorum { .. }
+            | Self::NotUp { .. }
+            | Self::Restless { .. }
             | Self::Busy(_) => Outcome::Quorum,
+            Self::NotGone { .. } => Outcome::Residue,
         }
     }
 

@@ -9,6 +9,7 @@ mod failure;
 mod prepare;
 mod run;
 mod scaling;
+mod settling;
 mod take_down;
 mod wait;
 
@@ -16,5 +17,6 @@ pub use commands::{Keep, start_down, start_run, start_scale, start_test, start_u
 pub use failure::RolloutError;
 pub use prepare::{Admitted, admit, plan_inputs};
 pub use run::{RunWish, outcome_word};
-pub use scaling::scale;
+pub use scaling::{Leaving, scale};
+pub use settling::wait_gone;
 pub use wait::wait_all_up;

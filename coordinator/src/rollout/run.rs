@@ -8,14 +8,13 @@ use regex::Regex;
 use throng_common::ids::RunId;
 use throng_common::scenario::model::Scenario;
 use throng_common::verdict::{Outcome, Verdict};
-use tokio::sync::mpsc;
 
 use super::failure::RolloutError;
 use super::take_down::TornDown;
 use crate::clock;
 use crate::cluster::LiveCluster;
 use crate::core::{Core, LiveOps};
-use crate::operation::{NoteLevel, OperationEvent, OperationHandle};
+use crate::operation::{OperationEvent, OperationHandle};
 use crate::report::folder::{PLAN_FILE, RunFolder};
 use crate::report::model::{
     Ending, HostReport, ImageReport, NotRun, PhaseReport, REPORT_FORMAT, ResidueReport, RoleReport, RunReport,
@@ -24,7 +23,6 @@ use crate::report::model::{
 use crate::report::outcome::outcome;
 use crate::store::{RunCounts, RunRecord};
 use crate::suite::engine::{self, RunOptions, RunResult};
-use crate::suite::event::{EVENTS_MAX, NoteLevel as SuiteLevel, SuiteEvent};
 
 /// What is wanted of a run.
 #[derive(Debug, Clone)]
@@ -70,13 +68,6 @@ impl RunLog {
         cluster: &Arc<LiveCluster>,
         operation: &OperationHandle,
     ) -> Result<(), RolloutError> {
-        let (sender, mut events) = mpsc::channel(EVENTS_MAX);
-        let teller = operation.clone();
-        let telling = core.tasks.spawn(async move {
-            while let Some(event) = events.recv().await {
-                tell(&teller, event);
-            }
-        });
         let options = RunOptions {
             tests: self.wish.tests.clone(),
             seed: self.wish.seed,
@@ -89,11 +80,9 @@ impl RunLog {
             started_at: clock::now(),
         };
         let ops = Arc::new(LiveOps::new(Arc::clone(core), Arc::clone(cluster)));
-        let phase = operation.phase("tests", 0);
+        let phase = operation.phase(engine::PHASE, 0);
         let scenario = cluster.record().scenario.clone();
-        let result = engine::run(&scenario, ops, options, sender, operation.cancelled().clone()).await;
-        // The sender is gone: what is left in the queue is told before anything else.
-        let _ = telling.await;
+        let result = engine::run(&scenario, ops, options, operation, operation.cancelled().clone()).await;
         let failed = |result: &RunResult| result.tests.iter().filter(|test| is_bad(test.verdict)).count();
         match &result {
             Ok(result) => {
@@ -193,30 +182,6 @@ fn is_bad(verdict: Option<Verdict>) -> bool {
     match verdict {
         Some(Verdict::Pass | Verdict::KnownFailure) => false,
         Some(Verdict::Suspect | Verdict::Invalid | Verdict::Fail | Verdict::UnexpectedPass) | None => true,
-    }
-}
-
-fn tell(operation: &OperationHandle, event: SuiteEvent) {
-    match event {
-        SuiteEvent::TestStarted { test, position, total } => {
-            operation.emit(OperationEvent::TestStarted { test, position, total });
-        }
-        SuiteEvent::TestEnded { test, verdict, took, detail } => {
-            operation.emit(OperationEvent::TestEnded { test, verdict, took, detail });
-        }
-        SuiteEvent::Progress { done, total, detail } => operation.emit(OperationEvent::PhaseProgress {
-            phase: "tests".to_owned(),
-            done: done.into(),
-            total: total.into(),
-            detail,
-        }),
-        SuiteEvent::Note { level, text } => {
-            let level = match level {
-                SuiteLevel::Info => NoteLevel::Info,
-                SuiteLevel::Warning => NoteLevel::Warning,
-            };
-            operation.note(level, text, "");
-        }
     }
 }
 

@@ -1,23 +1,28 @@
 //! Changing how many nodes a role has, the survivors untouched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use throng_common::ids::RoleName;
+use throng_common::ids::{HostId, NodeName, RoleName};
 
 use super::failure::RolloutError;
 use super::prepare::plan_inputs;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
 use crate::planner::input::PlanInput;
+use crate::planner::plan::Plan;
 use crate::planner::planning::plan;
 
-/// Plans the new counts with the old plan in hand, journals the result and tells the hosts. Does not wait for nodes.
+/// Nodes that a new plan takes away, by the host that held them.
+pub type Leaving = BTreeMap<HostId, BTreeSet<NodeName>>;
+
+/// Plans the new counts with the old plan in hand, journals the result and tells the hosts; also those that keep
+/// nothing. Gives the nodes that go; does not wait for any.
 pub async fn scale(
     core: &Arc<Core>,
     cluster: &Arc<LiveCluster>,
     counts: &BTreeMap<RoleName, u32>,
-) -> Result<(), RolloutError> {
+) -> Result<Leaving, RolloutError> {
     let record = cluster.record();
     let mut scenario = record.scenario.clone();
     for (name, count) in counts {
@@ -43,12 +48,51 @@ pub async fn scale(
         previous: Some(&record.plan),
     };
     let planned = plan(&input)?;
+    let leaving = leaving(&record.plan, &planned);
+    let kept: BTreeSet<HostId> = planned.hosts.iter().map(|host| host.host.clone()).collect();
     cluster.edit(|record| {
         record.scenario = scenario;
         record.plan = planned;
     });
     core.publish(cluster).await?;
+    // A host without a part in the new plan may be away: it is told when it comes back, and waited for until then.
+    core.tell_all(leaving.keys().filter(|host| !kept.contains(*host)).cloned().collect()).await;
     let words: Vec<String> = counts.iter().map(|(role, count)| format!("{role}={count}")).collect();
     core.note(Some(&record.id), &record.id, "scaled", words.join(" ")).await;
-    Ok(())
+    Ok(leaving)
+}
+
+/// What the first plan puts on a host and the second does not.
+fn leaving(before: &Plan, after: &Plan) -> Leaving {
+    let stays: BTreeSet<(&HostId, &NodeName)> = after.nodes().map(|(host, node)| (&host.host, &node.name)).collect();
+    let mut leaving = Leaving::new();
+    for (host, node) in before.nodes().filter(|(host, node)| !stays.contains(&(&host.host, &node.name))) {
+        leaving.entry(host.host.clone()).or_default().insert(node.name.clone());
+    }
+    leaving
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planner::tests::fixture::{host, redis, try_plan};
+
+    #[test]
+    fn the_highest_nodes_of_a_smaller_plan_leave_their_hosts_and_a_larger_one_takes_none_away() {
+        let hosts = [host("a"), host("b"), host("c")];
+        let before = try_plan(&redis(10), &hosts, None).unwrap();
+        let after = try_plan(&redis(6), &hosts, Some(&before)).unwrap();
+        let gone: BTreeSet<String> = leaving(&before, &after).values().flatten().map(ToString::to_string).collect();
+        assert_eq!(gone, ["worker-0006", "worker-0007", "worker-0008", "worker-0009"].map(String::from).into());
+        assert_eq!(leaving(&after, &before), Leaving::new());
+    }
+
+    #[test]
+    fn a_node_that_moves_leaves_the_host_that_it_was_on() {
+        let before = try_plan(&redis(2), &[host("a")], None).unwrap();
+        let after = try_plan(&redis(2), &[host("b")], Some(&before)).unwrap();
+        let left = leaving(&before, &after);
+        assert_eq!(left.keys().map(HostId::as_str).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(left.values().map(BTreeSet::len).sum::<usize>(), before.node_count());
+    }
 }

@@ -1,9 +1,11 @@
 //! Waiting until nodes are up, with the reasons of those that are not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::ids::RoleName;
+use throng_common::nodeset::NodeSet;
 use tokio::time::Instant;
 
 use super::failure::RolloutError;
@@ -16,10 +18,10 @@ use crate::suite::ops::MissingNode;
 const REASONS_SHOWN: usize = 5;
 
 /// Changes come by the hundred while nodes start: they are looked at together.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The tasks that ask the system under test; they end with the wait.
-struct Asking(Vec<tokio::task::AbortHandle>);
+pub(super) struct Asking(Vec<tokio::task::AbortHandle>);
 
 impl Drop for Asking {
     fn drop(&mut self) {
@@ -29,7 +31,8 @@ impl Drop for Asking {
     }
 }
 
-fn ask(core: &Arc<Core>, cluster: &Arc<LiveCluster>, roles: impl IntoIterator<Item = RoleName>) -> Asking {
+/// Asks for these roles, as far as they say how, until the result is dropped.
+pub(super) fn ask(core: &Arc<Core>, cluster: &Arc<LiveCluster>, roles: impl IntoIterator<Item = RoleName>) -> Asking {
     let asked = roles.into_iter().filter(|role| {
         let record = cluster.record();
         record.scenario.role.get(role).is_some_and(|role| role.seen.is_some())
@@ -113,11 +116,20 @@ fn quorum_error(role: &RoleName, counted: &RoleMembership, quorum: u32, when: St
 
 /// Who is missing and why, a line for each reason, the most frequent first.
 pub(super) fn missing_lines(counted: &RoleMembership) -> String {
-    let mut reasons: Vec<_> = counted.reasons.iter().collect();
+    reason_lines(&counted.reasons)
+}
+
+/// Nodes by what is in their way, a line for each reason, the most frequent first.
+pub(super) fn reason_lines(reasons: &BTreeMap<String, NodeSet>) -> String {
+    let mut reasons: Vec<_> = reasons.iter().collect();
     reasons.sort_by_key(|(_, nodes)| std::cmp::Reverse(nodes.len()));
     let more = reasons.len().saturating_sub(REASONS_SHOWN);
-    let shown = reasons.iter().take(REASONS_SHOWN).map(|(why, nodes)| format!("  {nodes} ({}): {why}", nodes.len()));
-    let mut lines: Vec<String> = shown.collect();
+    let line = |(why, nodes): &(&String, &NodeSet)| match nodes.len() {
+        0 => format!("  {why}"),
+        1 => format!("  {nodes}: {why}"),
+        count => format!("  {nodes} ({count}): {why}"),
+    };
+    let mut lines: Vec<String> = reasons.iter().take(REASONS_SHOWN).map(line).collect();
     if more > 0 {
         lines.push(format!("  and {more} more reasons: `throng ps` shows all nodes"));
     }

@@ -8,7 +8,7 @@ use throng_common::ids::NodeName;
 use tokio::time::timeout;
 
 use super::context::Context;
-use super::event::{NoteLevel, SuiteEvent};
+use crate::operation::{NoteLevel, OperationEvent};
 
 /// Most nodes of one test whose logs are kept. They failed alike; more would only fill the disk.
 const NODES_PER_TEST_MAX: usize = 10;
@@ -88,7 +88,7 @@ fn flat(path: &str) -> String {
 }
 
 fn warn(context: &Context<'_>, text: String) {
-    context.events.offer(SuiteEvent::Note { level: NoteLevel::Warning, text });
+    context.events.emit(OperationEvent::Note { level: NoteLevel::Warning, text, hint: String::new() });
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) async fn run(
         return StepResult::failed(Miss::mistake(format_args!("there is no metric `{name}`")));
     };
     let (Comparison::Eventually(text) | Comparison::Always(text)) = wanted;
-    let condition = match context.ops.resolve(text, None, saved) {
+    let condition = match context.ops.texts().fill(text, None, saved) {
         Ok(text) => text.parse::<Condition>().map_err(Miss::mistake),
         Err(error) => Err(Miss::mistake(error)),
     };

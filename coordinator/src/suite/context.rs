@@ -10,11 +10,11 @@ use throng_common::scenario::model::Scenario;
 use throng_common::scenario::steps::Step;
 
 use super::clock::RunClock;
-use super::event::EventSink;
 use super::expect::Miss;
 use super::fold;
 use super::ops::ClusterOps;
 use super::sampler::Sampler;
+use crate::operation::EventSink;
 use crate::planner::texts::Saved;
 use crate::report::folder::RunFolder;
 use crate::report::model::{Failure, Part, StepReport};
@@ -41,7 +41,7 @@ pub(super) struct Context<'a> {
     /// The clock.
     pub(super) clock: RunClock,
     /// Where events go.
-    pub(super) events: &'a EventSink,
+    pub(super) events: &'a dyn EventSink,
     /// How many more nodes' logs the run keeps.
     pub(super) log_budget: AtomicUsize,
 }

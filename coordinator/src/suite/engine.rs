@@ -9,20 +9,22 @@ use std::time::Duration;
 use regex::Regex;
 use throng_common::scenario::model::{Scenario, Test};
 use throng_common::status::UnixMillis;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::artefacts::NODES_PER_RUN_MAX;
 use super::clock::RunClock;
 use super::context::Context;
-use super::event::{EventSink, NoteLevel, SuiteEvent};
 use super::fold;
 use super::ops::ClusterOps;
 use super::sampler::Sampler;
 use super::test_run::run_test;
+use crate::operation::{EventSink, NoteLevel, OperationEvent};
 use crate::report::folder::RunFolder;
 use crate::report::human::failures::failure_line;
 use crate::report::model::{MetricReport, NotRun, StepReport, TestReport, WhyNotRun};
+
+/// The phase whose progress the steps of the tests are.
+pub const PHASE: &str = "tests";
 
 /// Most lines of a test's event: the report has all.
 const EVENT_LINES_MAX: usize = 6;
@@ -86,13 +88,12 @@ pub async fn run(
     scenario: &Scenario,
     ops: Arc<dyn ClusterOps>,
     options: RunOptions,
-    events: mpsc::Sender<SuiteEvent>,
+    events: &dyn EventSink,
     cancel: CancellationToken,
 ) -> Result<RunResult, SuiteError> {
     check_filter(scenario, options.tests.as_ref())?;
     let clock = RunClock::start(options.started_at);
     let sampler = Sampler::new(scenario, Arc::clone(&ops), clock);
-    let events = EventSink::new(events);
     let context = Context {
         scenario,
         ops: ops.as_ref(),
@@ -102,7 +103,7 @@ pub async fn run(
         environment: &options.environment,
         seed: options.seed,
         clock,
-        events: &events,
+        events,
         log_budget: AtomicUsize::new(NODES_PER_RUN_MAX),
     };
     let testing = run_tests(&context, options.tests.as_ref(), &cancel);
@@ -123,7 +124,7 @@ async fn run_tests(
     let chosen = |test: &Test| filter.is_none_or(|filter| filter.is_match(&test.name));
     let total = fold::count(context.scenario.test.iter().filter(|test| chosen(test)).count());
     let seed = format!("random draws are made from seed {}", context.seed);
-    context.events.send(SuiteEvent::Note { level: NoteLevel::Info, text: seed }).await;
+    context.events.emit(OperationEvent::Note { level: NoteLevel::Info, text: seed, hint: String::new() });
     let (mut reports, mut not_run) = (Vec::new(), Vec::new());
     for (index, test) in context.scenario.test.iter().enumerate() {
         let left_out = |why| NotRun { name: test.name.clone(), why };
@@ -136,15 +137,15 @@ async fn run_tests(
             continue;
         }
         let position = fold::count(reports.len()) + 1;
-        context.events.send(SuiteEvent::TestStarted { test: test.name.clone(), position, total }).await;
+        context.events.emit(OperationEvent::TestStarted { test: test.name.clone(), position, total });
         let report = run_test(context, test, index + 1, cancel).await;
-        context.events.send(ended(&report)).await;
+        context.events.emit(ended(&report));
         reports.push(report);
     }
     (reports, not_run)
 }
 
-fn ended(report: &TestReport) -> SuiteEvent {
+fn ended(report: &TestReport) -> OperationEvent {
     let mut lines = Vec::new();
     for step in &report.steps {
         failure_lines(step, &mut lines);
@@ -157,7 +158,7 @@ fn ended(report: &TestReport) -> SuiteEvent {
     if more > 0 {
         lines.push(format!("and {more} more"));
     }
-    SuiteEvent::TestEnded {
+    OperationEvent::TestEnded {
         test: report.name.clone(),
         verdict: report.verdict,
         took: Duration::from_millis(report.took_millis),

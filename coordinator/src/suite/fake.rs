@@ -14,8 +14,8 @@ use throng_common::status::{NodePhase, NodeStatus, UnixMillis};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ops::{
-    ClusterOps, ExecOptions, ExecOutput, ExecResult, FetchOptions, FetchOutput, FetchResult, MissingNode, OpError,
-    OpFuture, OpStream,
+    ClusterOps, ExecOptions, ExecOutput, ExecResult, FetchOptions, FetchOutput, FetchResult, FillTexts, MissingNode,
+    OpError, OpFuture, OpStream, ScaleError,
 };
 use crate::planner::texts::{Saved, TextError};
 
@@ -73,6 +73,9 @@ struct State {
     asked: BTreeMap<(NodeName, String), u32>,
     log: Vec<String>,
     missing: Vec<NodeName>,
+    /// Nodes of which something stays however they are scaled away.
+    stuck: Vec<NodeName>,
+    texts_made: u32,
 }
 
 impl FakeCluster {
@@ -92,6 +95,16 @@ impl FakeCluster {
     pub(super) fn with_missing(self, node: &str) -> Self {
         self.locked().missing.push(node.parse().unwrap());
         self
+    }
+
+    pub(super) fn with_stuck(self, node: &str) -> Self {
+        self.locked().stuck.push(node.parse().unwrap());
+        self
+    }
+
+    /// How often an index of all nodes was made to fill texts in.
+    pub(super) fn texts_made(&self) -> u32 {
+        self.locked().texts_made
     }
 
     pub(super) fn with_phase(self, node: &str, phase: NodePhase) -> Self {
@@ -191,6 +204,25 @@ fn set_count(state: &mut State, role: &RoleName, count: u32) {
     }
 }
 
+/// Knows its nodes' names and how many there are.
+struct FakeTexts(Vec<NodeName>);
+
+impl FillTexts for FakeTexts {
+    fn fill(&self, text: &str, node: Option<&NodeName>, saved: &Saved) -> Result<String, TextError> {
+        render(text, |placeholder| match (placeholder, node) {
+            (Placeholder::Node(NodeField::Name), Some(node)) => Ok(node.to_string()),
+            (Placeholder::Node(NodeField::Index), Some(node)) => Ok(node.index().to_string()),
+            (Placeholder::Saved(name), _) => {
+                saved.get(name).cloned().ok_or_else(|| TextError::Saved(placeholder.to_string()))
+            }
+            (Placeholder::Role { role, field: RoleField::Count, .. }, _) => {
+                Ok(self.0.iter().filter(|node| node.role() == role).count().to_string())
+            }
+            _ => Err(TextError::NoNode(placeholder.to_string())),
+        })
+    }
+}
+
 impl ClusterOps for FakeCluster {
     fn nodes(&self) -> Vec<NodeName> {
         self.locked().nodes.keys().cloned().collect()
@@ -200,18 +232,9 @@ impl ClusterOps for FakeCluster {
         self.locked().nodes.get(node).cloned()
     }
 
-    fn resolve(&self, text: &str, node: Option<&NodeName>, saved: &Saved) -> Result<String, TextError> {
-        render(text, |placeholder| match (placeholder, node) {
-            (Placeholder::Node(NodeField::Name), Some(node)) => Ok(node.to_string()),
-            (Placeholder::Node(NodeField::Index), Some(node)) => Ok(node.index().to_string()),
-            (Placeholder::Saved(name), _) => {
-                saved.get(name).cloned().ok_or_else(|| TextError::Saved(placeholder.to_string()))
-            }
-            (Placeholder::Role { role, field: RoleField::Count, .. }, _) => {
-                Ok(self.nodes().iter().filter(|node| node.role() == role).count().to_string())
-            }
-            _ => Err(TextError::NoNode(placeholder.to_string())),
-        })
+    fn texts(&self) -> Box<dyn FillTexts> {
+        self.locked().texts_made += 1;
+        Box::new(FakeTexts(self.nodes()))
     }
 
     fn describe(&self) -> serde_json::Value {
@@ -274,14 +297,22 @@ impl ClusterOps for FakeCluster {
         })
     }
 
-    fn scale(&self, counts: BTreeMap<RoleName, u32>) -> OpFuture<'_, Result<(), OpError>> {
+    fn scale(&self, counts: BTreeMap<RoleName, u32>, deadline: Instant) -> OpFuture<'_, Result<(), ScaleError>> {
         Box::pin(async move {
             self.note(format!("scale {counts:?}"));
-            let mut state = self.locked();
-            for (role, count) in &counts {
-                set_count(&mut state, role, *count);
+            let left: Vec<MissingNode> = {
+                let mut state = self.locked();
+                for (role, count) in &counts {
+                    set_count(&mut state, role, *count);
+                }
+                let what = || "stopping".to_owned();
+                state.stuck.iter().map(|node| MissingNode { node: node.clone(), what: what() }).collect()
+            };
+            if left.is_empty() {
+                return Ok(());
             }
-            Ok(())
+            tokio::time::sleep_until(deadline).await;
+            Err(ScaleError::Left(left))
         })
     }
 

@@ -71,8 +71,9 @@ pub(super) async fn run(
         return StepResult::failed(Miss::mistake(format_args!("`{on}` selects no nodes of this cluster")));
     }
     let mut fanout = Fanout::new(context, step);
+    let texts = context.ops.texts();
     for node in &nodes {
-        match request::resolve(context.ops, step, action, node, saved) {
+        match request::resolve(texts.as_ref(), step, action, node, saved) {
             Ok(Some(request)) => fanout.add(node, request),
             Ok(None) => {}
             Err(error) => drop(fanout.misses.insert(node.clone(), Miss::mistake(error))),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::context::{Context, StepResult};
 use super::expect::Miss;
-use super::ops::{MissingNode, OpError};
+use super::ops::{MissingNode, OpError, ScaleError};
 use super::request;
 use crate::report::model::Cause;
 
@@ -22,16 +22,19 @@ const SCALE_DEFAULT: Span = Span::seconds(120);
 /// How much longer than its deadline a wait is awaited, before the engine gives up on the answer itself.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Runs a `scale` step. It ends when the new counts are with the hosts; `wait = "up"` waits for the nodes.
+/// Runs a `scale` step. It ends when every host holds the new counts and nothing is left of the nodes that went;
+/// `wait = "up"` waits for those that come.
 pub(super) async fn scale(context: &Context<'_>, step: &Step, counts: &BTreeMap<RoleName, u32>) -> StepResult {
     let within = step.within.unwrap_or(SCALE_DEFAULT);
-    let scaled = match timeout(within.0, context.ops.scale(counts.clone())).await {
+    let deadline = Instant::now() + within.0;
+    let scaled = match timeout(within.0 + GRACE, context.ops.scale(counts.clone(), deadline)).await {
         Ok(scaled) => scaled,
-        Err(_) => Err(OpError::TimedOut(within.0)),
+        Err(_) => Err(ScaleError::Op(OpError::TimedOut(within.0))),
     };
     match scaled {
         Ok(()) => StepResult { attempts: 1, nodes: counts.values().sum(), ..StepResult::default() },
-        Err(error) => StepResult::failed(request::miss(&error)),
+        Err(ScaleError::Op(error)) => StepResult::failed(request::miss(&error)),
+        Err(ScaleError::Left(left)) => late(left.len(), left, &format!("not gone within {within}")),
     }
 }
 
@@ -42,12 +45,15 @@ pub(super) async fn wait_up(context: &Context<'_>, step: &Step) -> StepResult {
     let nodes = context.ops.nodes().len();
     match timeout(within.0 + GRACE, context.ops.wait_up(deadline)).await {
         Ok(Ok(())) => StepResult::on_nodes(nodes, BTreeMap::new()),
-        Ok(Err(missing)) => {
-            let miss = |MissingNode { node, what }: MissingNode| -> (NodeName, Miss) {
-                (node, Miss::new(Cause::NotInTime, format!("not up within {within}: {what}")))
-            };
-            StepResult::on_nodes(nodes, missing.into_iter().map(miss).collect())
-        }
+        Ok(Err(missing)) => late(nodes, missing, &format!("not up within {within}")),
         Err(_) => StepResult::failed(Miss::new(Cause::TimedOut, format!("nobody knows who is up after {within}"))),
     }
+}
+
+/// Nodes that are not as they should be when the time is over.
+fn late(nodes: usize, missing: Vec<MissingNode>, how: &str) -> StepResult {
+    let miss = |MissingNode { node, what }: MissingNode| -> (NodeName, Miss) {
+        (node, Miss::new(Cause::NotInTime, format!("{how}: {what}")))
+    };
+    StepResult::on_nodes(nodes, missing.into_iter().map(miss).collect())
 }

@@ -10,7 +10,6 @@ mod clock;
 mod context;
 mod draw;
 pub mod engine;
-pub mod event;
 mod excerpt;
 mod expect;
 #[cfg(test)]

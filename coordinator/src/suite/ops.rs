@@ -22,6 +22,12 @@ pub type OpFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Outcomes of a fan-out, each as soon as it is there, so that one slow node does not hold up the others.
 pub type OpStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
 
+/// Fills texts in.
+pub trait FillTexts: Send + Sync {
+    /// Fills a text in: for a node, or for the cluster as a whole.
+    fn fill(&self, text: &str, node: Option<&NodeName>, saved: &Saved) -> Result<String, TextError>;
+}
+
 /// A cluster that tests are run against.
 pub trait ClusterOps: Send + Sync {
     /// All nodes that are desired now, by role and index.
@@ -30,8 +36,8 @@ pub trait ClusterOps: Send + Sync {
     /// What was last seen of a node; none: nothing yet, or there is no such node.
     fn status(&self, node: &NodeName) -> Option<NodeStatus>;
 
-    /// Fills a text in: for a node, or for the cluster as a whole.
-    fn resolve(&self, text: &str, node: Option<&NodeName>, saved: &Saved) -> Result<String, TextError>;
+    /// What fills texts in, with the nodes as they are now. Made once for all nodes of a step.
+    fn texts(&self) -> Box<dyn FillTexts>;
 
     /// The cluster as programs get it: [`crate::planner::description::ClusterDescription`] as JSON.
     fn describe(&self) -> serde_json::Value;
@@ -48,8 +54,9 @@ pub trait ClusterOps: Send + Sync {
     /// Has nodes stopped and started again: raises their incarnation and returns.
     fn restart(&self, nodes: Vec<NodeName>) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>>;
 
-    /// Changes counts, and returns when the new desired state is with the hosts.
-    fn scale(&self, counts: BTreeMap<RoleName, u32>) -> OpFuture<'_, Result<(), OpError>>;
+    /// Changes counts, and returns when every host holds the new desired state and nothing is left of the nodes that
+    /// went: no container, no ramdisk, no reserved port. Nodes that come are on their way then.
+    fn scale(&self, counts: BTreeMap<RoleName, u32>, deadline: Instant) -> OpFuture<'_, Result<(), ScaleError>>;
 
     /// Waits until every desired node is ready, and seen by the system under test where its role says how.
     fn wait_up(&self, deadline: Instant) -> OpFuture<'_, Result<(), Vec<MissingNode>>>;
@@ -75,6 +82,15 @@ pub enum OpError {
     Refused(String),
 }
 
+/// Why counts were not changed, or not all the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScaleError {
+    /// They were not changed.
+    Op(OpError),
+    /// They were, and of these nodes something is left at the deadline.
+    Left(Vec<MissingNode>),
+}
+
 /// How commands are run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExecOptions {
@@ -88,16 +104,22 @@ pub struct ExecOptions {
     pub output_max_bytes: u64,
 }
 
-/// What became of a command in a node.
+/// What became of one node's part of a fan-out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecResult {
+pub struct NodeResult<T> {
     /// The node.
     pub node: NodeName,
     /// What it came to.
-    pub result: Result<ExecOutput, OpError>,
+    pub result: Result<T, OpError>,
     /// How long it took.
     pub took: Duration,
 }
+
+/// What became of a command in a node.
+pub type ExecResult = NodeResult<ExecOutput>;
+
+/// What became of a fetch.
+pub type FetchResult = NodeResult<FetchOutput>;
 
 /// What a command said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -127,17 +149,6 @@ pub struct FetchOptions {
     pub output_max_bytes: u64,
 }
 
-/// What became of a fetch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchResult {
-    /// The node.
-    pub node: NodeName,
-    /// What it came to.
-    pub result: Result<FetchOutput, OpError>,
-    /// How long it took.
-    pub took: Duration,
-}
-
 /// An HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FetchOutput {
@@ -149,11 +160,11 @@ pub struct FetchOutput {
     pub truncated: bool,
 }
 
-/// A node that is not up.
+/// A node that is not as it should be: not up, or not gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingNode {
     /// The node.
     pub node: NodeName,
-    /// What it lacks, worded alike for nodes that lack the same: "backoff: exited with code 1".
+    /// What is in the way, worded alike for nodes with the same obstacle: "backoff: exited with code 1".
     pub what: String,
 }

@@ -33,7 +33,8 @@ pub(super) async fn run(
     path: &str,
     saved: &Saved,
 ) -> StepResult {
-    let fill = |text: &str| context.ops.resolve(text, None, saved);
+    let texts = context.ops.texts();
+    let fill = |text: &str| texts.fill(text, None, saved);
     let expectation = match Expectation::resolve(step.expect.as_ref(), fill) {
         Ok(expectation) => expectation,
         Err(error) => return StepResult::failed(Miss::mistake(error)),
@@ -104,7 +105,8 @@ async fn specify(
     path: &str,
     saved: &Saved,
 ) -> Result<ProgramSpec, Miss> {
-    let fill = |text: &String| context.ops.resolve(text, None, saved).map_err(Miss::mistake);
+    let texts = context.ops.texts();
+    let fill = |text: &String| texts.fill(text, None, saved).map_err(Miss::mistake);
     let description = context.ops.describe();
     let mut env = inherited();
     env.extend(context.environment.clone());

@@ -9,7 +9,7 @@ use throng_common::ids::NodeName;
 use throng_common::scenario::steps::{Action, Step};
 
 use super::expect::{Answer, AnswerEnd, Expectation, Miss};
-use super::ops::{ClusterOps, ExecOptions, ExecResult, FetchOptions, FetchResult, OpError, OpStream};
+use super::ops::{ClusterOps, ExecOptions, ExecResult, FetchOptions, FetchResult, FillTexts, OpError, OpStream};
 use crate::planner::texts::{Saved, TextError};
 use crate::report::model::Cause;
 
@@ -69,13 +69,13 @@ pub(super) struct NodeAnswer {
 
 /// Fills in what a step asks of a node; none for steps that ask no nodes.
 pub(super) fn resolve(
-    ops: &dyn ClusterOps,
+    texts: &dyn FillTexts,
     step: &Step,
     action: &Action<'_>,
     node: &NodeName,
     saved: &Saved,
 ) -> Result<Option<Request>, TextError> {
-    let fill = |text: &str| ops.resolve(text, Some(node), saved);
+    let fill = |text: &str| texts.fill(text, Some(node), saved);
     let table = |table: &BTreeMap<String, String>| {
         table.iter().map(|(name, text)| Ok((name.clone(), fill(text)?))).collect::<Result<BTreeMap<_, _>, TextError>>()
     };

@@ -114,7 +114,7 @@ impl Sampler {
             (Some(command), _) => Action::Exec { command, on: &metric.on },
             (None, url) => Action::Http { url: url.as_deref().unwrap_or_default(), on: &metric.on },
         };
-        let request = request::resolve(self.ops.as_ref(), &step, &action, &node, &Saved::new())?
+        let request = request::resolve(self.ops.texts().as_ref(), &step, &action, &node, &Saved::new())?
             .expect("exec and http ask nodes");
         let mut answers = request::ask(self.ops.as_ref(), vec![(node, request.payload)], metric.timeout.0);
         let silent = || OpError::NoAnswer("its host gave no outcome for it".to_owned());

@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 use super::artefacts;
 use super::clock::millis;
 use super::context::{Context, Place};
-use super::event::SuiteEvent;
+use super::engine::PHASE;
 use super::expect::Miss;
 use super::fold;
 use super::step::{run_step, title};
 use super::verdict::{TestEnd, verdict};
+use crate::operation::OperationEvent;
 use crate::planner::texts::Saved;
 use crate::report::model::{Cause, Part, StepReport, TestReport};
 use throng_common::verdict::Verdict;
@@ -110,9 +111,10 @@ async fn run_steps(context: &Context<'_>, place: &Place<'_>, steps: &[Step], log
     for (index, step) in steps.iter().enumerate() {
         let place = Place { number: (index + 1).to_string(), ..place.clone() };
         let title = title(step);
-        context.events.offer(SuiteEvent::Progress {
-            done: fold::count(index),
-            total: fold::count(steps.len()),
+        context.events.emit(OperationEvent::PhaseProgress {
+            phase: PHASE.to_owned(),
+            done: fold::count(index).into(),
+            total: fold::count(steps.len()).into(),
             detail: title.clone(),
         });
         log.current = Some(Current {

@@ -8,18 +8,17 @@ mod whole_tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use regex::Regex;
 use throng_common::scenario::model::Scenario;
 use throng_common::status::UnixMillis;
 use throng_common::verdict::Verdict;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{RunOptions, RunResult, run};
-use super::event::{EVENTS_MAX, SuiteEvent};
 use super::fake::FakeCluster;
+use crate::operation::{EventSink, OperationEvent};
 use crate::report::folder::RunFolder;
 use crate::report::human::failures::failure_line;
 use crate::report::model::{StepReport, TestReport};
@@ -27,9 +26,19 @@ use crate::report::model::{StepReport, TestReport};
 /// A run with its folder, which is gone when it goes out of scope.
 struct Ran {
     result: RunResult,
-    events: Vec<SuiteEvent>,
+    events: Vec<OperationEvent>,
     folder: RunFolder,
     _root: tempfile::TempDir,
+}
+
+/// Keeps what is said.
+#[derive(Default)]
+struct Said(Mutex<Vec<OperationEvent>>);
+
+impl EventSink for Said {
+    fn emit(&self, event: OperationEvent) {
+        self.0.lock().unwrap().push(event);
+    }
 }
 
 /// How a run differs from the usual one.
@@ -69,12 +78,9 @@ async fn run_with(tests: &str, cluster: Arc<FakeCluster>, how: How) -> Ran {
         environment: BTreeMap::from([("THRONG_STATE_DIR".to_owned(), "/state".to_owned())]),
         started_at: UnixMillis(1_000_000),
     };
-    let (sender, mut receiver) = mpsc::channel(EVENTS_MAX);
-    let result = run(&scenario(tests), cluster, options, sender, how.cancel).await.unwrap();
-    let mut events = Vec::new();
-    while let Ok(event) = receiver.try_recv() {
-        events.push(event);
-    }
+    let said = Said::default();
+    let result = run(&scenario(tests), cluster, options, &said, how.cancel).await.unwrap();
+    let events = said.0.into_inner().unwrap();
     Ran { result, events, folder, _root: root }
 }
 

@@ -1,6 +1,7 @@
 //! A cluster that is up: looked at, reached into, scaled, hurt, taken down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde_json::Value;
 use throng_tests::site::{SETTLE_TIMEOUT, in_site, nodes};
@@ -73,11 +74,36 @@ fn scaling_keeps_the_containers_of_those_who_stay() {
         let shrunk = container_ids(&site.wait_for_count("worker", 2));
         assert_eq!(shrunk.keys().collect::<Vec<_>>(), ["worker-0000", "worker-0001"]);
         assert!(shrunk.iter().all(|(node, id)| grown.get(node) == Some(id)), "{grown:?} became {shrunk:?}");
-        let source = format!("throng:{}/", site.cluster());
-        wait_for("the ramdisks of those who left go", SETTLE_TIMEOUT, || match host::mounts(&source) {
-            mounts if mounts.len() == 2 => Ok(()),
-            mounts => Err(format!("{mounts:?}")),
-        });
+        site.down();
+    });
+}
+
+#[test]
+fn when_scale_returns_kernel_and_engine_hold_the_wanted_nodes_and_no_others() {
+    in_site(|site| {
+        // They do not heed the signal and are killed a second later, so that a command that did not wait for them would be caught.
+        let scenario = site.tiny();
+        let overlay = site.file("slow.toml", "[role.worker]\nstop = { signal = \"HUP\", grace = \"1s\" }\n");
+        let _ = site.throng(&["up", &scenario, "--overlay", &overlay]).expect_code(0);
+        let cluster = site.cluster();
+        for count in [6, 2, 4, 1] {
+            let scaled = site.throng(&["scale", &format!("worker={count}")]).expect_code(0);
+            // Looked at once: nothing here waits for what the command should have waited for.
+            let wanted: BTreeSet<String> = (0..count).map(|index| format!("worker-{index:04}")).collect();
+            let prefix = format!("throng-{cluster}-");
+            let containers = engine::containers(&prefix);
+            let named = containers.iter().map(|found| found.name.trim_start_matches(&prefix).to_owned());
+            assert_eq!(named.collect::<BTreeSet<_>>(), wanted, "{scaled}");
+            let mounts = host::mounts(&format!("throng:{cluster}/"));
+            let of_node = |(source, _): &(String, PathBuf)| source.split('/').nth(1).unwrap_or_default().to_owned();
+            assert_eq!(mounts.iter().map(of_node).collect::<BTreeSet<_>>(), wanted, "{mounts:?}");
+            let folders = std::fs::read_dir(site.run_dir().join(&cluster)).unwrap().flatten();
+            let folders = folders.filter_map(|folder| folder.file_name().into_string().ok());
+            assert_eq!(folders.filter(|name| name.starts_with("worker-")).collect::<BTreeSet<_>>(), wanted);
+            assert_eq!(host::reserved_of_pool(), count + 1, "a port for every worker and the hub's");
+            let names = std::fs::read_to_string("/etc/hosts").unwrap();
+            assert_eq!(names.lines().filter(|line| line.contains(&cluster) && line.contains("worker-")).count(), count);
+        }
         site.down();
     });
 }

@@ -80,3 +80,13 @@ async fn after_scaling_steps_see_the_new_nodes_and_who_is_missing_is_named() {
     let ran = run_on(tests, cluster().with_missing("worker-0120")).await;
     assert_eq!(failures(ran.only()), ["worker-0120: not up within 10s: running, not seen by the primary"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_scale_step_waits_for_those_who_go_and_names_what_stays() {
+    let tests = "[[test]]\nname = \"t\"\nstep = [{ scale = { worker = 98 }, within = \"7s\" }]";
+    assert_eq!(run_on(tests, cluster()).await.only().verdict, Some(Verdict::Pass));
+    let stuck = cluster().with_stuck("worker-0098").with_stuck("worker-0099");
+    let ran = run_on(tests, stuck).await;
+    assert_eq!(failures(ran.only()), ["worker-[0098-0099] (2): not gone within 7s: stopping"]);
+    assert_eq!(ran.only().steps[0].failures[0].cause, Cause::NotInTime);
+}

@@ -1,10 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::verdict::Verdict;
 
 use super::super::fake::{FakeCluster, Reply, say};
 use super::super::ops::OpError;
-use super::{failures, run_on};
+use super::{How, failures, run_on, run_with};
 use crate::report::model::Cause;
 
 const WORKERS: &[(&str, u32)] = &[("primary", 1), ("worker", 10)];
@@ -239,5 +240,15 @@ async fn a_selector_without_nodes_and_a_missing_value_are_mistakes_not_passes() 
         let ran = run_on(&tests, FakeCluster::new(WORKERS, |_| say(""))).await;
         assert_eq!(failures(ran.only()), [message]);
         assert_eq!(ran.only().verdict, Some(Verdict::Fail), "a mistake is never a known failure");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_nodes_are_indexed_once_a_step_however_many_they_are() {
+    let tests = "[[test]]\nname = \"t\"\nstep = [{ exec = [\"x\", \"{node.name}\"], on = \"worker\" }]";
+    for count in [1, 1000] {
+        let cluster = Arc::new(FakeCluster::new(&[("primary", 1), ("worker", count)], |_| say("")));
+        run_with(tests, cluster.clone(), How::default()).await;
+        assert_eq!(cluster.texts_made(), 1, "{count} workers");
     }
 }

@@ -5,9 +5,9 @@ use throng_common::verdict::Verdict;
 use tokio_util::sync::CancellationToken;
 
 use super::super::engine::{SuiteError, check_filter};
-use super::super::event::SuiteEvent;
 use super::super::fake::{Ask, FakeCluster, Reply, say};
 use super::{How, failures, run_on, run_with, scenario};
+use crate::operation::OperationEvent;
 use crate::report::model::{Cause, Part, WhyNotRun};
 
 fn cluster() -> FakeCluster {
@@ -157,10 +157,11 @@ async fn events_tell_the_run_as_it_goes() {
         .events
         .iter()
         .map(|event| match event {
-            SuiteEvent::TestStarted { test, position, total } => format!("start {test} {position}/{total}"),
-            SuiteEvent::TestEnded { test, verdict, detail, .. } => format!("end {test} {verdict:?} {detail}"),
-            SuiteEvent::Progress { done, total, detail } => format!("{done}/{total} {detail}"),
-            SuiteEvent::Note { text, .. } => text.clone(),
+            OperationEvent::TestStarted { test, position, total } => format!("start {test} {position}/{total}"),
+            OperationEvent::TestEnded { test, verdict, detail, .. } => format!("end {test} {verdict:?} {detail}"),
+            OperationEvent::PhaseProgress { done, total, detail, .. } => format!("{done}/{total} {detail}"),
+            OperationEvent::Note { text, .. } => text.clone(),
+            other => panic!("the suite has no business with {other:?}"),
         })
         .collect();
     assert_eq!(

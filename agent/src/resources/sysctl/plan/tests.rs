@@ -74,7 +74,7 @@ fn ports_that_others_reserve_between_our_writes_are_theirs_by_the_ledger_too() {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, _) = crate::ledger::Ledger::open(&folder.path().join("ledger.db")).unwrap();
     let mut world = World::with(&[(RESERVED_PORTS, "8080")]);
-    let mut reach = |world: &mut World, wants: &[ClusterWant]| {
+    let reach = |world: &mut World, wants: &[ClusterWant]| {
         let made = world.reach(wants);
         made.records().for_each(|record| ledger.record_sysctl(record).unwrap());
         world.records = ledger.sysctls().unwrap();

@@ -1,7 +1,7 @@
 # throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build engine engine-stop examples example-redis example-nats ci clean
+.PHONY: help demo test build engine engine-stop examples example-redis example-nats example-grpc ci clean
 
 DEMO_WORKERS ?= 100
 export DEMO_WORKERS
@@ -16,7 +16,7 @@ test: ## every test: unit, real kernel, real Docker, end to end; the last line c
 	@scripts/run-tests
 
 build: ## the two programs, in target/debug
-	cargo build --workspace --bins
+	@scripts/build
 
 engine: ## a Docker engine: use the one that answers, else install and start one
 	@scripts/engine start
@@ -31,6 +31,9 @@ example-redis: ## Redis from the distribution's packages, unpacked into build/, 
 
 example-nats: ## NATS, likewise
 	@examples/nats/prepare.sh
+
+example-grpc: ## Python's grpcio for the API guide's client, in build/python
+	@examples/grpc/prepare.sh
 
 ci: ## everything that must hold before a change lands
 	@.ci/run

@@ -8,6 +8,7 @@ mod examples;
 mod failures;
 mod foreign;
 mod interrupted;
+mod python;
 mod refused;
 mod run;
 mod stop;

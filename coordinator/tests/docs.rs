@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use regex::Regex;
 use throng::authz::{Access, TABLE};
+use throng::bundle::{Bundle, Caller};
+use throng::scenario::load;
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -163,4 +165,22 @@ fn the_table_of_the_api_guide_is_the_coordinators() {
     };
     let served: BTreeMap<String, String> = TABLE.iter().map(|(path, access)| (short(path), role(access))).collect();
     assert_eq!(guide(), served);
+}
+
+#[test]
+fn the_scenario_of_the_first_page_has_no_mistakes() {
+    let block = Regex::new(r"(?s)```toml\n(.*?)```").unwrap();
+    let page = page("README.md");
+    let text: String = block.captures_iter(&page).map(|found| found[1].to_owned()).collect();
+    assert!(text.contains("[role.worker]") && text.contains("[[test]]"), "{text}");
+    let bundle = Bundle {
+        entry: "readme.toml".to_owned(),
+        files: [("readme.toml".to_owned(), text.into_bytes())].into(),
+        overlays: Vec::new(),
+        sets: Vec::new(),
+        dir: PathBuf::from("/home/anna/scenario"),
+        caller: Caller { uid: 1000, gid: 1000, name: "anna".to_owned() },
+    };
+    let loaded = load(&bundle).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }

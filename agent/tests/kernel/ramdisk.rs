@@ -6,14 +6,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
-use throng_agent::host::mounts::mounter::{Detach, Mounter, TmpfsOptions};
+use throng_agent::host::mounts::mounter::{Detach, Mounter, Root, TmpfsOptions};
 use throng_agent::host::mounts::table::{MountEntry, read_table};
 use throng_agent::host::procs::table::Procs;
 use throng_agent::paths::Paths;
 use throng_agent::resources::ramdisk::apply::apply;
 use throng_agent::resources::ramdisk::desired::DesiredRamdisk;
 use throng_agent::resources::ramdisk::error::RamdiskError;
-use throng_agent::resources::ramdisk::observe::{observe, still_leaking};
+use throng_agent::resources::ramdisk::observe::{Observed, observe, still_leaking};
 use throng_agent::resources::ramdisk::plan::{Occasion, RamdiskStep, plan};
 use throng_agent::resources::ramdisk::verify::{used_bytes, verify, verify_in_process};
 use throng_common::host_spec::RamdiskSpec;
@@ -34,6 +34,9 @@ impl Mounter for ThreadMounter {
     }
     fn remount_tmpfs(&self, path: &Path, options: &str) -> io::Result<()> {
         throng_agent::host::mounts::mounter::KernelMounter.remount_tmpfs(path, options)
+    }
+    fn set_root(&self, path: &Path, root: Root) -> io::Result<()> {
+        throng_agent::host::mounts::mounter::KernelMounter.set_root(path, root)
     }
     fn unmount(&self, path: &Path, how: Detach) -> io::Result<()> {
         throng_agent::host::mounts::mounter::KernelMounter.unmount(path, how)
@@ -63,7 +66,7 @@ impl Bench {
         DesiredRamdisk::new(&self.paths, &self.cluster, &node(1), spec).unwrap()
     }
 
-    fn table(&self) -> Vec<MountEntry> {
+    fn table(&self) -> Observed {
         observe(&ThreadMounter, &self.paths.cluster_dir(&self.cluster)).unwrap()
     }
 
@@ -98,13 +101,38 @@ fn a_ramdisk_is_mounted_resized_wiped_and_unmounted() {
         assert!(matches!(bench.reach(std::slice::from_ref(&large), Occasion::Restart)[..], [RamdiskStep::Resize(_)]));
         assert_eq!((verify(&large).unwrap(), fs::read(&file).unwrap().len()), (device, 1 << 20));
 
+        let smaller = bench.desired(&spec("data", ByteSize::mib(2), true));
+        assert!(matches!(verify(&smaller), Err(RamdiskError::Size { .. })), "one that was not made smaller is noticed");
+        bench.reach(std::slice::from_ref(&smaller), Occasion::Restart);
+        assert_eq!((verify(&smaller).unwrap(), fs::read(&file).unwrap().len()), (device, 1 << 20));
+
         let fleeting = bench.desired(&spec("data", ByteSize::mib(12), false));
         let steps = bench.reach(std::slice::from_ref(&fleeting), Occasion::Restart);
         assert!(matches!(steps[..], [RamdiskStep::Wipe { .. }]));
         assert!(!file.exists());
         verify(&fleeting).unwrap();
         bench.reach(&[], Occasion::Keep);
-        assert_eq!(bench.table(), []);
+        assert_eq!(bench.table(), Observed::default());
+    });
+}
+
+#[test]
+fn a_ramdisk_that_is_kept_gets_its_new_owner_and_keeps_its_data() {
+    in_private_mount_namespace(|| {
+        let bench = Bench::new();
+        let before = spec("data", ByteSize::mib(4), true);
+        let first = bench.desired(&before);
+        bench.reach(std::slice::from_ref(&first), Occasion::Keep);
+        let device = verify(&first).unwrap();
+        fs::write(first.path.join("file"), "kept").unwrap();
+        let other = bench.desired(&RamdiskSpec { uid: 4321, gid: 5432, mode: 0o2770, ..before });
+        assert!(matches!(verify(&other), Err(RamdiskError::Root { .. })), "what was not applied is noticed");
+        let steps = bench.reach(std::slice::from_ref(&other), Occasion::Restart);
+        assert!(matches!(steps[..], [RamdiskStep::Own(_)]), "{steps:?}");
+        assert_eq!(verify(&other).unwrap(), device, "it is the very same one");
+        let root = fs::metadata(&other.path).unwrap();
+        assert_eq!((root.uid(), root.gid(), root.mode() & 0o7777), (4321, 5432, 0o2770));
+        assert_eq!(fs::read_to_string(other.path.join("file")).unwrap(), "kept");
     });
 }
 
@@ -163,7 +191,7 @@ fn a_ramdisk_in_use_is_detached_and_a_leak_until_its_last_user_goes() {
         let held = fs::File::create(wanted.path.join("file")).unwrap();
         let applied = apply(&ThreadMounter, plan(&[], &bench.table(), Occasion::Keep));
         applied.outcomes.iter().for_each(|outcome| assert!(outcome.result.is_ok(), "{outcome:?}"));
-        assert_eq!(bench.table(), []);
+        assert_eq!(bench.table(), Observed::default());
         assert_eq!(applied.leaks.len(), 1);
         assert_eq!(still_leaking(&procs, applied.leaks.clone()).unwrap(), applied.leaks);
         drop(held);

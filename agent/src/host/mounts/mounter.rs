@@ -1,10 +1,14 @@
 //! The calls that change the mount table, behind a narrow trait so that plans can be applied to a fake.
 
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use serde::Serialize;
 
 use super::table::{MountEntry, read_table};
 
@@ -15,6 +19,23 @@ pub struct TmpfsOptions<'a> {
     pub source: &'a str,
     /// Its own options: `size=…,nr_inodes=…,mode=…,uid=…,gid=…`.
     pub options: &'a str,
+}
+
+/// Owner, group and permissions of the root of a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Root {
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permissions.
+    pub mode: u32,
+}
+
+impl std::fmt::Display for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{} with mode {:o}", self.uid, self.gid, self.mode)
+    }
 }
 
 /// How a mount is taken away.
@@ -34,6 +55,8 @@ pub trait Mounter {
     fn mount_tmpfs(&self, path: &Path, tmpfs: TmpfsOptions<'_>) -> io::Result<()>;
     /// Gives a mounted tmpfs other options.
     fn remount_tmpfs(&self, path: &Path, options: &str) -> io::Result<()>;
+    /// Gives the root of the file system at the path another owner, group and permissions.
+    fn set_root(&self, path: &Path, root: Root) -> io::Result<()>;
     /// Unmounts the topmost mount at the path.
     fn unmount(&self, path: &Path, how: Detach) -> io::Result<()>;
 }
@@ -66,6 +89,14 @@ impl Mounter for KernelMounter {
             Err(Errno::EINVAL) => Ok(call(&format!("{options},noswap"))?),
             other => Ok(other?),
         }
+    }
+
+    fn set_root(&self, path: &Path, root: Root) -> io::Result<()> {
+        let flags = (OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits();
+        let folder = File::options().read(true).custom_flags(flags).open(path)?;
+        // The owner first: a change of it takes permissions away.
+        fchown(&folder, Some(root.uid), Some(root.gid))?;
+        folder.set_permissions(Permissions::from_mode(root.mode))
     }
 
     fn unmount(&self, path: &Path, how: Detach) -> io::Result<()> {

@@ -49,6 +49,10 @@ fn take(mounter: &dyn Mounter, step: &RamdiskStep, leaks: &mut Vec<Leak>) -> Res
             let result = mounter.remount_tmpfs(&ramdisk.path, &ramdisk.resize_options());
             result.map_err(|source| RamdiskError::Resize { path, size_bytes, source })
         }
+        RamdiskStep::Own(ramdisk) => {
+            let result = mounter.set_root(&ramdisk.path, ramdisk.root());
+            result.map_err(|source| RamdiskError::Own { path: ramdisk.path.clone(), root: ramdisk.root(), source })
+        }
         RamdiskStep::Wipe { ramdisk, device } => {
             unmount(mounter, &ramdisk.path, &ramdisk.source, *device, leaks)?;
             mount(mounter, ramdisk)
@@ -94,6 +98,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+    use crate::host::mounts::mounter::Root;
     use crate::host::mounts::table::MountEntry;
 
     /// Records calls; paths that contain `busy` are busy, those with `broken` fail.
@@ -116,6 +121,9 @@ mod tests {
         }
         fn remount_tmpfs(&self, path: &Path, _: &str) -> io::Result<()> {
             self.call("remount", path)
+        }
+        fn set_root(&self, path: &Path, _: Root) -> io::Result<()> {
+            self.call("own", path)
         }
         fn unmount(&self, path: &Path, how: Detach) -> io::Result<()> {
             if path.ends_with("busy") && how == Detach::WhenIdle {

@@ -7,6 +7,7 @@ use throng_common::host_spec::RamdiskSpec;
 use throng_common::ids::{ClusterId, NodeName};
 
 use super::error::RamdiskError;
+use crate::host::mounts::mounter::Root;
 use crate::paths::Paths;
 
 /// With what every source of a ramdisk of ours begins.
@@ -53,6 +54,11 @@ impl DesiredRamdisk {
             gid: spec.gid,
             keep_on_restart: spec.keep_on_restart,
         })
+    }
+
+    /// What its root is to be like.
+    pub fn root(&self) -> Root {
+        Root { uid: self.uid, gid: self.gid, mode: self.mode }
     }
 
     /// The options that a tmpfs is mounted with.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::host::mounts::mounter::Root;
 use crate::host::mounts::table::Device;
 
 /// Why a ramdisk is not what it should be.
@@ -43,6 +44,17 @@ pub enum RamdiskError {
         #[source]
         source: io::Error,
     },
+    /// Its root could not be given away.
+    #[error("cannot give the ramdisk at {} to {root}", path.display())]
+    Own {
+        /// Where.
+        path: PathBuf,
+        /// To whom.
+        root: Root,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// It could not be unmounted.
     #[error("cannot unmount the ramdisk at {}", path.display())]
     Unmount {
@@ -60,7 +72,7 @@ pub enum RamdiskError {
         /// What is there instead.
         found: String,
     },
-    /// It is smaller than asked for.
+    /// It is smaller or larger than asked for.
     #[error("the ramdisk at {} has {actual_bytes} bytes, not {wanted_bytes}", path.display())]
     Size {
         /// Where.
@@ -69,6 +81,16 @@ pub enum RamdiskError {
         actual_bytes: u64,
         /// The size asked for.
         wanted_bytes: u64,
+    },
+    /// Its root belongs to somebody else than asked for.
+    #[error("the ramdisk at {} belongs to {actual}, not to {wanted}", path.display())]
+    Root {
+        /// Where.
+        path: PathBuf,
+        /// Whose it is.
+        actual: Root,
+        /// Whose it should be.
+        wanted: Root,
     },
     /// A node sees another file system at the path than the one mounted for it.
     #[error("process {pid} sees {found} at {}, not the ramdisk with device {device}: restart the node", path.display())]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::desired::{DesiredRamdisk, SOURCE_PREFIX};
+use super::observe::Observed;
 use crate::host::mounts::table::{Device, MountEntry};
 
 /// Why ramdisks are looked at.
@@ -23,6 +24,8 @@ pub enum RamdiskStep {
     Mount(DesiredRamdisk),
     /// Give it another size, its data kept.
     Resize(DesiredRamdisk),
+    /// Give its root another owner or other permissions, its data kept.
+    Own(DesiredRamdisk),
     /// Unmount it and mount an empty one.
     Wipe {
         /// The new one.
@@ -74,15 +77,17 @@ impl RamdiskPlan {
 
 /// Compares the ramdisks wanted in a folder with all mounts at and below it.
 ///
-/// A mount is ours if it is a tmpfs with our source; only such mounts are changed. Mounts are never stacked.
-pub fn plan(desired: &[DesiredRamdisk], observed: &[MountEntry], occasion: Occasion) -> RamdiskPlan {
+/// A mount is ours if it is a tmpfs with our source; only such mounts are changed. Mounts are never stacked. A root that
+/// its node's own program gave another owner is given back: what the spec says holds at every start.
+pub fn plan(desired: &[DesiredRamdisk], observed: &Observed, occasion: Occasion) -> RamdiskPlan {
+    let mounts = &observed.mounts;
     let mut plan = RamdiskPlan::default();
     let wanted = |path: &Path| desired.iter().any(|ramdisk| ramdisk.path == path);
     // The latest mount first: a stack is taken down from its top.
-    for entry in observed.iter().rev().filter(|entry| !wanted(&entry.mount_point)) {
+    for entry in mounts.iter().rev().filter(|entry| !wanted(&entry.mount_point)) {
         if !is_ours(entry) {
             plan.obstacles.push(obstacle(entry));
-        } else if foreign_below(entry, observed).is_none() {
+        } else if foreign_below(entry, mounts).is_none() {
             let (path, source) = (entry.mount_point.clone(), entry.source.clone());
             plan.steps.push(RamdiskStep::Unmount { path, source, device: entry.device });
         }
@@ -93,17 +98,23 @@ pub fn plan(desired: &[DesiredRamdisk], observed: &[MountEntry], occasion: Occas
     plan
 }
 
-fn plan_one(ramdisk: &DesiredRamdisk, observed: &[MountEntry], occasion: Occasion, plan: &mut RamdiskPlan) {
-    let there: Vec<&MountEntry> = observed.iter().filter(|entry| entry.mount_point == ramdisk.path).collect();
+fn plan_one(ramdisk: &DesiredRamdisk, observed: &Observed, occasion: Occasion, plan: &mut RamdiskPlan) {
+    let mounts = &observed.mounts;
+    let there: Vec<&MountEntry> = mounts.iter().filter(|entry| entry.mount_point == ramdisk.path).collect();
     let strange = |entry: &&&MountEntry| !(is_ours(entry) && entry.source == ramdisk.source);
     match there[..] {
         [] => plan.steps.push(RamdiskStep::Mount(ramdisk.clone())),
         [only] if !strange(&&only) => {
             let wipe = occasion == Occasion::Restart && !ramdisk.keep_on_restart;
-            if wipe && foreign_below(only, observed).is_none() {
+            if wipe && foreign_below(only, mounts).is_none() {
                 plan.steps.push(RamdiskStep::Wipe { ramdisk: ramdisk.clone(), device: only.device });
-            } else if !fits(only, ramdisk) {
+                return;
+            }
+            if !fits(only, ramdisk) {
                 plan.steps.push(RamdiskStep::Resize(ramdisk.clone()));
+            }
+            if observed.roots.get(&ramdisk.path) != Some(&ramdisk.root()) {
+                plan.steps.push(RamdiskStep::Own(ramdisk.clone()));
             }
         }
         // More than one: somebody mounted over ours. Whose data counts is not ours to decide.

@@ -9,11 +9,12 @@ use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
 use super::desired::DesiredRamdisk;
 use super::error::RamdiskError;
+use super::observe::root_of;
 use crate::host::mounts::table::{Device, read_table};
 use crate::host::procs::table::Procs;
 
-/// Checks that a tmpfs of the asked size is mounted at the path; gives its device. Reads the file system itself, not
-/// the mount table.
+/// Checks that a tmpfs of the asked size, owner and permissions is mounted at the path; gives its device. Reads the file
+/// system itself, not the mount table.
 pub fn verify(ramdisk: &DesiredRamdisk) -> Result<Device, RamdiskError> {
     let path = &ramdisk.path;
     let not_mounted = |found: String| RamdiskError::NotMounted { path: path.clone(), found };
@@ -27,9 +28,15 @@ pub fn verify(ramdisk: &DesiredRamdisk) -> Result<Device, RamdiskError> {
     if device_of(parent).is_ok_and(|above| above == device) {
         return Err(not_mounted("a plain folder".to_owned()));
     }
-    let actual_bytes = stat.blocks() * block_bytes(stat.block_size());
-    if actual_bytes < ramdisk.size_bytes {
-        return Err(RamdiskError::Size { path: path.clone(), actual_bytes, wanted_bytes: ramdisk.size_bytes });
+    // A kernel with larger pages than usual rounds up to its own.
+    let page_bytes = block_bytes(stat.block_size());
+    let (actual_bytes, wanted_bytes) = (stat.blocks() * page_bytes, ramdisk.size_bytes);
+    if actual_bytes != wanted_bytes.next_multiple_of(page_bytes.max(1)) {
+        return Err(RamdiskError::Size { path: path.clone(), actual_bytes, wanted_bytes });
+    }
+    let actual = root_of(path).map_err(|error| not_mounted(error.to_string()))?;
+    if actual != ramdisk.root() {
+        return Err(RamdiskError::Root { path: path.clone(), actual, wanted: ramdisk.root() });
     }
     Ok(device)
 }

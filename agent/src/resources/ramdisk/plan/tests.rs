@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::host::mounts::mounter::Root;
 
 const FOLDER: &str = "/run/throng/c-x/worker-0001/ramdisk";
 
@@ -35,8 +36,20 @@ fn mounted(id: u32, ramdisk: &DesiredRamdisk) -> MountEntry {
     entry(id, ramdisk.path.to_str().unwrap(), "tmpfs", &ramdisk.source, &options)
 }
 
+/// A table whose ramdisks all have this root.
+fn seen(table: &[MountEntry], root: Root) -> Observed {
+    let ours = table.iter().filter(|entry| is_ours(entry));
+    let roots = ours.map(|entry| (entry.mount_point.clone(), root)).collect();
+    Observed { mounts: table.to_vec(), roots }
+}
+
+fn plain(table: &[MountEntry]) -> Observed {
+    seen(table, ramdisk("a", 1, true).root())
+}
+
 /// Does to a table what the steps do to the kernel's, and refuses to touch what is not ours.
-fn applied(mut table: Vec<MountEntry>, steps: &[RamdiskStep]) -> Vec<MountEntry> {
+fn applied(before: Observed, steps: &[RamdiskStep]) -> Observed {
+    let Observed { mounts: mut table, mut roots } = before;
     let next = table.iter().map(|entry| entry.id).max().unwrap_or(0) + 1;
     for (id, step) in (next..).zip(steps) {
         let top = |table: &[MountEntry], path: &Path| table.iter().rposition(|entry| entry.mount_point == path);
@@ -50,20 +63,26 @@ fn applied(mut table: Vec<MountEntry>, steps: &[RamdiskStep]) -> Vec<MountEntry>
             RamdiskStep::Mount(ramdisk) => {
                 assert_eq!(top(&table, &ramdisk.path), None, "stacked");
                 table.push(mounted(id, ramdisk));
+                roots.insert(ramdisk.path.clone(), ramdisk.root());
             }
             RamdiskStep::Resize(ramdisk) => {
                 let position = top(&table, &ramdisk.path).unwrap();
                 assert!(is_ours(&table[position]));
                 table[position] = mounted(table[position].id, ramdisk);
             }
+            RamdiskStep::Own(ramdisk) => {
+                assert!(is_ours(&table[top(&table, &ramdisk.path).unwrap()]));
+                roots.insert(ramdisk.path.clone(), ramdisk.root());
+            }
             RamdiskStep::Wipe { ramdisk, .. } => {
                 take_away(&mut table, &ramdisk.path);
                 table.push(mounted(id, ramdisk));
+                roots.insert(ramdisk.path.clone(), ramdisk.root());
             }
             RamdiskStep::Unmount { path, .. } => take_away(&mut table, path),
         }
     }
-    table
+    Observed { mounts: table, roots }
 }
 
 fn any_desired() -> impl Strategy<Value = Vec<DesiredRamdisk>> {
@@ -88,15 +107,16 @@ fn any_table() -> impl Strategy<Value = Vec<MountEntry>> {
 proptest! {
     #[test]
     fn applying_a_plan_leaves_no_step_and_touches_nothing_foreign(
-        desired in any_desired(), table in any_table(),
+        desired in any_desired(), table in any_table(), mode in prop::sample::select(vec![0o700, 0o755]),
         occasion in prop::sample::select(vec![Occasion::Keep, Occasion::Restart])
     ) {
-        let first = plan(&desired, &table, occasion);
-        let after = applied(table.clone(), &first.steps);
+        let before = seen(&table, Root { uid: 0, gid: 0, mode });
+        let first = plan(&desired, &before, occasion);
+        let after = applied(before, &first.steps);
         let foreign = |table: &[MountEntry]| {
             table.iter().filter(|entry| !is_ours(entry)).cloned().collect::<Vec<_>>()
         };
-        prop_assert_eq!(foreign(&table), foreign(&after));
+        prop_assert_eq!(foreign(&table), foreign(&after.mounts));
         let second = plan(&desired, &after, Occasion::Keep);
         prop_assert_eq!(second.steps, vec![]);
     }
@@ -104,9 +124,11 @@ proptest! {
     #[test]
     fn without_anything_foreign_exactly_the_desired_is_mounted(desired in any_desired(), stale in any_desired()) {
         let table: Vec<_> = (2..).zip(&stale).map(|(id, ramdisk)| mounted(id, ramdisk)).collect();
-        let first = plan(&desired, &table, Occasion::Keep);
+        let before = plain(&table);
+        let first = plan(&desired, &before, Occasion::Keep);
         prop_assert!(first.obstacles.is_empty());
-        let mut after: Vec<_> = applied(table, &first.steps).into_iter().map(|entry| entry.mount_point).collect();
+        let after = applied(before, &first.steps).mounts;
+        let mut after: Vec<_> = after.into_iter().map(|entry| entry.mount_point).collect();
         after.sort();
         prop_assert_eq!(after, desired.iter().map(|ramdisk| ramdisk.path.clone()).collect::<Vec<_>>());
     }
@@ -117,16 +139,30 @@ fn a_restart_wipes_only_what_is_not_kept() {
     let (kept, wiped) = (ramdisk("a", 1, true), ramdisk("b", 1, false));
     let table = [mounted(5, &kept), mounted(6, &wiped)];
     let desired = [kept, wiped.clone()];
-    let found = plan(&desired, &table, Occasion::Restart);
+    let found = plan(&desired, &plain(&table), Occasion::Restart);
     assert_eq!(found.steps, [RamdiskStep::Wipe { ramdisk: wiped, device: Device { major: 0, minor: 6 } }]);
-    assert!(plan(&desired, &table, Occasion::Keep).is_empty());
+    assert!(plan(&desired, &plain(&table), Occasion::Keep).is_empty());
+}
+
+#[test]
+fn one_that_is_kept_gets_the_owner_and_the_size_that_are_wanted_now() {
+    let before = ramdisk("a", 1, true);
+    let table = [mounted(5, &before)];
+    let owned = DesiredRamdisk { uid: 7, mode: 0o750, ..before.clone() };
+    for occasion in [Occasion::Keep, Occasion::Restart] {
+        let found = plan(std::slice::from_ref(&owned), &plain(&table), occasion);
+        assert_eq!(found.steps, [RamdiskStep::Own(owned.clone())]);
+    }
+    let larger = DesiredRamdisk { size_bytes: 8192, gid: 7, ..before };
+    let found = plan(std::slice::from_ref(&larger), &plain(&table), Occasion::Keep);
+    assert_eq!(found.steps, [RamdiskStep::Resize(larger.clone()), RamdiskStep::Own(larger)]);
 }
 
 #[test]
 fn a_foreign_mount_on_our_path_is_named_and_left() {
     let wanted = ramdisk("a", 1, true);
     let table = [entry(7, &format!("{FOLDER}/a"), "tmpfs", "throngling:x", "rw")];
-    let found = plan(&[wanted], &table, Occasion::Restart);
+    let found = plan(&[wanted], &plain(&table), Occasion::Restart);
     assert_eq!(found.steps, []);
     assert!(found.obstacles[0].to_string().contains("throngling:x"), "{}", found.obstacles[0]);
 }

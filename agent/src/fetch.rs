@@ -9,7 +9,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// Why an answer could not be had.
+/// Why an answer could not be had. Whoever asked knows whom: the words are the same for all who fail alike.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The URL is not one.
@@ -19,32 +19,14 @@ pub enum FetchError {
         url: String,
     },
     /// The method or a header is malformed.
-    #[error("the request to {url} is malformed")]
-    Request {
-        /// The URL.
-        url: String,
-        /// Why.
-        #[source]
-        source: http::Error,
-    },
+    #[error("the request is malformed")]
+    Request(#[source] http::Error),
     /// Nobody accepts the connection.
-    #[error("{authority} does not accept a connection")]
-    Connect {
-        /// Host and port.
-        authority: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error("the connection is not accepted")]
+    Connect(#[source] std::io::Error),
     /// The exchange broke off.
-    #[error("{authority} did not answer in HTTP")]
-    Exchange {
-        /// Host and port.
-        authority: String,
-        /// Why.
-        #[source]
-        source: hyper::Error,
-    },
+    #[error("the answer is not HTTP")]
+    Exchange(#[source] hyper::Error),
 }
 
 /// A URL, taken apart.
@@ -53,6 +35,9 @@ pub struct Target {
     uri: Uri,
     authority: String,
 }
+
+/// The port of a URL that names none.
+const HTTP_PORT: u16 = 80;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +70,13 @@ impl Target {
         if uri.scheme_str() != Some("http") {
             return Err(wrong());
         }
-        let authority = format!("{host}:{}", uri.port_u16().unwrap_or(80));
+        let authority = format!("{host}:{}", uri.port_u16().unwrap_or(HTTP_PORT));
         Ok(Self { uri, authority })
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.uri.port_u16().unwrap_or(HTTP_PORT)
     }
 }
 
@@ -98,24 +88,19 @@ pub async fn get(target: &Target, body_max_bytes: usize) -> Result<Answer, Fetch
 /// Sends a request on a connection of its own. The caller bounds the time.
 pub async fn send(target: &Target, request: &Request, body_max_bytes: usize) -> Result<Answer, FetchError> {
     let Target { uri, authority } = target;
-    let exchange = |source| FetchError::Exchange { authority: authority.clone(), source };
     let method = if request.method.is_empty() { "GET" } else { request.method.as_str() };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut builder = http::Request::builder().method(method).uri(path).header("host", authority);
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
-    let message = builder
-        .body(Full::new(request.body.clone()))
-        .map_err(|source| FetchError::Request { url: uri.to_string(), source })?;
-    let stream = TcpStream::connect(authority)
-        .await
-        .map_err(|source| FetchError::Connect { authority: authority.clone(), source })?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(exchange)?;
+    let message = builder.body(Full::new(request.body.clone())).map_err(FetchError::Request)?;
+    let stream = TcpStream::connect(authority).await.map_err(FetchError::Connect)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(FetchError::Exchange)?;
     let exchange_of_messages = async {
-        let response = sender.send_request(message).await.map_err(exchange)?;
+        let response = sender.send_request(message).await.map_err(FetchError::Exchange)?;
         let status = response.status().as_u16();
-        let (body, truncated) = bounded(response.into_body(), body_max_bytes).await.map_err(exchange)?;
+        let (body, truncated) = bounded(response.into_body(), body_max_bytes).await.map_err(FetchError::Exchange)?;
         Ok(Answer { status, body, truncated })
     };
     tokio::pin!(exchange_of_messages);
@@ -125,7 +110,7 @@ pub async fn send(target: &Target, request: &Request, body_max_bytes: usize) -> 
         biased;
         answer = &mut exchange_of_messages => answer,
         ended = &mut connection => {
-            ended.map_err(exchange)?;
+            ended.map_err(FetchError::Exchange)?;
             exchange_of_messages.await
         }
     }

@@ -66,8 +66,33 @@ impl NodePhase {
 pub struct Reason {
     /// The kind.
     pub kind: ReasonKind,
-    /// One line: what happened, with names and numbers.
+    /// One line: what happened, worded alike wherever the cause is the same, so that the reasons of many nodes fold.
     pub message: String,
+    /// One line of what is this node's own of it: an address, how long it ran, what it said last; may be empty.
+    #[serde(default)]
+    pub detail: String,
+}
+
+impl Reason {
+    /// A reason with nothing of the node's own to it.
+    pub fn new(kind: ReasonKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), detail: String::new() }
+    }
+
+    /// The same, with what is the node's own.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.detail.as_str() {
+            "" => f.write_str(&self.message),
+            detail => write!(f, "{} ({detail})", self.message),
+        }
+    }
 }
 
 /// The kinds of reasons.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use throng_common::error_chain::chain;
 use throng_common::ids::FleetId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +11,6 @@ use tokio_util::task::TaskTracker;
 
 use super::error::{AppError, system};
 use crate::board::Board;
-use crate::host::engine::api::Engine;
 use crate::host::engine::awaited::AwaitedEngine;
 use crate::host::procs::table::Procs;
 use crate::ledger::Ledger;
@@ -21,7 +21,6 @@ use crate::resources::cgroup::cgroups::Cgroups;
 use crate::service::{AgentService, ServiceParts, make_exec};
 use crate::shim::command::THIS_PROGRAM;
 use crate::shim::record::boot_id;
-use throng_common::error_chain::chain;
 
 /// Opens the ledger; one that was damaged is named in the log.
 pub(super) fn ledger(paths: &Paths) -> Result<Arc<Ledger>, AppError> {
@@ -38,31 +37,14 @@ pub(super) fn machine() -> Result<String, AppError> {
     Ok(name.trim().to_owned())
 }
 
-/// The host. An engine that is away is no reason not to begin.
-pub(super) async fn host(
-    fleet: FleetId,
-    paths: Paths,
-    ledger: Arc<Ledger>,
-    machine: String,
-) -> Result<Arc<Host>, AppError> {
+/// The host. Its engine is not asked yet: one that is away is no reason not to begin.
+pub(super) fn host(fleet: FleetId, paths: Paths, ledger: Arc<Ledger>, machine: String) -> Result<Arc<Host>, AppError> {
     std::fs::create_dir_all(paths.run_dir()).map_err(system("make the run directory"))?;
-    let engine = AwaitedEngine::default();
-    let has_init = match engine.info().await {
-        Ok(info) => info.has_init,
-        Err(error) => {
-            tracing::warn!(
-                error = chain(&error),
-                "the container engine does not answer: process nodes only until it does"
-            );
-            true
-        }
-    };
     let cgroups = Cgroups::discover();
     let cgroups = cgroups.inspect_err(|error| tracing::warn!(error = chain(error), "no limits for process nodes")).ok();
     Ok(Arc::new(Host::new(HostParts {
         fleet,
-        engine: Arc::new(engine),
-        has_init,
+        engine: Arc::new(AwaitedEngine::default()),
         paths,
         procs: Procs::default(),
         cgroups,

@@ -50,7 +50,7 @@ pub async fn run(options: Options) -> Result<(), AppError> {
     let ledger = build::ledger(&options.paths)?;
     let machine = build::machine()?;
     let identity = identity::obtain(&options, &ledger, &machine).await?;
-    let host = build::host(identity.fleet().clone(), options.paths.clone(), ledger, machine).await?;
+    let host = build::host(identity.fleet().clone(), options.paths.clone(), ledger, machine)?;
     let shutdown = CancellationToken::new();
     let work = build::work(host, options.host.clone(), shutdown.clone())?;
     tracing::info!(host = %options.host, coordinator = options.coordinator, "the agent begins");

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 use serde::Serialize;
+use throng_common::error_chain::chain;
 use throng_common::status::AuditScope;
 
 use super::args::{Format, LookArgs};
@@ -11,7 +12,6 @@ use crate::facts::observe::{EngineProbe, observe};
 use crate::host::engine::api::Engine as _;
 use crate::host::engine::awaited::AwaitedEngine;
 use crate::service::audit;
-use throng_common::error_chain::chain;
 
 /// Prints what the host is and has.
 pub(super) async fn facts(args: &LookArgs) -> anyhow::Result<()> {

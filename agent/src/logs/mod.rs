@@ -8,4 +8,4 @@ pub mod file;
 pub mod query;
 pub mod read;
 mod select;
-mod shim_log;
+pub(crate) mod shim_log;

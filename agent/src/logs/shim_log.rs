@@ -13,21 +13,21 @@ use crate::shim::log_line::decode;
 const LOOK_MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// A reader of one node's log that remembers how far it is.
-pub(super) struct ShimLog {
+pub(crate) struct ShimLog {
     files: ShimFiles,
     current: Option<File>,
     pending: Vec<u8>,
 }
 
 impl ShimLog {
-    pub(super) fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         Self { files: ShimFiles::new(dir), current: None, pending: Vec::new() }
     }
 
     /// The lines that were written since the last look; at the first look all that are kept.
     ///
     /// A log that was rotated twice between two looks has lost lines. Blocks for as long as the reads take.
-    pub(super) fn look(&mut self) -> io::Result<Vec<RawLogLine>> {
+    pub(crate) fn look(&mut self) -> io::Result<Vec<RawLogLine>> {
         let mut lines = Vec::new();
         let newest = open(&self.files.log())?;
         match self.current.take() {

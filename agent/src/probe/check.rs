@@ -1,90 +1,138 @@
 //! One attempt to ask a node.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use throng_common::host_spec::{Probe, ProbeCheck};
+use throng_common::error_chain::chain;
+use throng_common::host_spec::{NamedPorts, Probe, ProbeCheck};
+use throng_common::status::{Reason, ReasonKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::watcher::ExecProbe;
+use super::watcher::{ExecProbe, ExecProblem};
 use crate::fetch::{self, FetchError, Target};
 
 /// Most of an answer that is looked at, in bytes.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
-/// Why a node counts as not ready.
+/// Why a node counts as not ready. The words are the same for all nodes with the same cause.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// Nobody accepts the connection.
-    #[error("{address} does not accept a connection")]
+    #[error("{port} does not accept a connection")]
     Connect {
-        /// The address and port.
-        address: SocketAddr,
+        /// The port, as the role calls it.
+        port: String,
         /// Why.
         #[source]
         source: std::io::Error,
     },
     /// The connection broke.
-    #[error("{address} closed the connection")]
+    #[error("{port} closed the connection")]
     Broken {
-        /// The address and port.
-        address: SocketAddr,
+        /// The port, as the role calls it.
+        port: String,
         /// Why.
         #[source]
         source: std::io::Error,
     },
     /// The answer is not the expected one.
-    #[error("the answer was `{got}`, expected it to contain `{expected}`")]
+    #[error("the answer is not the expected one")]
     Unexpected {
         /// The beginning of the answer.
         got: String,
         /// What it should contain.
         expected: String,
     },
-    /// The HTTP request failed.
+    /// The URL is none.
     #[error(transparent)]
-    Http(#[from] FetchError),
+    Url(FetchError),
+    /// The HTTP request failed.
+    #[error("{port} gives no answer")]
+    Http {
+        /// The port, as the role calls it.
+        port: String,
+        /// Why.
+        #[source]
+        source: FetchError,
+    },
     /// The HTTP status is not one of success.
-    #[error("{url} answered with status {status}")]
+    #[error("the answer has status {status}")]
     Status {
-        /// The URL.
-        url: String,
         /// The status.
         status: u16,
     },
     /// The command ended with another code, or could not be run.
-    #[error("`{command}`: {problem}")]
+    #[error("`{program}`: {problem}")]
     Exec {
-        /// The command.
-        command: String,
+        /// The command's program, without its folder.
+        program: String,
         /// What happened.
-        problem: String,
+        problem: ExecProblem,
     },
     /// No answer in time.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
 }
 
-/// Asks once.
-pub async fn check(probe: &Probe, exec: &dyn ExecProbe) -> Result<(), ProbeError> {
+impl ProbeError {
+    /// What is this node's own of it, beyond whom was asked.
+    fn own(&self) -> Option<String> {
+        match self {
+            Self::Unexpected { got, expected } => Some(format!("expected it to contain `{expected}`, it is `{got}`")),
+            Self::Exec { problem, .. } => Some(problem.said.clone()).filter(|said| !said.is_empty()),
+            Self::Connect { .. }
+            | Self::Broken { .. }
+            | Self::Url(_)
+            | Self::Http { .. }
+            | Self::Status { .. }
+            | Self::TimedOut(_) => None,
+        }
+    }
+}
+
+/// The reason of a node that is not ready: what many nodes share, and what is its own.
+pub(super) fn reason(probe: &Probe, error: &ProbeError) -> Reason {
+    let asked = match &probe.check {
+        ProbeCheck::Tcp { address, port, .. } => SocketAddr::new(*address, *port).to_string(),
+        ProbeCheck::Http { url, .. } => url.clone(),
+        ProbeCheck::Exec { command } => format!("`{}`", command.join(" ")),
+    };
+    let detail = [Some(asked), error.own()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    Reason::new(ReasonKind::Probe, chain(error)).with_detail(detail)
+}
+
+/// Asks once. `ports` are the node's: a port is called by the name that it has there.
+pub async fn check(probe: &Probe, ports: &[NamedPorts], exec: &dyn ExecProbe) -> Result<(), ProbeError> {
     let attempt = async {
         match &probe.check {
-            ProbeCheck::Tcp { address, port, send, expect } => tcp(*address, *port, send, expect).await,
-            ProbeCheck::Http { url, expect } => http(url, expect).await,
-            ProbeCheck::Exec { command } => exec
-                .run(command, probe.timeout)
-                .await
-                .map_err(|problem| ProbeError::Exec { command: command.join(" "), problem }),
+            ProbeCheck::Tcp { address, port, send, expect } => {
+                tcp(SocketAddr::new(*address, *port), &called(ports, *port), send, expect).await
+            }
+            ProbeCheck::Http { url, expect } => http(url, ports, expect).await,
+            ProbeCheck::Exec { command } => exec.run(command, probe.timeout).await.map_err(|problem| {
+                let program = command.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+                ProbeError::Exec { program: program.to_string_lossy().into_owned(), problem }
+            }),
         }
     };
     tokio::time::timeout(probe.timeout, attempt).await.unwrap_or(Err(ProbeError::TimedOut(probe.timeout)))
 }
 
-async fn tcp(address: IpAddr, port: u16, send: &str, expect: &str) -> Result<(), ProbeError> {
-    let address = SocketAddr::new(address, port);
-    let broken = |source| ProbeError::Broken { address, source };
-    let mut stream = TcpStream::connect(address).await.map_err(|source| ProbeError::Connect { address, source })?;
+/// What a port is called: every node of a role has another number under the same name.
+fn called(ports: &[NamedPorts], number: u16) -> String {
+    match ports.iter().find(|ports| ports.range.contains(number)) {
+        Some(ports) if ports.range.first() == number => format!("port `{}`", ports.name),
+        Some(ports) => format!("port `{}` + {}", ports.name, number - ports.range.first()),
+        None => format!("port {number}"),
+    }
+}
+
+async fn tcp(address: SocketAddr, port: &str, send: &str, expect: &str) -> Result<(), ProbeError> {
+    let broken = |source| ProbeError::Broken { port: port.to_owned(), source };
+    let connected = TcpStream::connect(address).await;
+    let mut stream = connected.map_err(|source| ProbeError::Connect { port: port.to_owned(), source })?;
     stream.write_all(send.as_bytes()).await.map_err(broken)?;
     if expect.is_empty() {
         return Ok(());
@@ -105,10 +153,12 @@ async fn tcp(address: IpAddr, port: u16, send: &str, expect: &str) -> Result<(),
     Err(unexpected(&answer, expect))
 }
 
-async fn http(url: &str, expect: &str) -> Result<(), ProbeError> {
-    let answer = fetch::get(&Target::parse(url)?, ANSWER_MAX_BYTES).await?;
+async fn http(url: &str, ports: &[NamedPorts], expect: &str) -> Result<(), ProbeError> {
+    let target = Target::parse(url).map_err(ProbeError::Url)?;
+    let failed = |source| ProbeError::Http { port: called(ports, target.port()), source };
+    let answer = fetch::get(&target, ANSWER_MAX_BYTES).await.map_err(failed)?;
     if !(200..400).contains(&answer.status) {
-        return Err(ProbeError::Status { url: url.to_owned(), status: answer.status });
+        return Err(ProbeError::Status { status: answer.status });
     }
     if contains(&answer.body, expect) { Ok(()) } else { Err(unexpected(&answer.body, expect)) }
 }
@@ -126,14 +176,16 @@ fn unexpected(answer: &[u8], expect: &str) -> ProbeError {
 #[cfg(test)]
 mod tests {
     use futures_util::future::BoxFuture;
+    use throng_common::ports::PortRange;
     use tokio::net::TcpListener;
 
     use super::*;
 
     struct NoExec;
     impl ExecProbe for NoExec {
-        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), String>> {
-            Box::pin(std::future::ready(Err("exit code 3".to_owned())))
+        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), ExecProblem>> {
+            let problem = ExecProblem { what: "exit code 3".to_owned(), said: "no route to 127.84.0.1".to_owned() };
+            Box::pin(std::future::ready(Err(problem)))
         }
     }
 
@@ -161,7 +213,7 @@ mod tests {
     async fn ask_tcp(port: u16) -> Result<(), ProbeError> {
         let address = "127.0.0.1".parse().unwrap();
         let tcp = ProbeCheck::Tcp { address, port, send: "PING\r\n".into(), expect: "PONG".into() };
-        check(&probe(tcp), &NoExec).await
+        check(&probe(tcp), &[], &NoExec).await
     }
 
     #[tokio::test]
@@ -178,15 +230,52 @@ mod tests {
         let ok = server(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nup").await;
         let wrong = server(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndown").await;
         let failing = server(b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nup").await;
-        assert!(check(&probe(url(ok)), &NoExec).await.is_ok());
-        assert!(matches!(check(&probe(url(wrong)), &NoExec).await, Err(ProbeError::Unexpected { .. })));
-        assert!(matches!(check(&probe(url(failing)), &NoExec).await, Err(ProbeError::Status { status: 503, .. })));
+        assert!(check(&probe(url(ok)), &[], &NoExec).await.is_ok());
+        assert!(matches!(check(&probe(url(wrong)), &[], &NoExec).await, Err(ProbeError::Unexpected { .. })));
+        assert!(matches!(check(&probe(url(failing)), &[], &NoExec).await, Err(ProbeError::Status { status: 503, .. })));
+    }
+
+    /// The reasons of two nodes of one role, of which nothing answers: what both share, and each one's own.
+    async fn reasons(check_of: impl Fn(u16) -> ProbeCheck) -> ([String; 2], [String; 2]) {
+        // Ports of the kernel's own range that nobody listens on: bound, and let go again.
+        let bound = [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
+        let numbers = bound.map(|listener| listener.local_addr().unwrap().port());
+        let mut said = Vec::new();
+        for number in numbers {
+            let ports = [NamedPorts { name: "web".into(), range: PortRange::new(number, number).unwrap() }];
+            let probe = probe(check_of(number));
+            let error = check(&probe, &ports, &NoExec).await.unwrap_err();
+            said.push(reason(&probe, &error));
+        }
+        let [one, other] = &said[..] else { unreachable!("two nodes") };
+        let pair = |part: fn(&Reason) -> String| [part(one), part(other)];
+        (pair(|reason| reason.message.clone()), pair(|reason| reason.detail.clone()))
     }
 
     #[tokio::test]
-    async fn a_failing_command_says_what_it_was() {
-        let error =
-            check(&probe(ProbeCheck::Exec { command: vec!["a".into(), "b".into()] }), &NoExec).await.unwrap_err();
-        assert_eq!(error.to_string(), "`a b`: exit code 3");
+    async fn nodes_that_fail_alike_give_the_same_reason_and_their_own_details() {
+        let address = "127.0.0.1".parse().unwrap();
+        let tcp = |port| ProbeCheck::Tcp { address, port, send: String::new(), expect: String::new() };
+        let http = |port| ProbeCheck::Http { url: format!("http://127.0.0.1:{port}/x"), expect: String::new() };
+        let exec = |port| ProbeCheck::Exec { command: vec![format!("/nodes/{port}/bin/ask"), format!("-p{port}")] };
+        for (check, words) in [
+            (&tcp as &dyn Fn(u16) -> ProbeCheck, "port `web` does not accept a connection: Connection refused"),
+            (&http, "port `web` gives no answer: the connection is not accepted: Connection refused"),
+            (&exec, "`ask`: exit code 3"),
+        ] {
+            let (messages, details) = reasons(check).await;
+            assert_eq!(messages[0], messages[1]);
+            assert!(messages[0].starts_with(words), "{messages:?}");
+            assert_ne!(details[0], details[1]);
+        }
+        let (_, details) = reasons(exec).await;
+        assert!(details[0].ends_with(": no route to 127.84.0.1"), "{details:?}");
+    }
+
+    #[test]
+    fn a_port_within_a_range_is_called_by_its_place_in_it() {
+        let ports = [NamedPorts { name: "bus".into(), range: PortRange::new(3000, 3009).unwrap() }];
+        let names = [3000, 3007, 4000].map(|number| called(&ports, number));
+        assert_eq!(names, ["port `bus`", "port `bus` + 7", "port 4000"]);
     }
 }

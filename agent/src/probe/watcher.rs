@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use throng_common::error_chain::chain;
-use throng_common::host_spec::Probe;
-use throng_common::status::{Reason, ReasonKind};
+use throng_common::host_spec::{NamedPorts, Probe};
+use throng_common::status::Reason;
 use tokio::sync::mpsc;
 
-use super::check::{ProbeError, check};
+use super::check::{check, reason};
 
 /// The first wait between two attempts at a node that is not ready yet.
 const STARTING_FIRST_WAIT: Duration = Duration::from_millis(25);
@@ -22,7 +21,22 @@ const MISSES_MAX: u32 = 3;
 /// Runs a command in the node that is probed.
 pub trait ExecProbe: Send + Sync {
     /// Ends well when the command ends with code 0, else says what happened.
-    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), String>>;
+    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), ExecProblem>>;
+}
+
+/// What became of a command that did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecProblem {
+    /// The same for all nodes to which the same happens.
+    pub what: String,
+    /// What the command said, on one line; may be empty.
+    pub said: String,
+}
+
+impl std::fmt::Display for ExecProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
 }
 
 /// What a node answered: only changes are told.
@@ -35,13 +49,21 @@ pub enum ProbeNews {
 }
 
 /// Asks until it is dropped, and tells changes. Cancel safe: it holds nothing but a connection.
-pub async fn watch(probe: Probe, exec: &dyn ExecProbe, phase: f64, news: mpsc::Sender<ProbeNews>) {
+///
+/// `ports` are the node's, by whose names it is told which one does not answer.
+pub async fn watch(
+    probe: Probe,
+    ports: &[NamedPorts],
+    exec: &dyn ExecProbe,
+    phase: f64,
+    news: mpsc::Sender<ProbeNews>,
+) {
     let mut wait = STARTING_FIRST_WAIT;
     let mut ready = false;
     let mut misses = 0;
     let mut told: Option<ProbeNews> = None;
     loop {
-        let outcome = check(&probe, exec).await;
+        let outcome = check(&probe, ports, exec).await;
         let change = match outcome {
             Ok(()) => {
                 // The first interval of a ready node is cut short by a random part: nodes fall out of step.
@@ -56,7 +78,7 @@ pub async fn watch(probe: Probe, exec: &dyn ExecProbe, phase: f64, news: mpsc::S
                 if misses >= MISSES_MAX {
                     ready = false;
                     wait = STARTING_FIRST_WAIT;
-                    Some(ProbeNews::NotReady(reason(&error)))
+                    Some(ProbeNews::NotReady(reason(&probe, &error)))
                 } else {
                     None
                 }
@@ -64,7 +86,7 @@ pub async fn watch(probe: Probe, exec: &dyn ExecProbe, phase: f64, news: mpsc::S
             Err(error) => {
                 wait = (wait * 2).min(STARTING_LONGEST_WAIT);
                 // A node that has only just been started refuses connections: nothing to tell yet.
-                (wait == STARTING_LONGEST_WAIT).then(|| ProbeNews::NotReady(reason(&error)))
+                (wait == STARTING_LONGEST_WAIT).then(|| ProbeNews::NotReady(reason(&probe, &error)))
             }
         };
         if let Some(change) = change
@@ -77,10 +99,6 @@ pub async fn watch(probe: Probe, exec: &dyn ExecProbe, phase: f64, news: mpsc::S
         }
         tokio::time::sleep(wait).await;
     }
-}
-
-fn reason(error: &ProbeError) -> Reason {
-    Reason { kind: ReasonKind::Probe, message: chain(error) }
 }
 
 #[cfg(test)]
@@ -98,10 +116,11 @@ mod tests {
     }
 
     impl ExecProbe for Script {
-        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), String>> {
+        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), ExecProblem>> {
             let at = self.asked.fetch_add(1, Ordering::SeqCst) as usize;
             let good = *self.answers.get(at).or(self.answers.last()).unwrap_or(&true);
-            Box::pin(std::future::ready(if good { Ok(()) } else { Err("exit code 1".to_owned()) }))
+            let problem = || ExecProblem { what: "exit code 1".to_owned(), said: String::new() };
+            Box::pin(std::future::ready(if good { Ok(()) } else { Err(problem()) }))
         }
     }
 
@@ -110,7 +129,7 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(64);
         let command = ProbeCheck::Exec { command: vec!["x".into()] };
         let probe = Probe { check: command, timeout: Duration::from_secs(1), interval: Duration::from_secs(10) };
-        let _ = tokio::time::timeout(lasting, watch(probe, &script, 0.5, sender)).await;
+        let _ = tokio::time::timeout(lasting, watch(probe, &[], &script, 0.5, sender)).await;
         let mut all = Vec::new();
         while let Ok(news) = receiver.try_recv() {
             all.push(news);

@@ -7,7 +7,6 @@ use throng_common::ids::{ClusterId, NodeName};
 use throng_common::status::{Reason, SysctlChange, UnixMillis};
 
 use super::node_state::{Action, NodeState, Presence, Running};
-use crate::host::engine::model::ContainerId;
 use crate::probe::ProbeNews;
 
 /// A node of a cluster.
@@ -67,8 +66,8 @@ pub enum Event {
     Ended {
         /// The node.
         key: Key,
-        /// The container that ended, so that the end of an older one is not taken for this one's.
-        container: Option<ContainerId>,
+        /// The process that ended, so that the end of an older one is not taken for this one's.
+        pid: u32,
         /// Why.
         reason: Reason,
         /// Whether it counts as a failure.

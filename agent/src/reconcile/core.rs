@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
 use throng_common::ids::{ClusterId, Generation};
-use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, UnixMillis};
+use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, ReasonKind, UnixMillis};
 
 use super::command::{ActOutcome, Command, Event, Found, HostSettings, Job, Key, Settled, WantedNode};
 use super::decide::{Decision, Wanted, decide, retry_at};
@@ -89,11 +89,11 @@ impl Core {
             Event::Tick => {}
             Event::Acted { key, action, outcome } => self.acted(&key, action, outcome, now, &mut commands),
             Event::Settled(settled) => self.settled(settled, now),
-            Event::Ended { key, container, reason, failed } => {
-                let known = self.nodes.get(&key).is_some_and(|state| match &state.presence {
-                    Presence::Running(running) => running.container == container,
-                    _ => false,
-                });
+            Event::Ended { key, pid, reason, failed } => {
+                let known = self
+                    .nodes
+                    .get(&key)
+                    .is_some_and(|state| matches!(&state.presence, Presence::Running(running) if running.pid == pid));
                 if known {
                     self.ended(&key, reason, failed, now, &mut commands);
                 }
@@ -281,11 +281,8 @@ impl Core {
             commands.push(Command::Publish(key));
         }
         for key in missing {
-            let lost = Reason {
-                kind: throng_common::status::ReasonKind::Lost,
-                message: "it ran, and nothing of it was found: the host was rebooted, or somebody removed it"
-                    .to_owned(),
-            };
+            let message = "it ran, and nothing of it was found: the host was rebooted, or somebody removed it";
+            let lost = Reason::new(ReasonKind::Lost, message);
             let believed = self.nodes.get(&key).is_some_and(|state| {
                 state.busy.is_none() && matches!(state.presence, Presence::Running(_) | Presence::Unknown)
             });

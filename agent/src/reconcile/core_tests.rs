@@ -6,7 +6,6 @@ use throng_common::host_spec::{
 };
 use throng_common::ids::{Epoch, Incarnation, NodeName};
 use throng_common::scenario::model::RestartWhen;
-use throng_common::status::ReasonKind;
 
 use super::super::node_state::{DEFAULT_STOP, Running};
 use super::*;
@@ -145,10 +144,8 @@ impl World {
     }
 
     fn kill(&mut self, key: &Key) {
-        if self.running.remove(key).is_some() {
-            let event =
-                Event::Ended { key: key.clone(), container: None, reason: reason(ReasonKind::Signalled), failed: true };
-            self.tell(event);
+        if let Some(pid) = self.running.remove(key) {
+            self.tell(Event::Ended { key: key.clone(), pid, reason: reason(ReasonKind::Signalled), failed: true });
         }
     }
 
@@ -158,7 +155,7 @@ impl World {
 }
 
 fn reason(kind: ReasonKind) -> Reason {
-    Reason { kind, message: "why".into() }
+    Reason::new(kind, "why")
 }
 
 fn key(index: u32) -> Key {

@@ -46,7 +46,7 @@ fn ended_from(digest: &str, failed: bool) -> Presence {
 }
 
 fn reason(kind: ReasonKind) -> Reason {
-    Reason { kind, message: "why".into() }
+    Reason::new(kind, "why")
 }
 
 #[test]

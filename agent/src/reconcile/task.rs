@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use throng_common::error_chain::chain;
 use throng_common::host_spec::HostSpec;
-use throng_common::status::{AgentEvent, Reason, ReasonKind};
+use throng_common::status::AgentEvent;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -247,7 +247,7 @@ impl ReconcileTask {
 
     fn tell(&mut self, event: Event) {
         if let Event::EngineLost(reason) = &event {
-            tracing::warn!(reason = %reason.message, "the container engine does not answer");
+            tracing::warn!(%reason, "the container engine does not answer");
             self.engine_away = true;
         }
         if let Event::Settled(settled) = &event {
@@ -255,7 +255,7 @@ impl ReconcileTask {
                 self.board.publish(AgentEvent::Sysctl(change.clone()));
             }
             for obstacle in &settled.obstacles {
-                tracing::warn!(reason = %obstacle.message, "the host does not have its settings: no node is started");
+                tracing::warn!(reason = %obstacle, "the host does not have its settings: no node is started");
             }
         }
         for command in self.core.handle(event, clock::now()) {
@@ -300,6 +300,7 @@ impl ReconcileTask {
 
     fn begin_probe(&mut self, key: Key, pid: u32, wanted: &WantedNode) {
         let Some(probe) = wanted.spec.ready.clone() else { return };
+        let ports = wanted.spec.ports.clone();
         let exec = (self.make_exec)(&key);
         let events = self.events.clone();
         let of = key.clone();
@@ -313,7 +314,7 @@ impl ReconcileTask {
                     }
                 }
             };
-            tokio::join!(probe::watch(probe, exec.as_ref(), phase, sender), forward);
+            tokio::join!(probe::watch(probe, &ports, exec.as_ref(), phase, sender), forward);
         });
         if let Some(before) = self.probes.insert(key, task.abort_handle()) {
             before.abort();
@@ -327,17 +328,21 @@ impl ReconcileTask {
         }
     }
 
-    fn look_at_processes(&mut self) {
-        let running: Vec<Key> = self
-            .core
-            .nodes()
-            .filter(|(_, state)| matches!(&state.presence, Presence::Running(run) if run.container.is_none()))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in running {
-            if let Some((reason, failed)) = self.host.process_ended(&key) {
-                self.tell(Event::Ended { key, container: None, reason, failed });
-            }
+    /// Those that have ended say why in a task of its own: the last words of many take a while to be read. One that is
+    /// looked at twice meanwhile ends once.
+    fn look_at_processes(&self) {
+        let running = self.core.nodes().filter(|(_, state)| state.busy.is_none());
+        let running = running.filter_map(|(key, state)| match &state.presence {
+            Presence::Running(running) if running.container.is_none() => Some((key, running.pid)),
+            _ => None,
+        });
+        for (key, pid) in running.filter(|(key, _)| self.host.has_process_ended(key)) {
+            let (host, events, key) = (Arc::clone(&self.host), self.events.clone(), key.clone());
+            self.tasks.spawn(async move {
+                if let Some((reason, failed)) = host.process_ended(&key).await {
+                    let _ = events.send(Event::Ended { key, pid, reason, failed }).await;
+                }
+            });
         }
     }
 
@@ -346,6 +351,7 @@ impl ReconcileTask {
             EngineEvent::Resync { reason } => {
                 if let Some(reason) = reason {
                     tracing::warn!(reason, "the engine's events were interrupted: everything is looked at");
+                    self.host.forget_engine();
                 }
                 self.look_at_all().await;
             }
@@ -354,33 +360,21 @@ impl ReconcileTask {
                 let (Some(cluster), Some(node)) = (key(labels::CLUSTER), key(labels::NODE)) else { return };
                 let (Ok(cluster), Ok(node)) = (cluster.parse(), node.parse()) else { return };
                 if let ContainerEventKind::Died { .. } | ContainerEventKind::Destroyed = event.kind {
-                    self.container_ended(Key { cluster, node }, event.id).await;
+                    self.container_ended(Key { cluster, node }, event.id);
                 }
             }
         }
     }
 
-    async fn container_ended(&mut self, key: Key, id: ContainerId) {
-        let concerns = self.core.nodes().any(|(known, state)| {
-            let runs = matches!(&state.presence, Presence::Running(run) if run.container.as_ref() == Some(&id));
-            *known == key && runs && state.busy.is_none()
-        });
-        if concerns {
-            let (reason, failed) = self.host.container_ended(&id).await;
-            self.tell(Event::Ended { key, container: Some(id), reason, failed });
-        }
-    }
-}
-
-impl Host {
-    /// How a container ended: asked once, when its end was seen.
-    async fn container_ended(&self, id: &ContainerId) -> (Reason, bool) {
-        match self.parts().engine.inspect(id.as_str()).await {
-            Ok(state) => super::effects::end_of(&state),
-            Err(error) => (
-                Reason { kind: ReasonKind::Lost, message: format!("ended, and the engine does not say how: {error}") },
-                true,
-            ),
+    fn container_ended(&self, key: Key, id: ContainerId) {
+        let found = self.core.nodes().find(|(known, state)| **known == key && state.busy.is_none());
+        let Some(Presence::Running(running)) = found.map(|(_, state)| &state.presence) else { return };
+        if running.container.as_ref() == Some(&id) {
+            let (host, events, pid) = (Arc::clone(&self.host), self.events.clone(), running.pid);
+            self.tasks.spawn(async move {
+                let (reason, failed) = host.container_ended(&id).await;
+                let _ = events.send(Event::Ended { key, pid, reason, failed }).await;
+            });
         }
     }
 }

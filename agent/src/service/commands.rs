@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, Stream, StreamExt as _};
+use throng_common::error_chain::chain;
 use throng_common::ids::NodeName;
 use throng_proto::agent as wire;
 
@@ -13,7 +14,6 @@ use crate::exec::fan_out::{ExecOutcome, Job, run_all};
 use crate::exec::signal::kill;
 use crate::fetch::{self, Answer, FetchError, Target};
 use crate::host::engine::model::{ExecEnd, ExecOutput};
-use throng_common::error_chain::chain;
 
 /// Requests under way at once: each costs a socket, and bodies are held in memory.
 const FETCHES_AT_ONCE: usize = 32;

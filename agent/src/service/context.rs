@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use throng_common::error_chain::chain;
 use throng_common::ids::{ClusterId, HostId, NodeName};
 use throng_common::status::HostFacts;
 use tokio::sync::watch;
@@ -15,7 +16,6 @@ use crate::facts::observe::{EngineProbe, observe};
 use crate::reconcile::effects::{Host, HostParts};
 use crate::reconcile::task::ReconcileHandle;
 use crate::shim::record::ProcessId;
-use throng_common::error_chain::chain;
 
 /// What the service is made of.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! Why a call fails, and the one table from that to status codes.
 
+use throng_common::error_chain::chain;
 use throng_proto::convert::DecodeError;
 use throng_proto::version;
 use tokio::task::JoinError;
@@ -12,7 +13,6 @@ use crate::host::engine::error::EngineError;
 use crate::ledger::LedgerError;
 use crate::reconcile::task::ApplyError;
 use crate::resources::image::ensure::ImageError;
-use throng_common::error_chain::chain;
 
 /// Why a call fails.
 #[derive(Debug, thiserror::Error)]

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use throng_common::error_chain::chain;
 
 use super::context::{means, running_target};
 use crate::board::Board;
 use crate::exec::fan_out::run_one;
 use crate::host::engine::model::{ExecEnd, ExecRequest};
-use crate::probe::ExecProbe;
+use crate::probe::{ExecProbe, ExecProblem};
 use crate::reconcile::command::Key;
 use crate::reconcile::effects::Host;
 use crate::reconcile::task::MakeExec;
-use throng_common::error_chain::chain;
 
 /// What is kept of a probe's output: its first line is what people read.
 const OUTPUT_MAX_BYTES: usize = 4096;
@@ -31,13 +31,13 @@ struct NodeExec {
 }
 
 impl ExecProbe for NodeExec {
-    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), String>> {
+    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), ExecProblem>> {
         self.ask(command.to_vec(), timeout).boxed()
     }
 }
 
 impl NodeExec {
-    async fn ask(&self, argv: Vec<String>, timeout: Duration) -> Result<(), String> {
+    async fn ask(&self, argv: Vec<String>, timeout: Duration) -> Result<(), ExecProblem> {
         let request = ExecRequest { argv, env: Vec::new(), stdin: None, output_max_bytes: OUTPUT_MAX_BYTES, timeout };
         let target = running_target(&self.host, &self.board, &self.key.cluster, &self.key.node);
         match run_one(&means(&self.host), target.as_ref(), request).await {
@@ -45,11 +45,15 @@ impl NodeExec {
             Ok(ExecEnd::Done(output)) => {
                 let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
                 let said = String::from_utf8_lossy(said);
-                let line = said.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
-                Err(format!("exit code {}{line}", output.code))
+                let said = said.lines().next().unwrap_or_default().to_owned();
+                Err(ExecProblem { what: format!("exit code {}", output.code), said })
             }
-            Ok(ExecEnd::TimedOut(_)) => Err(format!("no end within {timeout:?}")),
-            Err(error) => Err(chain(&error)),
+            Ok(ExecEnd::TimedOut(_)) => Err(problem(format!("no end within {timeout:?}"))),
+            Err(error) => Err(problem(chain(&error))),
         }
     }
+}
+
+fn problem(what: String) -> ExecProblem {
+    ExecProblem { what, said: String::new() }
 }

@@ -46,7 +46,6 @@ async fn served() -> Served {
     let host = Arc::new(Host::new(HostParts {
         fleet: "f".parse().unwrap(),
         engine: Arc::new(FakeEngine::default()),
-        has_init: true,
         paths: paths.with_etc_hosts(etc_hosts).with_machine_lock(folder.path().join("lock")),
         procs: Procs::default(),
         cgroups: None,

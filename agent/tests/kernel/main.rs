@@ -4,10 +4,12 @@
 mod audit;
 mod cgroup;
 mod folders;
+mod machine;
 mod mount_namespace;
 mod names;
 mod network;
 mod network_namespace;
 mod ramdisk;
 mod root;
+mod starts;
 mod two_agents;

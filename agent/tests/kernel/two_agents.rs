@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use throng_agent::host::engine::fake::state::FakeEngine;
 use throng_agent::host::procs::table::Procs;
-use throng_agent::ledger::Ledger;
-use throng_agent::paths::Paths;
 use throng_agent::reconcile::command::HostSettings;
-use throng_agent::reconcile::effects::{Host, HostParts};
+use throng_agent::reconcile::effects::Host;
+use throng_agent::resources::sysctl::key::SysctlKey;
+use throng_agent::resources::sysctl::store::{ProcSys, Sysctls as _};
 use throng_common::host_spec::{ClusterSpec, HostEntry, StartPace};
 use throng_common::ids::ClusterId;
 use throng_common::ports::PortSet;
+use throng_common::sysctl_keys::RESERVED_PORTS;
 
+use crate::machine::host;
 use crate::network_namespace::in_private_network_namespace;
 
 const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
@@ -32,8 +34,6 @@ struct Agent {
 impl Agent {
     fn new(machine: &Path, name: &str, address: &str, ports: &str) -> Self {
         let folder = machine.join(name);
-        let paths = Paths::new(&folder.join("state"), &folder.join("throng")).unwrap();
-        fs::create_dir_all(paths.state_dir()).unwrap();
         let cluster: ClusterId = format!("{name}-x7k2").parse().unwrap();
         let cluster = ClusterSpec {
             address: address.parse().unwrap(),
@@ -45,18 +45,7 @@ impl Agent {
             nodes: Vec::new(),
             cluster,
         };
-        let host = Host::new(HostParts {
-            fleet: "f".parse().unwrap(),
-            engine: Arc::new(FakeEngine::default()),
-            has_init: true,
-            ledger: Arc::new(Ledger::open(&paths.ledger()).unwrap().0),
-            paths: paths.with_etc_hosts(machine.join("hosts")).with_machine_lock(machine.join("lock")),
-            procs: Procs::default(),
-            cgroups: None,
-            boot_id: "boot".to_owned(),
-            machine: "machine".to_owned(),
-            program: "/bin/false".into(),
-        });
+        let host = host(machine, &folder, FakeEngine::default(), Procs::default());
         Self { host: Arc::new(host), cluster: Arc::new(cluster) }
     }
 
@@ -68,10 +57,14 @@ impl Agent {
 
     /// Whether the machine has this agent's part.
     fn is_there(&self, machine: &Path) -> (bool, bool) {
-        let reserved: PortSet = fs::read_to_string(RESERVED).unwrap().trim().parse().unwrap();
+        let reserved: PortSet = reserved().parse().unwrap();
         let hosts = fs::read_to_string(machine.join("hosts")).unwrap();
         (self.cluster.ports.difference(&reserved).is_empty(), hosts.contains(self.cluster.cluster.as_str()))
     }
+}
+
+fn reserved() -> String {
+    ProcSys::default().read(&SysctlKey::new(RESERVED_PORTS).unwrap()).unwrap().unwrap()
 }
 
 #[test]
@@ -82,8 +75,8 @@ fn two_agents_of_one_machine_never_lose_each_others_part() {
         fs::write(RESERVED, format!("{FOREIGN}\n")).unwrap();
         fs::write(machine.join("hosts"), "127.0.0.1 localhost\n").unwrap();
         let agents = [
-            Agent::new(machine, "one", "127.84.0.1", "20000-20099,20200"),
-            Agent::new(machine, "two", "127.84.0.2", "20100-20199,20300"),
+            Agent::new(machine, "one", "127.84.0.1", "20000-20049,20100-20149,20200-20249,20300"),
+            Agent::new(machine, "two", "127.84.0.2", "20060-20089,20160-20189,20260-20289,20400"),
         ];
         // Each locks through a file that it opened itself, as two processes would.
         std::thread::scope(|scope| {
@@ -99,7 +92,7 @@ fn two_agents_of_one_machine_never_lose_each_others_part() {
                 });
             }
         });
-        assert_eq!(fs::read_to_string(RESERVED).unwrap().trim(), FOREIGN);
+        assert_eq!(reserved(), FOREIGN);
         assert_eq!(fs::read_to_string(machine.join("hosts")).unwrap(), "127.0.0.1 localhost\n");
     });
 }

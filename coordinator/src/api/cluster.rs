@@ -135,13 +135,15 @@ fn node_row(
     let record = cluster.record();
     let wanted = record.wanted.get(node.name.role());
     let desired = if wanted == Some(&crate::cluster::RoleWanted::Running) { "running" } else { "stopped" };
+    let reason = status.as_ref().and_then(|status| status.reason.as_ref());
     let port = |ports: &NamedPorts| format!("{}={}", ports.name, ports.range);
     wire::Node {
         node: node.name.to_string(),
         host: host.host.to_string(),
         desired: desired.to_owned(),
         phase: status.as_ref().map_or("pending", |status| crate::cluster::phase_word(status.phase)).to_owned(),
-        reason: status.as_ref().and_then(|s| s.reason.as_ref()).map(|r| r.message.clone()).unwrap_or_default(),
+        reason: reason.map(|reason| reason.message.clone()).unwrap_or_default(),
+        reason_detail: reason.map(|reason| reason.detail.clone()).unwrap_or_default(),
         seen: cluster.seen(&node.name).word().to_owned(),
         restarts: status.as_ref().map_or(0, |status| status.restarts),
         container_id: status.as_ref().and_then(|status| status.container_id.clone()).unwrap_or_default(),

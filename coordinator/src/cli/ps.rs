@@ -63,6 +63,7 @@ struct NodeView {
     desired: String,
     phase: String,
     reason: String,
+    reason_detail: String,
     seen: String,
     restarts: u32,
     container_id: String,
@@ -166,10 +167,16 @@ fn long(nodes: &[Node], now: u64) -> Table {
             &node.address,
             &node.ports,
             &age(node.observed_unix_millis, now),
-            &node.reason,
+            &reason(node),
         ]);
     }
     table
+}
+
+/// A node's reason, with what is its own.
+fn reason(node: &Node) -> String {
+    let own = Some(&node.reason_detail).filter(|detail| !detail.is_empty());
+    own.map_or_else(|| node.reason.clone(), |own| format!("{} ({own})", node.reason))
 }
 
 fn seen_word(seen: &str) -> &str {
@@ -205,6 +212,7 @@ impl From<Node> for NodeView {
             desired: node.desired,
             phase: node.phase,
             reason: node.reason,
+            reason_detail: node.reason_detail,
             seen: node.seen,
             restarts: node.restarts,
             container_id: node.container_id,

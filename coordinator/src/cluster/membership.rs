@@ -72,6 +72,8 @@ pub struct RoleMembership {
     pub missing: NodeSet,
     /// What stands in the way of how many: "starting", "out of memory: …", "not seen".
     pub reasons: BTreeMap<String, NodeSet>,
+    /// For a reason to which nodes have something of their own to say: one of them, and what it says.
+    pub instances: BTreeMap<String, (NodeName, String)>,
 }
 
 impl RoleMembership {
@@ -96,6 +98,7 @@ impl RoleMembership {
             seen: None,
             missing: NodeSet::default(),
             reasons: BTreeMap::new(),
+            instances: BTreeMap::new(),
         };
         let sighting = match said {
             Said::NotAsked | Said::Nothing => None,
@@ -115,7 +118,11 @@ impl RoleMembership {
             let unseen = matches!(sighting, Some(Sighting::Names(names)) if !names.contains(node));
             if !ready {
                 counted.missing.insert(node);
-                counted.reasons.entry(obstacle(status)).or_default().insert(node);
+                let why = obstacle(status);
+                if let Some(detail) = status.and_then(own_of).filter(|_| !counted.instances.contains_key(&why)) {
+                    counted.instances.insert(why.clone(), (node.clone(), detail));
+                }
+                counted.reasons.entry(why).or_default().insert(node);
             } else if unseen {
                 counted.missing.insert(node);
                 counted.reasons.entry("not seen".to_owned()).or_default().insert(node);
@@ -133,6 +140,11 @@ fn obstacle(status: Option<&NodeStatus>) -> String {
         Some(reason) => format!("{phase}: {}", reason.message),
         None => phase.to_owned(),
     }
+}
+
+/// What is a node's own of its obstacle.
+fn own_of(status: &NodeStatus) -> Option<String> {
+    status.reason.as_ref().map(|reason| reason.detail.clone()).filter(|detail| !detail.is_empty())
 }
 
 /// The word of a phase in tables.
@@ -167,7 +179,7 @@ mod tests {
             cluster: "c-x7k2".parse().unwrap(),
             node: node(index),
             phase,
-            reason: reason.map(|message| Reason { kind: ReasonKind::Exited, message: message.into() }),
+            reason: reason.map(|message| Reason::new(ReasonKind::Exited, message).with_detail(format!("of {index}"))),
             incarnation: Incarnation(1),
             restarts: 0,
             container_id: None,
@@ -180,11 +192,12 @@ mod tests {
     }
 
     fn count(sighting: Option<Sighting>, asked: bool) -> RoleMembership {
-        let wanted: BTreeSet<NodeName> = (0..4).map(node).collect();
+        let wanted: BTreeSet<NodeName> = (0..5).map(node).collect();
         let statuses: BTreeMap<NodeName, NodeStatus> = [
             status(0, NodePhase::Ready, None),
             status(1, NodePhase::Ready, None),
             status(2, NodePhase::Failed, Some("exit code 1")),
+            status(4, NodePhase::Failed, Some("exit code 1")),
             status(9, NodePhase::Ready, None),
         ]
         .into();
@@ -196,17 +209,19 @@ mod tests {
     #[test]
     fn missing_nodes_are_named_with_what_is_in_their_way() {
         let counted = count(None, false);
-        assert_eq!((counted.desired, counted.running, counted.ready, counted.seen, counted.up()), (4, 2, 2, None, 2));
-        assert_eq!(counted.missing.to_string(), "worker-[0002-0003]");
+        assert_eq!((counted.desired, counted.running, counted.ready, counted.seen, counted.up()), (5, 2, 2, None, 2));
+        assert_eq!(counted.missing.to_string(), "worker-[0002-0004]");
         let reasons: Vec<String> = counted.reasons.iter().map(|(why, nodes)| format!("{nodes} {why}")).collect();
-        assert_eq!(reasons, ["worker-0002 failed: exit code 1", "worker-0003 not heard of"]);
+        assert_eq!(reasons, ["worker-[0002,0004] failed: exit code 1", "worker-0003 not heard of"]);
+        let instance = (node(2), "of 2".to_owned());
+        assert_eq!(counted.instances, BTreeMap::from([("failed: exit code 1".to_owned(), instance)]));
     }
 
     #[test]
     fn a_node_that_the_system_under_test_does_not_know_is_not_up() {
         let counted = count(Some(Sighting::Names([node(1), node(2), node(9)].into())), true);
         assert_eq!((counted.ready, counted.seen, counted.up()), (2, Some(2), 1));
-        assert_eq!(counted.missing.to_string(), "worker-[0000,0002-0003]");
+        assert_eq!(counted.missing.to_string(), "worker-[0000,0002-0004]");
     }
 
     #[test]

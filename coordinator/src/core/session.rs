@@ -175,7 +175,7 @@ impl Core {
             | NodePhase::Stopping
             | NodePhase::Stopped => return,
         };
-        let message = status.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default();
+        let message = status.reason.as_ref().map(ToString::to_string).unwrap_or_default();
         self.note(Some(&status.cluster), &status.node, kind, message).await;
     }
 }

@@ -60,9 +60,13 @@ impl Unsettled {
     fn into_error(self, within: Duration) -> RolloutError {
         let count = |reasons: &BTreeMap<String, NodeSet>| reasons.values().map(NodeSet::len).sum();
         if !self.left.is_empty() {
-            RolloutError::NotGone { count: count(&self.left), within, left: reason_lines(&self.left) }
+            RolloutError::NotGone { count: count(&self.left), within, left: reason_lines(&self.left, &BTreeMap::new()) }
         } else if !self.missing.is_empty() {
-            RolloutError::NotUp { count: count(&self.missing), within, missing: reason_lines(&self.missing) }
+            RolloutError::NotUp {
+                count: count(&self.missing),
+                within,
+                missing: reason_lines(&self.missing, &BTreeMap::new()),
+            }
         } else {
             let hosts: Vec<String> = self.restless.into_iter().map(|(host, why)| format!("{host} ({why})")).collect();
             RolloutError::Restless { within, hosts: hosts.join(", ") }
@@ -238,7 +242,7 @@ mod tests {
             cluster: "c-x7k2".parse().unwrap(),
             node: node.clone(),
             phase: NodePhase::Stopping,
-            reason: reason.map(|message| Reason { kind: ReasonKind::Host, message: message.to_owned() }),
+            reason: reason.map(|message| Reason::new(ReasonKind::Host, message)),
             incarnation: Incarnation(1),
             restarts: 0,
             container_id: None,

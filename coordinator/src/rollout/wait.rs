@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_common::ids::RoleName;
+use throng_common::ids::{NodeName, RoleName};
 use throng_common::nodeset::NodeSet;
 use tokio::time::Instant;
 
@@ -114,22 +114,28 @@ fn quorum_error(role: &RoleName, counted: &RoleMembership, quorum: u32, when: St
     }
 }
 
-/// Who is missing and why, a line for each reason, the most frequent first.
+/// Who is missing and why, a line for each reason, the most frequent first, and what one of them has to say.
 pub(super) fn missing_lines(counted: &RoleMembership) -> String {
-    reason_lines(&counted.reasons)
+    reason_lines(&counted.reasons, &counted.instances)
 }
 
-/// Nodes by what is in their way, a line for each reason, the most frequent first.
-pub(super) fn reason_lines(reasons: &BTreeMap<String, NodeSet>) -> String {
+/// Nodes by what is in their way, a line for each reason, the most frequent first, and what one of them has to say.
+pub(super) fn reason_lines(
+    reasons: &BTreeMap<String, NodeSet>,
+    instances: &BTreeMap<String, (NodeName, String)>,
+) -> String {
     let mut reasons: Vec<_> = reasons.iter().collect();
     reasons.sort_by_key(|(_, nodes)| std::cmp::Reverse(nodes.len()));
     let more = reasons.len().saturating_sub(REASONS_SHOWN);
-    let line = |(why, nodes): &(&String, &NodeSet)| match nodes.len() {
-        0 => format!("  {why}"),
-        1 => format!("  {nodes}: {why}"),
-        count => format!("  {nodes} ({count}): {why}"),
-    };
-    let mut lines: Vec<String> = reasons.iter().take(REASONS_SHOWN).map(line).collect();
+    let mut lines = Vec::new();
+    for (why, nodes) in reasons.into_iter().take(REASONS_SHOWN) {
+        lines.push(match nodes.len() {
+            0 => format!("  {why}"),
+            1 => format!("  {nodes}: {why}"),
+            count => format!("  {nodes} ({count}): {why}"),
+        });
+        lines.extend(instances.get(why).map(|(node, own)| format!("    for instance {node}: {own}")));
+    }
     if more > 0 {
         lines.push(format!("  and {more} more reasons: `throng ps` shows all nodes"));
     }

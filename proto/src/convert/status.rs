@@ -133,7 +133,7 @@ impl From<&Reason> for wire::Reason {
     fn from(reason: &Reason) -> Self {
         let known = REASON_KINDS.into_iter().find(|(kind, _)| *kind == reason.kind);
         let kind = known.map_or(wire::ReasonKind::Unspecified, |(_, kind)| kind);
-        Self { kind: kind.into(), message: reason.message.clone() }
+        Self { kind: kind.into(), message: reason.message.clone(), detail: reason.detail.clone() }
     }
 }
 
@@ -142,7 +142,7 @@ impl TryFrom<wire::Reason> for Reason {
     fn try_from(reason: wire::Reason) -> Result<Self, DecodeError> {
         let known = REASON_KINDS.into_iter().find(|(_, kind)| *kind == reason.kind());
         let (kind, _) = known.ok_or_else(|| DecodeError::new("reason.kind", "is not known"))?;
-        Ok(Self { kind, message: reason.message })
+        Ok(Self { kind, message: reason.message, detail: reason.detail })
     }
 }
 
@@ -243,7 +243,7 @@ mod tests {
             cluster: "c-x7k2".parse().unwrap(),
             node: "worker-0003".parse().unwrap(),
             phase,
-            reason: Some(Reason { kind, message: "why".into() }),
+            reason: Some(Reason::new(kind, "why").with_detail("where")),
             incarnation: Incarnation(2),
             restarts: 1,
             container_id: Some("abc".into()),

@@ -6,42 +6,15 @@ use std::sync::Arc;
 
 use throng_common::error_chain::chain;
 use throng_common::host_spec::StopSpec;
-use throng_common::status::{Reason, ReasonKind};
+use throng_common::status::Reason;
 
 use super::super::command::{Event, Found, Key, Remembered};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
+use super::ended::{end_reason, is_failure};
 use super::host::Host;
 use crate::host::engine::labels;
 use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerState, ContainerSummary};
 use crate::ledger::NodeRecord;
-
-/// Why a container ended, in words that a person can act on.
-pub(super) fn end_reason(state: &ContainerState) -> Reason {
-    if state.oom_killed {
-        let message = "ran into its memory limit and was killed: raise `memory`, or lower what it uses".to_owned();
-        return Reason { kind: ReasonKind::OutOfMemory, message };
-    }
-    if let Some(error) = state.error.as_ref().filter(|error| !error.is_empty()) {
-        return Reason { kind: ReasonKind::Engine, message: error.clone() };
-    }
-    exit_reason(state.exit_code)
-}
-
-/// The reason of an exit code as engines and shells give it: above 128, a signal.
-pub(super) fn exit_reason(code: Option<i64>) -> Reason {
-    match code {
-        Some(code @ 129..=192) => {
-            Reason { kind: ReasonKind::Signalled, message: format!("killed by signal {}", code - 128) }
-        }
-        Some(code) => Reason { kind: ReasonKind::Exited, message: format!("exit code {code}") },
-        None => Reason { kind: ReasonKind::Exited, message: "ended; the engine does not say how".to_owned() },
-    }
-}
-
-/// Whether such an end is a failure.
-pub(super) fn is_failure(state: &ContainerState) -> bool {
-    state.oom_killed || state.exit_code != Some(0)
-}
 
 impl Host {
     /// Looks at everything. An engine that does not answer leaves containers unknown, never gone.
@@ -67,7 +40,7 @@ impl Host {
                 vec![Event::Found(found)]
             }
             Err(error) => {
-                let reason = Reason { kind: super::container::kind_of(&error), message: chain(&error) };
+                let reason = Reason::new(super::container::kind_of(&error), chain(&error));
                 let unknown = records.values().filter(|record| record.container_id.is_some()).map(|record| Found {
                     key: Key { cluster: record.cluster.clone(), node: record.node.clone() },
                     presence: Presence::Unknown,
@@ -114,7 +87,7 @@ impl Host {
             Ok(state) => presence_of(state, record),
             Err(error) if error.is_not_found() => (Presence::Absent, None),
             Err(error) => {
-                let reason = Reason { kind: super::container::kind_of(&error), message: chain(&error) };
+                let reason = Reason::new(super::container::kind_of(&error), chain(&error));
                 (Presence::Unknown, Some(reason))
             }
         }
@@ -150,9 +123,4 @@ pub(super) fn stop_of(record: Option<&NodeRecord>) -> StopSpec {
 
 pub(super) fn remembered(record: &NodeRecord) -> Remembered {
     Remembered { incarnation: record.incarnation, restarts: record.restarts, started_at: record.started_at }
-}
-
-/// Why a container ended, and whether that is a failure.
-pub(in crate::reconcile) fn end_of(state: &ContainerState) -> (Reason, bool) {
-    (end_reason(state), is_failure(state))
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_common::host_spec::{ContainerSpec, Workload};
+use throng_common::host_spec::ContainerSpec;
 use throng_common::ids::Generation;
-use throng_common::status::ReasonKind;
+use throng_common::status::{Reason, ReasonKind};
 
 use super::super::command::{Job, Key, WantedNode};
 use super::super::node_state::{Action, Presence, Running};
@@ -17,7 +17,6 @@ use crate::host::mounts::table::Device;
 use crate::resources::container::apply::{self, ContainerError};
 use crate::resources::container::plan::{self, Places};
 use crate::resources::files::beneath::{self, Owner as FileOwner};
-use crate::resources::ramdisk;
 
 /// How often a prepare container is looked at.
 const PREPARE_POLL: Duration = Duration::from_millis(50);
@@ -34,10 +33,8 @@ pub(super) fn engine_failure(error: &EngineError) -> Failure {
 fn container_failure(error: &ContainerError) -> Failure {
     match error {
         ContainerError::Engine(engine) => engine_failure(engine),
-        ContainerError::NameTaken { .. } => Failure::new(ReasonKind::Engine, error),
-        ContainerError::EndedAtOnce { state, .. } => {
-            let reason = super::adopt::end_reason(state);
-            Failure { reason, presence: None }
+        ContainerError::NameTaken { .. } | ContainerError::EndedAtOnce { .. } => {
+            Failure::new(ReasonKind::Engine, error)
         }
     }
 }
@@ -58,7 +55,7 @@ impl Host {
             beneath::relative(&file.path).map_or_else(|_| files.clone(), |relative| files.join(relative))
         });
         let owner = Owner { fleet: &parts.fleet, cluster: &key.cluster, node: &key.node, generation };
-        plan::plan(&owner, &wanted.spec, container, &places, parts.has_init)
+        plan::plan(&owner, &wanted.spec, container, &places)
     }
 
     /// The digest under which a container made from this spec is labelled.
@@ -74,7 +71,9 @@ impl Host {
         container: &ContainerSpec,
     ) -> Result<Running, Failure> {
         let generation = self.generation();
+        let has_init = self.has_init().await?;
         let plan = self.container_plan(&job.key, wanted, container, generation);
+        let plan = ContainerPlan { init: plan.init && has_init, ..plan };
         let kept = self.clear_the_way(job).await?;
         let before_start = |failure: Failure| match &kept {
             None => failure.leaving(Presence::Absent),
@@ -94,6 +93,10 @@ impl Host {
             Ok(pid) => {
                 let running = Running { container: Some(id), pid, digest, stop: wanted.spec.stop.clone() };
                 self.confirm(job, wanted, running, devices).await
+            }
+            Err(ContainerError::EndedAtOnce { state, .. }) => {
+                let (reason, failed) = self.container_end(&state).await;
+                Err(Failure { reason, presence: Some(Presence::Ended { container: Some(id), digest, failed }) })
             }
             Err(error) => Err(container_failure(&error).leaving(left_after(&error, id, digest))),
         }
@@ -139,17 +142,18 @@ impl Host {
             .map_err(|error| engine_failure(&error))?;
         let id = engine.create(&once).await.map_err(|error| engine_failure(&error))?;
         let ended = self.run_to_end(&id, prepare.timeout).await;
+        // Its last words go with it.
+        let end = match &ended {
+            Ok(state) => Some(self.container_end(state).await),
+            Err(_) => None,
+        };
         let removed = engine.remove(&id).await.or_else(ok_if_gone);
-        let state = ended?;
+        ended?;
         removed.map_err(|error| engine_failure(&error))?;
-        match state.exit_code {
-            Some(0) if !state.oom_killed => std::fs::write(&mark, b"")
+        match end {
+            Some((reason, true)) => Err(prepare_failure(&prepare.command, &reason)),
+            Some((_, false)) | None => std::fs::write(&mark, b"")
                 .map_err(|error| Failure::text(ReasonKind::Host, format!("{}: {error}", mark.display()))),
-            _ => {
-                let why = super::adopt::end_reason(&state).message;
-                let command = prepare.command.join(" ");
-                Err(Failure::text(ReasonKind::Prepare, format!("prepare command `{command}`: {why}")))
-            }
         }
     }
 
@@ -167,31 +171,6 @@ impl Host {
         };
         let late = || Failure::text(ReasonKind::Prepare, format!("prepare command did not end within {timeout:?}"));
         tokio::time::timeout(timeout, ended).await.unwrap_or_else(|_| Err(late()))
-    }
-
-    /// The node runs: its ramdisks must be the very ones that were mounted, and the ledger must know it.
-    pub(super) async fn confirm(
-        self: &Arc<Self>,
-        job: &Job,
-        wanted: &Arc<WantedNode>,
-        running: Running,
-        devices: Vec<Device>,
-    ) -> Result<Running, Failure> {
-        let (key, wanted, restarts) = (job.key.clone(), Arc::clone(wanted), job.state.restarts);
-        let confirmed = running.clone();
-        let work = move |host: &Self| {
-            if matches!(wanted.spec.workload, Workload::Container(_)) {
-                for (device, spec) in devices.iter().zip(&wanted.spec.ramdisks) {
-                    let path = spec.path.as_deref().unwrap_or_default();
-                    let path = std::path::Path::new(path);
-                    ramdisk::verify::verify_in_process(&host.parts.procs, confirmed.pid, path, *device)
-                        .map_err(|error| Failure::new(ReasonKind::Ramdisk, &error))?;
-                }
-            }
-            host.record(&key, &wanted, &confirmed, restarts, crate::clock::now())
-        };
-        let recorded = self.blocking(work).await;
-        recorded.map_err(|failure| failure.leaving(Presence::Running(running.clone()))).map(|()| running)
     }
 
     /// Removes a node's container, also one that the agent did not know of.
@@ -221,6 +200,14 @@ impl Host {
     }
 }
 
+/// A prepare command that ended badly.
+pub(super) fn prepare_failure(command: &[String], ended: &Reason) -> Failure {
+    let own = [format!("`{}`", command.join(" ")), ended.detail.clone()];
+    let own: Vec<String> = own.into_iter().filter(|part| !part.is_empty()).collect();
+    let reason = Reason::new(ReasonKind::Prepare, format!("prepare command: {}", ended.message));
+    Failure { reason: reason.with_detail(own.join(", ")), presence: None }
+}
+
 /// The container that there is of a node.
 fn container_of(presence: &Presence) -> Option<ContainerId> {
     match presence {
@@ -235,9 +222,8 @@ fn container_of(presence: &Presence) -> Option<ContainerId> {
 fn left_after(error: &ContainerError, container: ContainerId, digest: String) -> Presence {
     match error {
         ContainerError::Engine(error) if error.is_not_found() => Presence::Absent,
-        ContainerError::Engine(_) | ContainerError::NameTaken { .. } => Presence::Created { container, digest },
-        ContainerError::EndedAtOnce { state, .. } => {
-            Presence::Ended { container: Some(container), digest, failed: super::adopt::is_failure(state) }
+        ContainerError::Engine(_) | ContainerError::NameTaken { .. } | ContainerError::EndedAtOnce { .. } => {
+            Presence::Created { container, digest }
         }
     }
 }

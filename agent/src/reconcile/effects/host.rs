@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use throng_common::error_chain::chain;
 use throng_common::ids::{FleetId, Generation, NodeName};
@@ -13,6 +13,7 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use super::super::command::{ActOutcome, Job, Key};
 use super::super::node_state::{Action, Presence};
 use crate::host::engine::api::Engine;
+use crate::host::engine::model::ContainerId;
 use crate::host::procs::table::Procs;
 use crate::ledger::Ledger;
 use crate::paths::Paths;
@@ -24,8 +25,6 @@ pub struct HostParts {
     pub fleet: FleetId,
     /// The container engine; it may be away.
     pub engine: Arc<dyn Engine>,
-    /// Whether the engine can put its tiny init in front of a node's program.
-    pub has_init: bool,
     /// Where things lie.
     pub paths: Paths,
     /// The process table.
@@ -46,6 +45,9 @@ pub struct HostParts {
 /// time never did.
 const TURNS: usize = 4;
 
+/// Containers whose end is looked into at once, with an inspect and a log each: hundreds may end together.
+const LOOKS: usize = 8;
+
 /// An image that was asked for: asked once, however many nodes wait for it.
 type ImageCell = Arc<OnceCell<()>>;
 
@@ -56,6 +58,9 @@ pub struct Host {
     /// The generation that is worked for.
     generation: AtomicU64,
     turns: Semaphore,
+    looks: Semaphore,
+    /// Whether the engine has an init; none: it was not asked since it came, or came back.
+    has_init: Mutex<Option<bool>>,
 }
 
 /// Why a piece of work failed, with what there is of the node now, where that is known.
@@ -67,11 +72,11 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(kind: ReasonKind, error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { reason: Reason { kind, message: chain(error) }, presence: None }
+        Self { reason: Reason::new(kind, chain(error)), presence: None }
     }
 
     pub(super) fn text(kind: ReasonKind, message: impl Into<String>) -> Self {
-        Self { reason: Reason { kind, message: message.into() }, presence: None }
+        Self { reason: Reason::new(kind, message), presence: None }
     }
 
     pub(super) fn leaving(self, presence: Presence) -> Self {
@@ -88,7 +93,14 @@ impl std::fmt::Debug for Host {
 impl Host {
     /// A host made of these.
     pub fn new(parts: HostParts) -> Self {
-        Self { parts, images: Mutex::default(), generation: AtomicU64::new(0), turns: Semaphore::new(TURNS) }
+        Self {
+            parts,
+            images: Mutex::default(),
+            generation: AtomicU64::new(0),
+            turns: Semaphore::new(TURNS),
+            looks: Semaphore::new(LOOKS),
+            has_init: Mutex::default(),
+        }
     }
 
     /// Its parts.
@@ -113,7 +125,7 @@ impl Host {
             (None, _) | (Some(_), Action::Remove) => self.remove(&job).await.map(|()| ActOutcome::Removed),
         };
         done.unwrap_or_else(|failure| {
-            tracing::warn!(node = %job.key, action = ?job.action, reason = %failure.reason.message, "could not be done");
+            tracing::warn!(node = %job.key, action = ?job.action, reason = %failure.reason, "could not be done");
             ActOutcome::Failed { reason: failure.reason, presence: failure.presence }
         })
     }
@@ -121,6 +133,40 @@ impl Host {
     /// Waits until it is this one's turn to end something. Not to be held while a node may take its time.
     pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
         self.turns.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// Whether the engine can put its tiny init in front of a node's program. Asked once in each of the engine's lives.
+    pub(super) async fn has_init(&self) -> Result<bool, Failure> {
+        let known = *self.known_init();
+        if let Some(has_init) = known {
+            return Ok(has_init);
+        }
+        let info = self.parts.engine.info().await;
+        let has_init = info.map_err(|error| super::container::engine_failure(&error))?.has_init;
+        *self.known_init() = Some(has_init);
+        Ok(has_init)
+    }
+
+    /// Forgets what was known of the engine: it was away, and may have come back as another.
+    pub fn forget_engine(&self) {
+        *self.known_init() = None;
+    }
+
+    fn known_init(&self) -> MutexGuard<'_, Option<bool>> {
+        // A single assignment is sound after a panic elsewhere.
+        self.has_init.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a container ended that was running, and whether that is a failure.
+    pub async fn container_ended(&self, id: &ContainerId) -> (Reason, bool) {
+        let _turn = self.looks.acquire().await.expect("the semaphore is never closed");
+        match self.parts.engine.inspect(id.as_str()).await {
+            Ok(state) => self.container_end(&state).await,
+            Err(error) => {
+                let message = "ended, and the engine does not say how";
+                (Reason::new(ReasonKind::Lost, message).with_detail(chain(&error)), true)
+            }
+        }
     }
 
     /// Makes sure of an image, once for each change of the desired state.

@@ -1,12 +1,13 @@
 //! The work that the core asks for, on the real host.
 
 mod adopt;
+mod confirm;
 mod container;
 mod end;
+mod ended;
 mod host;
 mod process;
 mod resources;
 mod settle;
 
-pub(super) use adopt::end_of;
 pub use host::{Host, HostParts};

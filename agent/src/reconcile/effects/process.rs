@@ -11,6 +11,8 @@ use throng_common::status::{Reason, ReasonKind};
 
 use super::super::command::{ActOutcome, Found, Job, Key, WantedNode};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
+use super::container::prepare_failure;
+use super::ended::process_reason;
 use super::host::{Failure, Host};
 use crate::ledger::NodeRecord;
 use crate::resources::files::beneath::Owner;
@@ -19,7 +21,7 @@ use crate::resources::process::observe::{ProcessState, observe};
 use crate::resources::process::start::{self, Started};
 use crate::resources::process::{plan as process_plan, stop};
 use crate::shim::files::ShimFiles;
-use crate::shim::record::{ExitCause, ExitRecord};
+use crate::shim::record::ExitRecord;
 use crate::shim::spec::ShimSpec;
 
 impl Host {
@@ -84,8 +86,8 @@ impl Host {
                 self.confirm(job, wanted, running, devices).await
             }
             Started::Ended(record) => {
-                let (reason, _) = process_end(&record);
-                Err(Failure { reason, presence: Some(Presence::Ended { container: None, digest, failed: true }) })
+                let (reason, failed) = self.process_end(&dir, record).await;
+                Err(Failure { reason, presence: Some(Presence::Ended { container: None, digest, failed }) })
             }
         }
     }
@@ -141,16 +143,16 @@ impl Host {
                 }
             }
         };
-        let (reason, failed) = process_end(&record);
+        let (reason, failed) = self.process_end(&dir, record).await;
         if failed {
-            let command = prepare.command.join(" ");
-            return Err(Failure::text(ReasonKind::Prepare, format!("prepare command `{command}`: {}", reason.message)));
+            return Err(prepare_failure(&prepare.command, &reason));
         }
         std::fs::write(&mark, b"")
             .map_err(|error| Failure::text(ReasonKind::Host, format!("{}: {error}", mark.display())))
     }
 
-    async fn await_process(&self, dir: &Path, timeout: Duration) -> Result<Option<ExitRecord>, Failure> {
+    /// Waits for the record of a process's end; none where it does not come.
+    pub(super) async fn await_process(&self, dir: &Path, timeout: Duration) -> Result<Option<ExitRecord>, Failure> {
         let deadline = tokio::time::Instant::now() + timeout;
         while tokio::time::Instant::now() < deadline {
             let seen = observe(dir).map_err(|error| Failure::new(ReasonKind::Host, &error))?;
@@ -206,49 +208,22 @@ impl Host {
                 (Presence::Running(Running { container: None, pid, digest, stop }), None)
             }
             ProcessState::Ended(record) => {
-                let (reason, failed) = process_end(&record);
+                let (reason, failed) = process_reason(&record);
                 (Presence::Ended { container: None, digest, failed }, Some(reason))
             }
             ProcessState::Lost | ProcessState::Starting => {
-                let message = "its shim ended without saying how: killed, or the host was rebooted".to_owned();
-                let reason = Reason { kind: ReasonKind::Lost, message };
+                let message = "its shim ended without saying how: killed, or the host was rebooted";
+                let reason = Reason::new(ReasonKind::Lost, message);
                 (Presence::Ended { container: None, digest, failed: true }, Some(reason))
             }
             ProcessState::Absent => (Presence::Absent, None),
         };
         Some(Found { key, presence, remembered: record.map(super::adopt::remembered), reason })
     }
-
-    /// How a process node that was running stands; none while it runs.
-    pub fn process_ended(&self, key: &Key) -> Option<(Reason, bool)> {
-        let seen = observe(&self.parts.paths.shim_dir(&key.cluster, &key.node)).ok()?;
-        match seen.state {
-            ProcessState::Running(_) | ProcessState::Starting | ProcessState::Ending(_) => None,
-            ProcessState::Ended(record) => Some(process_end(&record)),
-            ProcessState::Absent | ProcessState::Lost => {
-                let message = "its shim was killed, and it with it".to_owned();
-                Some((Reason { kind: ReasonKind::Lost, message }, true))
-            }
-        }
-    }
 }
 
 /// How often a prepare command is looked at.
 const PREPARE_LOOK: Duration = Duration::from_millis(20);
-
-/// Why a process ended, and whether that is a failure.
-fn process_end(record: &ExitRecord) -> (Reason, bool) {
-    let reason = |kind, message: String| Reason { kind, message };
-    match (&record.exit, record.oom_killed) {
-        (_, true) => {
-            let message = "ran into its memory limit and was killed: raise `memory`, or lower what it uses".to_owned();
-            (reason(ReasonKind::OutOfMemory, message), true)
-        }
-        (ExitCause::Code(code), _) => (reason(ReasonKind::Exited, format!("exit code {code}")), *code != 0),
-        (ExitCause::Signal(signal), _) => (reason(ReasonKind::Signalled, format!("killed by signal {signal}")), true),
-        (ExitCause::CouldNotStart(why), _) => (reason(ReasonKind::Host, format!("could not be started: {why}")), true),
-    }
-}
 
 fn owner_of(user: &str) -> Result<Owner, Failure> {
     let identity = crate::launcher::user::find(user);

@@ -26,7 +26,7 @@ impl Host {
         let work = tokio::task::spawn_blocking(move || host.settle_blocking(settings));
         work.await.unwrap_or_else(|error| Settled {
             settings: fallback,
-            obstacles: vec![Reason { kind: ReasonKind::Host, message: chain(&error) }],
+            obstacles: vec![Reason::new(ReasonKind::Host, chain(&error))],
             ..Settled::default()
         })
     }
@@ -200,7 +200,7 @@ fn v4(address: IpAddr) -> Option<Ipv4Addr> {
 impl Settled {
     fn say(&mut self, stops_starts: bool, kind: ReasonKind, message: String) {
         let list = if stops_starts { &mut self.obstacles } else { &mut self.warnings };
-        list.push(Reason { kind, message });
+        list.push(Reason::new(kind, message));
     }
 
     fn obstacle(&mut self, kind: ReasonKind, message: String) {

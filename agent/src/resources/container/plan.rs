@@ -45,14 +45,11 @@ pub fn container_name(cluster: &ClusterId, node: &NodeName) -> String {
     format!("throng-{cluster}-{node}")
 }
 
-/// The container that a node wants. `has_init`: whether the engine can put its tiny init in front.
-pub fn plan(
-    owner: &Owner<'_>,
-    node: &NodeSpec,
-    container: &ContainerSpec,
-    places: &Places,
-    has_init: bool,
-) -> ContainerPlan {
+/// The container that a node wants.
+///
+/// It wants the engine's tiny init. Whether the engine has one is its own affair and no part of the digest: an engine
+/// that is away, or that comes back as another, makes no other container of one that runs.
+pub fn plan(owner: &Owner<'_>, node: &NodeSpec, container: &ContainerSpec, places: &Places) -> ContainerPlan {
     let mut plan = ContainerPlan {
         name: container_name(owner.cluster, owner.node),
         image: container.image.clone(),
@@ -71,7 +68,7 @@ pub fn plan(
         cpu_millis: node.limits.cpu_millis,
         pids: node.limits.pids,
         nofile: node.limits.nofile,
-        init: has_init,
+        init: true,
         stop_signal: node.stop.signal,
         stop_grace: node.stop.grace,
     };
@@ -120,7 +117,7 @@ mod tests {
         let cluster = ClusterId::new("redis-x7k2").unwrap();
         let owner = Owner { fleet: &fleet, cluster: &cluster, node: &node.name, generation: Generation(generation) };
         let places = Places::new(&Paths::default(), &cluster, node, |file| PathBuf::from("/f").join(&file.path[1..]));
-        plan(&owner, node, container_spec(node), &places, true)
+        plan(&owner, node, container_spec(node), &places)
     }
 
     fn full_node() -> NodeSpec {

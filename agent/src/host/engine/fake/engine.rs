@@ -77,19 +77,26 @@ impl FakeEngine {
 
     fn inspect_now(&self, id_or_name: &str) -> EngineResult<ContainerState> {
         let mut state = self.called("inspect", id_or_name)?;
+        let ends = state.ends_when_seen;
         let (id, container) = state.find("inspect", id_or_name)?;
-        Ok(ContainerState {
+        let seen = ContainerState {
             id: ContainerId(id),
             name: container.plan.name.clone(),
             phase: container.phase,
             pid: container.pid,
             exit_code: container.exit_code,
             oom_killed: container.oom_killed,
-            started_at: container.pid.map(|_| UnixMillis(1)),
-            finished_at: container.exit_code.map(|_| UnixMillis(2)),
+            started_at: Some(UnixMillis(10_000)),
+            finished_at: container.exit_code.map(|_| UnixMillis(10_042)),
             error: None,
             labels: container.plan.labels.clone(),
-        })
+        };
+        if let Some(code) = ends.filter(|_| container.phase.has_process()) {
+            container.phase = ContainerPhase::Exited;
+            container.pid = None;
+            container.exit_code = Some(code);
+        }
+        Ok(seen)
     }
 
     fn list_now(&self, label: &str) -> EngineResult<Vec<ContainerSummary>> {
@@ -121,7 +128,7 @@ impl FakeEngine {
     }
 
     fn info_now(&self) -> EngineResult<EngineInfo> {
-        self.called("info", "engine").map(|_| EngineInfo {
+        self.called("info", "engine").map(|state| EngineInfo {
             facts: EngineFacts {
                 version: "fake".to_owned(),
                 api_version: "1.41".to_owned(),
@@ -132,7 +139,7 @@ impl FakeEngine {
                 unusable: None,
                 pid: None,
             },
-            has_init: true,
+            has_init: !state.has_no_init,
             data_root: "/dev/null".into(),
             nofile_hard: None,
         })

@@ -12,7 +12,7 @@ use crate::host::engine::model::{ContainerEvent, ContainerPhase, ContainerPlan, 
 /// Events kept for a slow reader of the stream.
 const EVENTS_MAX: usize = 1024;
 /// Process ids of containers begin here: above every real one, so that nothing real is ever signalled.
-pub(super) const FIRST_PID: u32 = 1 << 30;
+pub const FIRST_PID: u32 = 1 << 30;
 
 /// A container in memory.
 #[derive(Debug, Clone)]
@@ -51,6 +51,10 @@ pub struct FakeState {
     pub calls: Vec<String>,
     /// Calls that fail, by their beginning: `start`, `create throng-demo-worker-0007`.
     pub failures: BTreeMap<String, Failure>,
+    /// Whether it has no init to put in front of a container's process.
+    pub has_no_init: bool,
+    /// Containers end with this code as soon as they have been looked at.
+    pub ends_when_seen: Option<i64>,
     /// What every exec answers; none: code 0 and no output.
     pub exec: Option<ExecOutput>,
     /// What every log holds.

@@ -1,0 +1,167 @@
+//! How a node ended: words that are the same for all that ended alike, and what is this node's own of it: how long it ran
+//! and what it said last.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use throng_common::span::Span;
+use throng_common::status::{Reason, ReasonKind, UnixMillis};
+use tokio::time::timeout;
+
+use super::super::command::Key;
+use super::host::Host;
+use crate::host::engine::model::{ContainerState, LogOptions, RawLogLine};
+use crate::logs::shim_log::ShimLog;
+use crate::resources::process::observe::{ProcessState, observe};
+use crate::shim::files::{ShimFiles, read_json};
+use crate::shim::record::{ExitCause, ExitRecord, PidRecord};
+
+/// Last lines of a node's output that are kept with the reason of its end, and how much of each.
+const LAST_LINES: usize = 3;
+const LINE_MAX_CHARS: usize = 160;
+/// How long the engine may take to give them: that the node ended must be known soon, also of hundreds at a time.
+const LINES_DEADLINE: Duration = Duration::from_secs(3);
+/// How much later than it was a container's start may be noted.
+const START_SLACK: Duration = Duration::from_secs(2);
+/// From here on, how long a node ran is told in whole seconds.
+const WHOLE_SECONDS_FROM: Duration = Duration::from_secs(10);
+
+const OUT_OF_MEMORY: &str = "ran into its memory limit and was killed: raise `memory`, or lower what it uses";
+
+/// Why a container ended, in words that a person can act on.
+pub(super) fn end_reason(state: &ContainerState) -> Reason {
+    if state.oom_killed {
+        return Reason::new(ReasonKind::OutOfMemory, OUT_OF_MEMORY);
+    }
+    if let Some(error) = state.error.as_ref().filter(|error| !error.is_empty()) {
+        return Reason::new(ReasonKind::Engine, error.clone());
+    }
+    match state.exit_code {
+        // As engines and shells give it: above 128, a signal.
+        Some(code @ 129..=192) => Reason::new(ReasonKind::Signalled, format!("killed by signal {}", code - 128)),
+        Some(code) => Reason::new(ReasonKind::Exited, format!("exit code {code}")),
+        None => Reason::new(ReasonKind::Exited, "ended; the engine does not say how"),
+    }
+}
+
+/// Whether such an end is a failure.
+pub(super) fn is_failure(state: &ContainerState) -> bool {
+    state.oom_killed || state.exit_code != Some(0)
+}
+
+/// Why a process ended, and whether that is a failure.
+pub(super) fn process_reason(record: &ExitRecord) -> (Reason, bool) {
+    match (&record.exit, record.oom_killed) {
+        (_, true) => (Reason::new(ReasonKind::OutOfMemory, OUT_OF_MEMORY), true),
+        (ExitCause::Code(code), _) => (Reason::new(ReasonKind::Exited, format!("exit code {code}")), *code != 0),
+        (ExitCause::Signal(signal), _) => {
+            (Reason::new(ReasonKind::Signalled, format!("killed by signal {signal}")), true)
+        }
+        (ExitCause::CouldNotStart(why), _) => {
+            (Reason::new(ReasonKind::Host, format!("could not be started: {why}")), true)
+        }
+    }
+}
+
+/// What is a node's own of its end. `lines` are all that is known of its output.
+fn own(ran: Option<Duration>, lines: &[RawLogLine]) -> String {
+    let ran = ran.map(|ran| {
+        let millis = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
+        match millis {
+            0 => "at once".to_owned(),
+            _ if ran < WHOLE_SECONDS_FROM => format!("after {}", Span::millis(millis)),
+            _ => format!("after {}", Span::seconds(ran.as_secs())),
+        }
+    });
+    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+    let last: Vec<String> = last.iter().map(|line| line.text.trim().chars().take(LINE_MAX_CHARS).collect()).collect();
+    let said = (!last.is_empty()).then(|| format!("last output: {}", last.join(" | ")));
+    [ran, said].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Whether a line was written in the run that began then: a log goes on over restarts.
+fn is_of_run(line: &RawLogLine, began: UnixMillis) -> bool {
+    line.at_unix_nanos / 1_000_000 >= began.0
+}
+
+/// When a container's run began, for the lines of its log: a busy engine takes note of a start some time after it.
+fn log_began(state: &ContainerState) -> UnixMillis {
+    let slack = u64::try_from(START_SLACK.as_millis()).unwrap_or(u64::MAX);
+    UnixMillis(state.started_at.unwrap_or_default().0.saturating_sub(slack))
+}
+
+impl Host {
+    /// How a container ended, and whether that is a failure.
+    pub(in crate::reconcile) async fn container_end(&self, state: &ContainerState) -> (Reason, bool) {
+        let ran = state.started_at.zip(state.finished_at).map(|(began, ended)| ended.since(began));
+        let began = log_began(state);
+        let options = LogOptions { tail: Some(LAST_LINES as u64), since: Some(began), follow: false };
+        let lines = self.parts.engine.logs(&state.id, options).filter_map(async |line| line.ok()).collect::<Vec<_>>();
+        // Without its last words its end is still its end.
+        let mut lines = timeout(LINES_DEADLINE, lines).await.unwrap_or_default();
+        lines.retain(|line| is_of_run(line, began));
+        (end_reason(state).with_detail(own(ran, &lines)), is_failure(state))
+    }
+
+    /// How a process ended whose shim's folder this is, and whether that is a failure.
+    pub(super) async fn process_end(self: &Arc<Self>, dir: &Path, record: ExitRecord) -> (Reason, bool) {
+        let (dir, ended) = (dir.to_owned(), record.clone());
+        let own = self.blocking(move |_| Ok(own_of_process(dir, &ended))).await.unwrap_or_default();
+        let (reason, failed) = process_reason(&record);
+        (reason.with_detail(own), failed)
+    }
+
+    /// Whether a process node that was running has ended.
+    pub fn has_process_ended(&self, key: &Key) -> bool {
+        let seen = observe(&self.parts.paths.shim_dir(&key.cluster, &key.node));
+        seen.is_ok_and(|seen| match seen.state {
+            ProcessState::Running(_) | ProcessState::Starting | ProcessState::Ending(_) => false,
+            ProcessState::Ended(_) | ProcessState::Absent | ProcessState::Lost => true,
+        })
+    }
+
+    /// How a process node ended that was running; none while it runs.
+    pub async fn process_ended(self: &Arc<Self>, key: &Key) -> Option<(Reason, bool)> {
+        let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
+        match observe(&dir).ok()?.state {
+            ProcessState::Running(_) | ProcessState::Starting | ProcessState::Ending(_) => None,
+            ProcessState::Ended(record) => Some(self.process_end(&dir, record).await),
+            ProcessState::Absent | ProcessState::Lost => {
+                Some((Reason::new(ReasonKind::Lost, "its shim was killed, and it with it"), true))
+            }
+        }
+    }
+}
+
+fn own_of_process(dir: PathBuf, record: &ExitRecord) -> String {
+    // A process that never began has no record of who ran; its log may be of one before it.
+    let Ok(Some(began)) = read_json::<PidRecord>(&ShimFiles::new(&dir).pid()) else { return String::new() };
+    if matches!(record.exit, ExitCause::CouldNotStart(_)) {
+        return String::new();
+    }
+    let mut lines = ShimLog::new(&dir).look().unwrap_or_default();
+    lines.retain(|line| is_of_run(line, began.started_at));
+    own(Some(record.at.since(began.started_at)), &lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::engine::model::OutputStream;
+
+    fn line(text: &str) -> RawLogLine {
+        RawLogLine { at_unix_nanos: 1, stream: OutputStream::Stdout, text: text.to_owned() }
+    }
+
+    #[test]
+    fn an_end_says_how_long_it_took_and_the_last_words() {
+        let lines = ["one", "two", "three ", &"x".repeat(1000)].map(line);
+        let said = own(Some(Duration::from_micros(41_900)), &lines);
+        assert_eq!(said, format!("after 41ms; last output: two | three | {}", "x".repeat(LINE_MAX_CHARS)));
+        assert_eq!(own(Some(Duration::from_millis(61_400)), &[]), "after 1m1s");
+        assert_eq!(own(Some(Duration::from_micros(300)), &[]), "at once");
+        assert_eq!(own(None, &[]), "");
+    }
+}

@@ -1,0 +1,139 @@
+//! Starts of container nodes: what is told of one that ends at once, and what the engine is asked for.
+
+use std::fs;
+use std::sync::Arc;
+
+use throng_agent::host::engine::fake::state::{FIRST_PID, Failure, FakeEngine};
+use throng_agent::host::engine::labels;
+use throng_agent::host::engine::model::{OutputStream, RawLogLine};
+use throng_agent::host::procs::table::Procs;
+use throng_agent::reconcile::command::{ActOutcome, Job, Key, WantedNode};
+use throng_agent::reconcile::effects::Host;
+use throng_agent::reconcile::node_state::{Action, NodeState, Presence};
+use throng_common::host_spec::NodeSpec;
+use throng_common::ids::ClusterId;
+use throng_common::status::{Reason, ReasonKind};
+
+use crate::machine::{IMAGE, container_node, host};
+use crate::names::cluster;
+use crate::root::demand_root;
+
+/// More calls than a start takes: an engine in memory numbers processes by its calls.
+const CALLS_A_START: u32 = 20;
+
+/// A host with an engine in memory, and one cluster.
+struct Bench {
+    folder: tempfile::TempDir,
+    engine: FakeEngine,
+    host: Arc<Host>,
+    cluster: ClusterId,
+}
+
+impl Bench {
+    /// One whose kernel shows no process of a container: they have all ended, by its word.
+    fn new() -> Self {
+        Self::with_processes(0)
+    }
+
+    /// One whose kernel shows the first processes of so many containers, started one after the other.
+    fn with_processes(count: u32) -> Self {
+        demand_root();
+        let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
+        for pid in FIRST_PID..FIRST_PID + count * CALLS_A_START {
+            let process = folder.path().join("proc").join(pid.to_string());
+            fs::create_dir_all(&process).unwrap();
+            let stat = format!("{pid} (x) S 1 {pid} {pid} 0 -1 0 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2 3");
+            fs::write(process.join("stat"), stat).unwrap();
+        }
+        let engine = FakeEngine::default();
+        engine.state().images.insert(IMAGE.to_owned());
+        let procs = Procs::at(folder.path().join("proc"));
+        let host = Arc::new(host(folder.path(), folder.path(), engine.clone(), procs));
+        Self { folder, engine, host, cluster: cluster() }
+    }
+
+    fn wanted(&self, spec: NodeSpec) -> (Key, Arc<WantedNode>) {
+        let key = Key { cluster: self.cluster.clone(), node: spec.name.clone() };
+        let wanted = WantedNode { spec, digest: String::new(), address: "127.84.0.1".parse().unwrap() };
+        let digest = self.host.digest(&key, &wanted);
+        (key, Arc::new(WantedNode { digest, ..wanted }))
+    }
+
+    async fn start(&self, spec: NodeSpec) -> ActOutcome {
+        let (key, wanted) = self.wanted(spec);
+        self.host.act(Job { key, action: Action::Start, wanted: Some(wanted), state: NodeState::default() }).await
+    }
+
+    /// Whether the newest container was made with the engine's init, and the digest that it carries.
+    fn made(&self) -> (bool, String) {
+        let state = self.engine.state();
+        let (_, newest) = state.containers.last_key_value().expect("a container was made");
+        (newest.plan.init, newest.plan.labels[labels::SPEC].clone())
+    }
+}
+
+fn failed(outcome: ActOutcome) -> (Reason, Option<Presence>) {
+    match outcome {
+        ActOutcome::Failed { reason, presence } => (reason, presence),
+        other => panic!("it does not run: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_container_that_ends_before_it_is_confirmed_says_its_code_and_its_last_words() {
+    let bench = Bench::new();
+    let line = |at_millis: u64, text: &str| RawLogLine {
+        at_unix_nanos: at_millis * 1_000_000,
+        stream: OutputStream::Stderr,
+        text: text.to_owned(),
+    };
+    {
+        let mut state = bench.engine.state();
+        state.ends_when_seen = Some(7);
+        state.log = vec![line(1_000, "of an earlier run"), line(9_999, "no licence"), line(10_041, "cannot go on")];
+    }
+    let (reason, presence) = failed(bench.start(container_node(1)).await);
+    let expected = Reason::new(ReasonKind::Exited, "exit code 7")
+        .with_detail("after 42ms; last output: no licence | cannot go on");
+    assert_eq!(reason, expected);
+    assert!(matches!(presence, Some(Presence::Ended { container: Some(_), failed: true, .. })), "{presence:?}");
+}
+
+#[tokio::test]
+async fn a_container_that_runs_and_cannot_be_confirmed_is_ended() {
+    let bench = Bench::with_processes(2);
+    let outcome = bench.start(container_node(1)).await;
+    assert!(matches!(outcome, ActOutcome::Started(_)), "{outcome:?}");
+    // A ledger that takes nothing any more.
+    let ledger = rusqlite::Connection::open(bench.folder.path().join("state/ledger.db")).unwrap();
+    ledger.execute("DROP TABLE node", []).unwrap();
+    let (reason, presence) = failed(bench.start(container_node(2)).await);
+    assert!(reason.to_string().contains("ledger"), "{reason}");
+    assert!(matches!(presence, Some(Presence::Created { .. })), "{presence:?}");
+    assert!(bench.engine.state().calls.iter().any(|call| call.starts_with("end ")));
+}
+
+#[tokio::test]
+async fn an_engine_that_was_away_is_asked_for_its_init_when_it_is_there_and_makes_the_same_containers() {
+    let bench = Bench::new();
+    bench.engine.fail("info", Failure::Unreachable);
+    let (_, before) = bench.wanted(container_node(1));
+    let (reason, _) = failed(bench.start(container_node(1)).await);
+    assert_eq!(reason.kind, ReasonKind::EngineUnreachable);
+    assert!(bench.engine.state().containers.is_empty(), "nothing is made of what is not known");
+
+    bench.engine.mend();
+    bench.engine.state().has_no_init = true;
+    let _ = bench.start(container_node(1)).await;
+    assert_eq!(bench.made(), (false, before.digest.clone()));
+    let (_, after) = bench.wanted(container_node(1));
+    assert_eq!(after.digest, before.digest, "what runs stays what is wanted");
+
+    // It comes back as another.
+    bench.engine.state().has_no_init = false;
+    bench.host.forget_engine();
+    let _ = bench.start(container_node(2)).await;
+    assert!(bench.made().0);
+    let asked = bench.engine.state().calls.iter().filter(|call| call.starts_with("info")).count();
+    assert_eq!(asked, 3, "once for each of its lives, and once in vain");
+}

@@ -62,9 +62,11 @@ pub const NEIGH6_THRESH2: &str = "net.ipv6.neigh.default.gc_thresh2";
 pub const NEIGH6_THRESH3: &str = "net.ipv6.neigh.default.gc_thresh3";
 /// Most connections that the firewall follows, where it does.
 pub const CONNTRACK_MAX: &str = "net.netfilter.nf_conntrack_max";
+/// Connections that the firewall follows now. Only read.
+pub const CONNTRACK_COUNT: &str = "net.netfilter.nf_conntrack_count";
 
 /// All of them, for `HostFacts::sysctls`. One that a kernel does not have is left out there.
-pub const ALL: [&str; 31] = [
+pub const ALL: [&str; 32] = [
     PID_MAX,
     THREADS_MAX,
     ROOT_MAXKEYS,
@@ -96,4 +98,5 @@ pub const ALL: [&str; 31] = [
     NEIGH6_THRESH2,
     NEIGH6_THRESH3,
     CONNTRACK_MAX,
+    CONNTRACK_COUNT,
 ];

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use crate::tiny::PORTS;
 
 /// Kernel settings that a fleet of many nodes makes throng touch.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 10] = [
     "fs/file-max",
     "fs/inotify/max_user_instances",
     "fs/inotify/max_user_watches",
@@ -20,6 +20,7 @@ const SETTINGS: [&str; 9] = [
     "net/core/somaxconn",
     "net/ipv4/neigh/default/gc_thresh3",
     "net/ipv4/tcp_max_syn_backlog",
+    "net/netfilter/nf_conntrack_max",
     "vm/max_map_count",
 ];
 

@@ -1,7 +1,7 @@
 //! What a host must bear with so many nodes of each role on it.
 
 use super::hosts::HostBase;
-use super::needs::{ENGINE_FILES_EACH, RoleNeeds};
+use super::needs::{ENGINE_FILES_EACH, NODE_CONNECTIONS_EXPECTED, RoleNeeds};
 
 /// Open files of an idle dockerd and of the requests under way. Measured with Docker 20.10: 21 idle.
 pub(super) const ENGINE_FILES_BASE: u64 = 64;
@@ -33,6 +33,8 @@ pub(super) struct Demand {
     pub(super) inotify: u64,
     /// Mounts in the host's namespace.
     pub(super) mounts: u64,
+    /// Connections that a firewall with state would follow.
+    pub(super) followed: u64,
     /// The highest limit of open files that a node asks for.
     pub(super) nofile: u64,
 }
@@ -65,6 +67,7 @@ pub(super) fn demand<'a>(
         // With cgroup v2 a shim watches its container's memory events; with v1 it does so without inotify.
         inotify: INOTIFY_BASE + if host.input.facts.cgroup_version >= 2 { containers } else { 0 },
         mounts: MOUNTS_BASE + total(&RoleNeeds::mounts),
+        followed: host.baseline.followed.saturating_add(total(&|_| NODE_CONNECTIONS_EXPECTED)),
         nofile: here.filter_map(|(need, _)| need.role.nofile).max().unwrap_or(0),
     }
 }

@@ -7,7 +7,7 @@ use super::arithmetic::{Term, total};
 use super::demand::{Demand, ENGINE_FILES_BASE, INOTIFY_BASE, MOUNTS_BASE};
 use super::hosts::HostBase;
 use super::limit::{LimitName, Unit};
-use super::needs::{ENGINE_FILES_EACH, ENGINE_TASKS_EACH, RoleNeeds};
+use super::needs::{ENGINE_FILES_EACH, ENGINE_TASKS_EACH, NODE_CONNECTIONS_EXPECTED, RoleNeeds};
 use super::plan::MemorySum;
 use super::tuning::{NAMESPACE_KEYS, Setting, Want, setting};
 
@@ -81,6 +81,7 @@ impl<'a> Dials<'a> {
         gauges.extend(self.namespaces());
         gauges.extend(self.maps());
         gauges.extend(self.neighbours());
+        gauges.extend(self.followed());
         gauges
     }
 
@@ -198,10 +199,22 @@ impl<'a> Dials<'a> {
         Some(self.gauge(LimitName::Maps, terms, self.setting(key::MAX_MAP_COUNT)?, why))
     }
 
-    /// Only where there are several addresses: on one host nobody is a neighbour.
+    /// Only where there are several addresses: on one host nobody is a neighbour, for what a machine says to an address
+    /// of its own goes over `lo`. So the table of IPv6 cannot run out: an IPv6 address can only be `fleet.address`, which
+    /// is for one host.
     fn neighbours(&self) -> Option<Gauge> {
         let bound = self.setting(key::NEIGH_THRESH3).filter(|_| self.demand.hosts > 1)?;
         let terms = vec![Term::many(self.demand.hosts, "hosts", 1)];
         Some(self.gauge(LimitName::Neighbours, terms, bound, key::NEIGH_THRESH3.to_owned()))
+    }
+
+    /// Only where the kernel can follow connections. Whether a rule makes it do so (an engine's, with its `iptables`) is
+    /// not looked at: rules come and go, and when the table is full, packets are dropped without a word.
+    fn followed(&self) -> Option<Gauge> {
+        let bound = self.setting(key::CONNTRACK_MAX)?;
+        let mut terms = vec![Term::once("followed now", self.host.baseline.followed)];
+        terms.extend(self.by_role(|_| NODE_CONNECTIONS_EXPECTED));
+        let why = format!("{}; over loopback too, and for two minutes after their end", key::CONNTRACK_MAX);
+        Some(self.gauge(LimitName::Followed, terms, bound, why))
     }
 }

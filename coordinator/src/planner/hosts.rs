@@ -8,7 +8,7 @@ use throng_common::sysctl_keys;
 
 use super::address::address_of;
 use super::input::{HostInput, PlanInput};
-use super::needs::RoleNeeds;
+use super::needs::{NODE_CONNECTIONS_EXPECTED, RoleNeeds};
 use super::plan::{Baseline, HostPlan};
 use super::refusal::Problem;
 
@@ -93,7 +93,9 @@ fn ephemeral(scenario: &Scenario, host: &HostInput) -> Option<PortRange> {
 
 /// What runs without this cluster: what was there before it, or what is more by now.
 fn baseline<'a>(host: &HostInput, before: Option<&HostPlan>, needs: &[RoleNeeds<'a>]) -> Baseline {
-    let now = Baseline { tasks: host.facts.tasks, open_files: host.facts.open_files };
+    let followed = host.facts.sysctls.get(sysctl_keys::CONNTRACK_COUNT).and_then(|text| text.trim().parse().ok());
+    let now =
+        Baseline { tasks: host.facts.tasks, open_files: host.facts.open_files, followed: followed.unwrap_or_default() };
     let Some(before) = before else {
         return now;
     };
@@ -104,6 +106,7 @@ fn baseline<'a>(host: &HostInput, before: Option<&HostPlan>, needs: &[RoleNeeds<
     Baseline {
         tasks: before.baseline.tasks.max(now.tasks.saturating_sub(own(RoleNeeds::tasks_expected))),
         open_files: before.baseline.open_files.max(now.open_files.saturating_sub(own(RoleNeeds::files_expected))),
+        followed: before.baseline.followed.max(now.followed.saturating_sub(own(|_| NODE_CONNECTIONS_EXPECTED))),
     }
 }
 

@@ -36,6 +36,8 @@ pub enum LimitName {
     Maps,
     /// Neighbours of the host: `net.ipv4.neigh.default.gc_thresh3`.
     Neighbours,
+    /// Connections that a firewall with state follows: `net.netfilter.nf_conntrack_max`.
+    Followed,
 }
 
 impl fmt::Display for LimitName {
@@ -54,6 +56,7 @@ impl fmt::Display for LimitName {
             Self::Namespaces => "namespaces",
             Self::Maps => "memory maps of a process",
             Self::Neighbours => "neighbours",
+            Self::Followed => "connections that the firewall follows",
         };
         f.pad(text)
     }

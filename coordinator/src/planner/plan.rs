@@ -154,6 +154,9 @@ pub struct Baseline {
     pub tasks: u64,
     /// Open files of the whole system.
     pub open_files: u64,
+    /// Connections that a firewall with state follows.
+    #[serde(default)]
+    pub followed: u64,
 }
 
 impl Plan {

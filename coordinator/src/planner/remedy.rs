@@ -92,6 +92,7 @@ fn other_ways(assessor: &Assessor<'_>, gauge: &Gauge, largest: &RoleNeeds<'_>) -
         LimitName::Namespaces => tunable(&gauge.why),
         LimitName::Maps => tunable("vm.max_map_count"),
         LimitName::Neighbours => tunable("net.ipv4.neigh.default.gc_thresh3"),
+        LimitName::Followed => tunable("net.netfilter.nf_conntrack_max"),
     }
 }
 

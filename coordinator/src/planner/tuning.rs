@@ -122,6 +122,8 @@ fn sometimes(demand: &Demand) -> Vec<Want> {
     for key in NAMESPACE_KEYS {
         wants.push(want(key, namespaces, demand.containers, INT_MAX, of_containers(demand, "a namespace")));
     }
+    let reason = format!("connections of {} nodes, where a firewall follows them", demand.nodes);
+    wants.push(want(key::CONNTRACK_MAX, roomy(demand.followed), demand.followed, INT_MAX, reason));
     if demand.nofile > 0 {
         wants.push(want(
             key::NR_OPEN,

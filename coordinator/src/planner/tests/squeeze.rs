@@ -100,6 +100,69 @@ fn open_files_in_all_keyrings_mounts_inotify_and_namespaces_break_where_the_plan
     set_and_break(&fixed, "user.max_ipc_namespaces", "60", &LimitName::Namespaces, 61);
 }
 
+#[test]
+fn connections_that_a_firewall_follows_break_where_the_plan_says_and_those_of_others_count() {
+    let mut fixed = redis(10);
+    fixed.tuning.profile = TuningProfile::None;
+    // (8192 - 64 primary) / 64 = 127
+    set_and_break(&fixed, "net.netfilter.nf_conntrack_max", "8192", &LimitName::Followed, 128);
+    let mut host = host("local");
+    set(&mut host, "fs.inotify.max_user_instances", "8192");
+    set(&mut host, "net.netfilter.nf_conntrack_max", "8192");
+    set(&mut host, "net.netfilter.nf_conntrack_count", "1000");
+    assert_eq!(breaks_first(&fixed, &host, &LimitName::Followed), 112);
+    // The profile makes room for them.
+    let plan = try_plan(&redis(1000), &[host], None).unwrap();
+    let raised = plan.hosts[0].sysctls.iter().find(|one| one.spec.key == "net.netfilter.nf_conntrack_max").unwrap();
+    assert_eq!((raised.then.as_str(), raised.spec.required), ("131072", true));
+}
+
+#[test]
+fn scaling_does_not_count_the_clusters_own_connections_twice() {
+    let mut host = host("local");
+    set(&mut host, "net.netfilter.nf_conntrack_max", "1000000");
+    set(&mut host, "net.netfilter.nf_conntrack_count", "500");
+    let first = try_plan(&redis(10), std::slice::from_ref(&host), None).unwrap();
+    // 11 nodes with their 64 each, and the 500 of others.
+    set(&mut host, "net.netfilter.nf_conntrack_count", "1204");
+    let second = try_plan(&redis(20), &[host], Some(&first)).unwrap();
+    assert_eq!(second.hosts[0].baseline, first.hosts[0].baseline);
+}
+
+#[test]
+fn neighbours_break_where_the_plan_says_with_several_hosts() {
+    let mut fixed = redis(10);
+    fixed.tuning.profile = TuningProfile::None;
+    let hosts: Vec<HostInput> = (0..5)
+        .map(|index| {
+            let mut host = host(&format!("h{index}"));
+            set(&mut host, "net.ipv4.neigh.default.gc_thresh3", if index == 4 { "4" } else { "1024" });
+            host
+        })
+        .collect();
+    // It is the number of hosts that breaks it, not that of nodes.
+    let refusal = try_plan(&fixed, &hosts, None).unwrap_err();
+    assert_eq!(refused_for(&refusal), [LimitName::Neighbours]);
+    assert!(try_plan(&fixed, &hosts[..4], None).is_ok());
+}
+
+#[test]
+fn on_one_host_nobody_is_a_neighbour_whatever_its_address() {
+    for address in ["127.84.0.7", "2001:db8::7"] {
+        let mut fixed = redis(10);
+        fixed.fleet.address = Some(address.parse().unwrap());
+        let mut one = host("local");
+        one.facts.addresses.push(address.parse().unwrap());
+        for key in ["net.ipv4.neigh.default.gc_thresh3", "net.ipv6.neigh.default.gc_thresh3"] {
+            set(&mut one, key, "1");
+        }
+        let plan = try_plan(&fixed, std::slice::from_ref(&one), None).unwrap();
+        assert!(plan.limits.iter().all(|limit| limit.name != LimitName::Neighbours), "{:?}", plan.limits);
+        // Several hosts have throng's own IPv4 addresses: one that the scenario names is refused.
+        assert!(try_plan(&fixed, &[one, host("other")], None).is_err());
+    }
+}
+
 fn set_and_break(scenario: &Scenario, key: &str, value: &str, expected: &LimitName, count: u32) {
     let mut host = host("local");
     // Left alone, 128 inotify instances would always break first.

@@ -134,6 +134,11 @@ pub struct NodeSpec {
     pub stop: StopSpec,
     /// What happens when it ends by itself.
     pub restart: RestartSpec,
+    /// Where its texts say how many nodes there are: a digest of its texts with that left open, in place of the texts
+    /// themselves when it is judged whether what runs is still what is wanted. So a node is not replaced because others
+    /// come or go; it has the new number when it is next started.
+    #[serde(default)]
+    pub structure: Option<String>,
 }
 
 /// How a node runs.

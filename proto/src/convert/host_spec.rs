@@ -146,6 +146,7 @@ mod tests {
             ready: Some(Probe { check, timeout: second, interval: second }),
             stop: StopSpec { signal: 15, grace: second },
             restart: RestartSpec { when: RestartWhen::Always, max: 5, backoff: second },
+            structure: Some("abc".into()),
         }
     }
 

@@ -63,6 +63,7 @@ impl From<&NodeSpec> for wire::NodeSpec {
                 max: spec.restart.max,
                 backoff_millis: millis(spec.restart.backoff),
             }),
+            structure: spec.structure.clone(),
         }
     }
 }
@@ -111,6 +112,7 @@ impl TryFrom<wire::NodeSpec> for NodeSpec {
             restart: required("restart", spec.restart)?
                 .try_into()
                 .map_err(|error: DecodeError| error.within("restart"))?,
+            structure: spec.structure,
         })
     }
 }

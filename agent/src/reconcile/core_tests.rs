@@ -30,6 +30,7 @@ fn node(index: u32, desired: DesiredState, incarnation: u64) -> NodeSpec {
         }),
         stop: StopSpec { signal: 15, grace: Duration::from_secs(5) },
         restart: RestartSpec { when: RestartWhen::Failure, max: 3, backoff: Duration::from_millis(100) },
+        structure: None,
     }
 }
 

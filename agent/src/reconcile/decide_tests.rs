@@ -26,6 +26,7 @@ fn spec(desired: DesiredState, when: RestartWhen) -> NodeSpec {
         ready: None,
         stop: StopSpec { signal: 15, grace: Duration::from_secs(5) },
         restart: RestartSpec { when, max: 2, backoff: Duration::from_millis(500) },
+        structure: None,
     }
 }
 

@@ -27,6 +27,7 @@ mod remedy;
 pub mod render;
 mod search;
 mod start;
+mod structure;
 pub mod texts;
 mod tuning;
 

@@ -1,5 +1,6 @@
 //! What an agent is told of one node.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use throng_common::host_spec::{
@@ -10,6 +11,7 @@ use throng_common::scenario::model::{FileDecl, Ramdisk, Ready, Role, RunKind};
 
 use super::plan::NodePlan;
 use super::render::{RenderError, RenderInput};
+use super::structure::{Structure, leave_counts};
 use super::texts::Saved;
 
 /// Bytes of a ramdisk for each file that it can hold, where the scenario does not say: a page.
@@ -24,6 +26,18 @@ struct Rendering<'a> {
     role: &'a Role,
     /// No step has run before a node is started.
     saved: Saved,
+    counts: Counts,
+    /// Whether a text says how many nodes there are.
+    has_counts: Cell<bool>,
+}
+
+/// What becomes of counts and names of nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    /// They are filled in.
+    Filled,
+    /// They stay as they are written.
+    Left,
 }
 
 /// Fills in everything that an agent must know of a node.
@@ -31,18 +45,18 @@ pub(super) fn node_spec(input: &RenderInput<'_>, node: &NodePlan) -> Result<Node
     let name = &node.name;
     let role =
         input.texts.scenario().role.get(name.role()).ok_or_else(|| RenderError::NoRole { node: name.clone() })?;
-    let rendering = Rendering { input, node, role, saved: Saved::new() };
+    let rendering = Rendering::new(input, node, role, Counts::Filled);
     let prepare = role.prepare.as_ref().map(|prepare| {
         let command = rendering.list("prepare.command", &prepare.command)?;
         Ok(PrepareSpec { command, timeout: prepare.timeout.0 })
     });
-    Ok(NodeSpec {
+    let mut spec = NodeSpec {
         name: name.clone(),
         desired: input.desired.get(name.role()).copied().unwrap_or(DesiredState::Stopped),
         incarnation: input.incarnations.get(name).copied().unwrap_or_default(),
         workload: rendering.workload()?,
         env: rendering.env(&role.env)?,
-        files: role.files.iter().map(|(path, file)| rendering.file(path, file)).collect::<Result<_, _>>()?,
+        files: rendering.files()?,
         ports: node.ports.clone(),
         ramdisks: role.ramdisk.iter().map(|(name, ramdisk)| ramdisk_spec(role, name, ramdisk)).collect(),
         disk: role.disk.as_ref().map(|disk| DiskSpec {
@@ -54,14 +68,34 @@ pub(super) fn node_spec(input: &RenderInput<'_>, node: &NodePlan) -> Result<Node
         ready: role.ready.as_ref().map(|ready| rendering.probe(ready)).transpose()?,
         stop: StopSpec { signal: role.stop.signal.number(), grace: role.stop.grace.0 },
         restart: RestartSpec { when: role.restart.when, max: role.restart.max, backoff: role.restart.backoff.0 },
-    })
+        structure: None,
+    };
+    if rendering.has_counts.get() {
+        let left = Rendering::new(input, node, role, Counts::Left);
+        let structure = Structure { workload: left.workload()?, env: left.env(&role.env)?, files: left.files()? };
+        spec.structure = Some(structure.digest());
+    }
+    Ok(spec)
 }
 
-impl Rendering<'_> {
+impl<'a> Rendering<'a> {
+    fn new(input: &'a RenderInput<'a>, node: &'a NodePlan, role: &'a Role, counts: Counts) -> Self {
+        Self { input, node, role, saved: Saved::new(), counts, has_counts: Cell::new(false) }
+    }
+
     /// Fills in a text that stands at this key of the role.
     fn text(&self, key: &str, text: &str) -> Result<String, RenderError> {
         let failed = |source| RenderError::Text { node: self.node.name.clone(), key: key.to_owned(), source };
+        let left = leave_counts(text, &self.input.texts.scenario().param);
+        if left.is_some() {
+            self.has_counts.set(true);
+        }
+        let text = left.as_deref().filter(|_| self.counts == Counts::Left).unwrap_or(text);
         self.input.texts.resolve_text(text, Some(&self.node.name), &self.saved).map_err(failed)
+    }
+
+    fn files(&self) -> Result<Vec<FileSpec>, RenderError> {
+        self.role.files.iter().map(|(path, file)| self.file(path, file)).collect()
     }
 
     fn list(&self, key: &str, texts: &[String]) -> Result<Vec<String>, RenderError> {

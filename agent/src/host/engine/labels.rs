@@ -16,6 +16,9 @@ pub const NODE: &str = "throng.node";
 pub const GENERATION: &str = "throng.generation";
 /// The digest of what was asked for: another one means another container.
 pub const SPEC: &str = "throng.spec";
+/// The digest of the texts that a container was created with, where they may differ from those wanted without its being
+/// replaced at once: another one means another container when the node is next started.
+pub const TEXTS: &str = "throng.texts";
 
 /// The labels that tell whose a container is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -74,12 +74,12 @@ impl Host {
         let has_init = self.has_init().await?;
         let plan = self.container_plan(&job.key, wanted, container, generation);
         let plan = ContainerPlan { init: plan.init && has_init, ..plan };
-        let kept = self.clear_the_way(job).await?;
+        let kept = self.clear_the_way(job, &plan).await?;
         let before_start = |failure: Failure| match &kept {
             None => failure.leaving(Presence::Absent),
             Some(_) => failure,
         };
-        let restart = kept.is_some() || job.action == Action::Replace;
+        let restart = container_of(&job.state.presence).is_some() || job.action == Action::Replace;
         let devices = self.provide_for(job, wanted, FileOwner::ROOT, restart).await.map_err(before_start)?;
         self.image(&container.image, container.pull, generation).await.map_err(before_start)?;
         self.prepare_container(job, wanted, &plan).await.map_err(before_start)?;
@@ -103,13 +103,26 @@ impl Host {
     }
 
     /// Removes the container that must not be there when the node starts; the one that can be started again stays.
-    async fn clear_the_way(&self, job: &Job) -> Result<Option<ContainerId>, Failure> {
+    async fn clear_the_way(&self, job: &Job, plan: &ContainerPlan) -> Result<Option<ContainerId>, Failure> {
         let Some(id) = container_of(&job.state.presence) else { return Ok(None) };
-        if job.action == Action::Replace {
+        if job.action == Action::Replace || !self.has_its_texts(&id, plan).await? {
             let removed = self.parts.engine.remove(&id).await.or_else(ok_if_gone);
             return removed.map(|()| None).map_err(|error| engine_failure(&error));
         }
         Ok(Some(id))
+    }
+
+    /// Whether a container's command and environment are still those that are wanted. Those of most nodes never change
+    /// without a new container; only where they say how many nodes there are, the engine is asked.
+    async fn has_its_texts(&self, id: &ContainerId, plan: &ContainerPlan) -> Result<bool, Failure> {
+        if !plan.labels.contains_key(labels::TEXTS) {
+            return Ok(true);
+        }
+        match self.parts.engine.inspect(id.as_str()).await {
+            Ok(state) => Ok(plan::has_its_texts(&state.labels, plan)),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(engine_failure(&error)),
+        }
     }
 
     pub(super) async fn provide_for(

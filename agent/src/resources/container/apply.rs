@@ -56,7 +56,7 @@ pub async fn create(engine: &dyn Engine, plan: &ContainerPlan) -> Result<Contain
     if !(same(labels::CLUSTER) && same(labels::NODE)) {
         return Err(ContainerError::NameTaken { name: plan.name.clone(), id: holder.id });
     }
-    if same(labels::SPEC) {
+    if same(labels::SPEC) && same(labels::TEXTS) {
         return Ok(holder.id);
     }
     engine.remove(&holder.id).await?;

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use throng_common::host_spec::{ContainerSpec, FileSpec, NodeSpec};
 use throng_common::ids::{ClusterId, NodeName};
 
-use crate::host::engine::labels::Owner;
+use crate::host::engine::labels::{self, Owner};
 use crate::host::engine::model::{Bind, ContainerPlan};
 use crate::paths::Paths;
 
@@ -72,8 +72,11 @@ pub fn plan(owner: &Owner<'_>, node: &NodeSpec, container: &ContainerSpec, place
         stop_signal: node.stop.signal,
         stop_grace: node.stop.grace,
     };
-    let digest = spec_digest(&plan, &node.files);
+    let digest = spec_digest(&plan, node);
     plan.labels = owner.labels(&digest);
+    if node.structure.is_some() {
+        plan.labels.insert(labels::TEXTS.to_owned(), texts_digest(&plan));
+    }
     plan
 }
 
@@ -96,10 +99,43 @@ struct Digested<'a> {
     files: &'a [FileSpec],
 }
 
+/// The same of a node whose texts say how many nodes there are: its structure stands for its texts.
+#[derive(Serialize)]
+struct DigestedStructure<'a> {
+    plan: &'a ContainerPlan,
+    structure: &'a str,
+}
+
 /// The digest of a plan without labels, so that a new generation alone changes nothing.
-fn spec_digest(plan: &ContainerPlan, files: &[FileSpec]) -> String {
-    let text = serde_json::to_vec(&Digested { plan, files }).expect("plain structs with text keys serialise");
-    hex::encode(Sha256::digest(text))
+fn spec_digest(plan: &ContainerPlan, node: &NodeSpec) -> String {
+    match &node.structure {
+        None => digest_of(&Digested { plan, files: &node.files }),
+        Some(structure) => {
+            let plan = ContainerPlan {
+                command: Vec::new(),
+                entrypoint: None,
+                env: Vec::new(),
+                workdir: None,
+                ..plan.clone()
+            };
+            digest_of(&DigestedStructure { plan: &plan, structure })
+        }
+    }
+}
+
+/// The digest of the texts that are fixed in a container once it is created. Its files are not: they are written anew at
+/// every start.
+fn texts_digest(plan: &ContainerPlan) -> String {
+    digest_of(&(&plan.command, &plan.entrypoint, &plan.env, &plan.workdir))
+}
+
+fn digest_of(what: &impl Serialize) -> String {
+    hex::encode(Sha256::digest(serde_json::to_vec(what).expect("plain structs with text keys serialise")))
+}
+
+/// Whether a container with these labels can be started again for this plan: its texts are still those that are wanted.
+pub fn has_its_texts(found: &BTreeMap<String, String>, plan: &ContainerPlan) -> bool {
+    found.get(labels::TEXTS) == plan.labels.get(labels::TEXTS)
 }
 
 #[cfg(test)]
@@ -109,7 +145,6 @@ mod tests {
     use throng_common::size::ByteSize;
 
     use super::*;
-    use crate::host::engine::labels;
     use crate::resources::container::samples::{container_node, container_spec};
 
     fn planned(node: &NodeSpec, generation: u64) -> ContainerPlan {
@@ -187,5 +222,23 @@ mod tests {
         let mut restarted = node.clone();
         restarted.incarnation = restarted.incarnation.next();
         assert_eq!(digest(&node, 1), digest(&restarted, 1));
+    }
+
+    #[test]
+    fn another_number_of_nodes_wants_the_same_container_until_it_is_next_started() {
+        let with_count = |count: &str, structure: &str| {
+            let mut node = full_node();
+            node.env.push(("COUNT".to_owned(), count.to_owned()));
+            node.files[0].contents = count.as_bytes().to_vec();
+            node.structure = Some(structure.to_owned());
+            planned(&node, 1)
+        };
+        let (three, four) = (with_count("3", "s"), with_count("4", "s"));
+        assert_eq!(three.labels[labels::SPEC], four.labels[labels::SPEC]);
+        assert!(!has_its_texts(&three.labels, &four) && has_its_texts(&three.labels, &three));
+        assert_ne!(three.labels[labels::SPEC], with_count("3", "another command").labels[labels::SPEC]);
+        // One without such texts has no label of them, and is as good as any.
+        let plain = planned(&full_node(), 1);
+        assert!(has_its_texts(&plain.labels, &plain) && !plain.labels.contains_key(labels::TEXTS));
     }
 }

@@ -26,11 +26,22 @@ struct Digested<'a> {
     limits: &'a Limits,
 }
 
+/// The same of a node whose texts say how many nodes there are: its structure stands for its texts.
+#[derive(Serialize)]
+struct DigestedStructure<'a> {
+    user: &'a str,
+    structure: &'a str,
+    limits: &'a Limits,
+}
+
 /// The digest of what a node asks for: another one means another process.
 pub fn digest(node: &NodeSpec, process: &ProcessSpec) -> String {
-    let digested = Digested { process, env: &node.env, files: &node.files, limits: &node.limits };
-    let text = serde_json::to_vec(&digested).expect("plain structs with text keys serialise");
-    hex::encode(Sha256::digest(text))
+    let limits = &node.limits;
+    let text = match &node.structure {
+        None => serde_json::to_vec(&Digested { process, env: &node.env, files: &node.files, limits }),
+        Some(structure) => serde_json::to_vec(&DigestedStructure { user: &process.user, structure, limits }),
+    };
+    hex::encode(Sha256::digest(text.expect("plain structs with text keys serialise")))
 }
 
 /// What the shim is told. `work_dir` is the node's own folder, `procs_files` lead into its control groups; none where
@@ -97,5 +108,16 @@ mod tests {
         let mut command = process();
         command.command.push("--port".to_owned());
         assert_ne!(digest(&node(), &command), same);
+    }
+
+    #[test]
+    fn another_number_of_nodes_wants_the_same_process() {
+        let with_count = |count: &str, structure: &str| {
+            let mut node = NodeSpec { structure: Some(structure.to_owned()), ..node() };
+            node.env.push(("COUNT".to_owned(), count.to_owned()));
+            digest(&node, &process())
+        };
+        assert_eq!(with_count("3", "s"), with_count("4", "s"));
+        assert_ne!(with_count("3", "s"), with_count("3", "another command"));
     }
 }

@@ -67,6 +67,36 @@ fn files_are_filled_in_only_as_templates_and_missing_ones_are_named() {
 }
 
 #[test]
+fn a_node_that_is_told_how_many_others_there_are_keeps_its_structure_when_they_come_and_go() {
+    let text = REDIS
+        .replace(
+            "ports = [\"redis\"]\nmemory",
+            "env = { MEMBERS = \"{role.worker.names}\" }\nports = [\"redis\"]\nmemory",
+        )
+        .replace(
+            "memory = \"16MiB\"",
+            "memory = \"16MiB\"\nfiles = { \"/etc/x.conf\" = { text = \"of {role.worker.count}\", template = true } }",
+        );
+    let with = |text: &str, count| {
+        let scenario = super::fixture::with_count(scenario(text), "worker", count);
+        rendered(&fitting(&scenario), &scenario).unwrap()
+    };
+    let (three, four) = (with(&text, 3), with(&text, 4));
+    for name in ["primary-0000", "worker-0001"] {
+        let (before, after) = (node(&three, name), node(&four, name));
+        assert!(before.structure.is_some() && before.structure == after.structure, "{name}");
+        assert_ne!(before, after, "{name} has the new number when it is started anew");
+    }
+    assert_eq!(node(&four, "worker-0001").files[0].contents, b"of 4");
+    assert_eq!(node(&four, "primary-0000").env[0].1, "worker-0000,worker-0001,worker-0002,worker-0003");
+    // Another text beside the number is another structure.
+    let other = with(&text.replace("of {role.worker.count}", "all {role.worker.count}"), 3);
+    assert_ne!(node(&other, "worker-0001").structure, node(&three, "worker-0001").structure);
+    // Where no text says a number, the texts themselves decide.
+    assert!(with(REDIS, 3).nodes.iter().all(|node| node.structure.is_none()));
+}
+
+#[test]
 fn derived_ports_and_ranges_lie_where_their_base_does() {
     let text = REDIS.replace(
         "ports = [\"redis\"]\nramdisk",

@@ -78,6 +78,7 @@ impl Agent for AgentService {
     type FetchStream = Stream<wire::FetchOutcome>;
     type LogsStream = Stream<wire::LogBatch>;
     type ReadFileStream = Stream<wire::FileChunk>;
+    type EnsureImageStream = Stream<wire::ImageProgress>;
 
     async fn hello(&self, request: Request<wire::HelloRequest>) -> Result<Response<wire::HelloReply>, Status> {
         Ok(Response::new(greet::hello(&self.context, checked(request)?).await?))
@@ -130,6 +131,13 @@ impl Agent for AgentService {
         request: Request<Streaming<wire::ImageChunk>>,
     ) -> Result<Response<wire::ImportImageReply>, Status> {
         Ok(Response::new(image::import_image(&self.context, request.into_inner()).await?))
+    }
+
+    async fn ensure_image(
+        &self,
+        request: Request<wire::EnsureImageRequest>,
+    ) -> Result<Response<Self::EnsureImageStream>, Status> {
+        Ok(Response::new(image::ensure_image(&self.context, checked(request)?).boxed()))
     }
 
     async fn audit(&self, request: Request<wire::AuditRequest>) -> Result<Response<wire::AuditReply>, Status> {

@@ -98,7 +98,9 @@ impl ServiceError {
                 TargetError::Process(_) => Code::Internal,
             },
             Self::Image(error) => match error {
-                ImageError::Engine { source, .. } => of_engine(source),
+                ImageError::Engine { source, .. }
+                | ImageError::Unknown { source, .. }
+                | ImageError::Pull { source, .. } => of_engine(source),
                 ImageError::Missing { .. } | ImageError::NotSent { .. } => Code::FailedPrecondition,
                 ImageError::Archive { .. } => Code::Internal,
             },

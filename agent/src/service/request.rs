@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use regex::Regex;
 use throng_common::ids::{ClusterId, FleetId, HostId, NodeName};
+use throng_common::scenario::model::PullPolicy;
 use throng_common::status::UnixMillis;
 use throng_proto::agent as wire;
 use throng_proto::convert::{DecodeError, text};
 
 use crate::fetch;
 use crate::host::engine::api::{TerminalRequest, TerminalSize};
-use crate::host::engine::model::{ExecRequest, FileSlice};
+use crate::host::engine::model::{ExecRequest, FileSlice, RegistryLogin};
 use crate::logs::query::LogQuery;
 
 /// For a command or request whose caller gives no time: no call runs for ever.
@@ -71,6 +72,36 @@ impl TryFrom<wire::ExecRequest> for Exec {
             commands: commands.collect::<Result<_, _>>()?,
             parallel: usize::try_from(request.parallel).unwrap_or(usize::MAX),
         })
+    }
+}
+
+/// An image that the engine must have.
+#[derive(Debug)]
+pub(super) struct EnsureImage {
+    pub(super) image: String,
+    pub(super) policy: PullPolicy,
+    pub(super) login: Option<RegistryLogin>,
+}
+
+impl TryFrom<wire::EnsureImageRequest> for EnsureImage {
+    type Error = DecodeError;
+    fn try_from(request: wire::EnsureImageRequest) -> Result<Self, DecodeError> {
+        let policy = match request.pull() {
+            wire::PullPolicy::Unspecified => return Err(DecodeError::new("pull", "is not given")),
+            wire::PullPolicy::Missing => PullPolicy::Missing,
+            wire::PullPolicy::Always => PullPolicy::Always,
+            wire::PullPolicy::Never => PullPolicy::Never,
+        };
+        if request.image.is_empty() {
+            return Err(DecodeError::new("image", "is empty"));
+        }
+        let login = request.login.map(|login| RegistryLogin {
+            server: login.server,
+            username: login.username,
+            password: login.password,
+            identity_token: login.identity_token,
+        });
+        Ok(Self { image: request.image, policy, login })
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::io::AsyncWrite;
 use super::error::EngineResult;
 use super::model::{
     ContainerId, ContainerPlan, ContainerState, ContainerSummary, EngineEvent, EngineInfo, ExecEnd, ExecRequest,
-    FileContents, FileSlice, ImageFacts, LogOptions, RawLogLine,
+    FileContents, FileSlice, ImageFacts, LogOptions, Pull, RawLogLine,
 };
 
 /// A call under way. It ends within the deadline of its kind.
@@ -66,7 +66,7 @@ pub trait Engine: Send + Sync {
     fn image<'a>(&'a self, name: &'a str) -> Call<'a, Option<ImageFacts>>;
 
     /// Fetches an image from its registry.
-    fn pull<'a>(&'a self, name: &'a str) -> Call<'a, ()>;
+    fn pull<'a>(&'a self, pull: Pull<'a>) -> Call<'a, ()>;
 
     /// Makes an image of one layer from a tar archive of a root file system. The tag is `repository:tag`.
     fn import<'a>(&'a self, tag: &'a str, tar: BoxStream<'static, std::io::Result<Bytes>>) -> Call<'a, ()>;

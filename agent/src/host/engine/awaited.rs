@@ -14,7 +14,7 @@ use super::docker::client::DockerEngine;
 use super::error::EngineResult;
 use super::model::{
     ContainerId, ContainerPlan, ContainerState, ContainerSummary, EngineEvent, EngineInfo, ExecEnd, ExecRequest,
-    FileContents, FileSlice, ImageFacts, LogOptions, RawLogLine,
+    FileContents, FileSlice, ImageFacts, LogOptions, Pull, RawLogLine,
 };
 
 /// How often the socket is looked for where events are waited for.
@@ -109,8 +109,8 @@ impl Engine for AwaitedEngine {
         Box::pin(async move { self.found()?.image(name).await })
     }
 
-    fn pull<'a>(&'a self, name: &'a str) -> Call<'a, ()> {
-        Box::pin(async move { self.found()?.pull(name).await })
+    fn pull<'a>(&'a self, pull: Pull<'a>) -> Call<'a, ()> {
+        Box::pin(async move { self.found()?.pull(pull).await })
     }
 
     fn import<'a>(&'a self, tag: &'a str, tar: BoxStream<'static, std::io::Result<Bytes>>) -> Call<'a, ()> {

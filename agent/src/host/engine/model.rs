@@ -227,6 +227,46 @@ pub struct ImageFacts {
     pub size: ByteSize,
 }
 
+/// A pull of an image.
+#[derive(Clone, Copy)]
+pub struct Pull<'a> {
+    /// The image.
+    pub image: &'a str,
+    /// With what its registry is asked; none: as nobody.
+    pub login: Option<&'a RegistryLogin>,
+    /// Is told how far the pull is. It must not block.
+    pub progress: &'a (dyn Fn(PullProgress) + Send + Sync),
+}
+
+/// Name and password, or a token, for a registry.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryLogin {
+    /// The registry.
+    pub server: String,
+    /// The user's name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// In place of both; may be empty.
+    pub identity_token: String,
+}
+
+// Neither passwords nor tokens get into a log.
+impl std::fmt::Debug for RegistryLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegistryLogin").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// How far a pull is: bytes of the layers that are known so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PullProgress {
+    /// Those that are here.
+    pub done_bytes: u64,
+    /// All of them.
+    pub total_bytes: u64,
+}
+
 /// A command to be run in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecRequest {

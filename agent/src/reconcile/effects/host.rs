@@ -13,7 +13,7 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use super::super::command::{ActOutcome, Job, Key};
 use super::super::node_state::{Action, Presence};
 use crate::host::engine::api::Engine;
-use crate::host::engine::model::ContainerId;
+use crate::host::engine::model::{ContainerId, Pull};
 use crate::host::procs::table::Procs;
 use crate::ledger::Ledger;
 use crate::paths::Paths;
@@ -170,6 +170,9 @@ impl Host {
     }
 
     /// Makes sure of an image, once for each change of the desired state.
+    ///
+    /// What `always` asks for was done when the cluster was brought up: a node that is started again must neither need
+    /// the registry nor get another image than its siblings.
     pub(super) async fn image(&self, image: &str, pull: PullPolicy, generation: Generation) -> Result<(), Failure> {
         let cell = {
             // A map of cells is sound after a panic elsewhere.
@@ -177,8 +180,13 @@ impl Host {
             images.retain(|(_, known), _| *known == generation);
             Arc::clone(images.entry((image.to_owned(), generation)).or_default())
         };
+        let policy = match pull {
+            PullPolicy::Missing | PullPolicy::Always => PullPolicy::Missing,
+            PullPolicy::Never => PullPolicy::Never,
+        };
         let ensure = async || {
-            let ensured = crate::resources::image::ensure::ensure(self.parts.engine.as_ref(), image, pull).await;
+            let pull = Pull { image, login: None, progress: &|_| {} };
+            let ensured = crate::resources::image::ensure::ensure(self.parts.engine.as_ref(), pull, policy).await;
             ensured.map(|_| ()).map_err(|error| Failure::new(ReasonKind::Image, &error))
         };
         cell.get_or_try_init(ensure).await.copied()

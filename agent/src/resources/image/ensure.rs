@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use super::tag::is_ours;
 use crate::host::engine::api::Engine;
 use crate::host::engine::error::EngineError;
-use crate::host::engine::model::ImageFacts;
+use crate::host::engine::model::{ImageFacts, Pull};
 
 /// Bytes read from an archive at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -30,6 +30,24 @@ pub enum ImageError {
     NotSent {
         /// The image.
         image: String,
+    },
+    /// Its registry does not have it, or does not give it to this host.
+    #[error(
+        "image {image} is not to be had from its registry: check its name and tag; if it is private, `docker login` as the user who runs the coordinator"
+    )]
+    Unknown {
+        /// The image.
+        image: String,
+        /// The engine's words.
+        source: EngineError,
+    },
+    /// It could not be fetched.
+    #[error("image {image} could not be pulled: can this host reach its registry, and has it room for the image?")]
+    Pull {
+        /// The image.
+        image: String,
+        /// Why.
+        source: EngineError,
     },
     /// The engine did not do it.
     #[error("image {image} cannot be had")]
@@ -78,8 +96,9 @@ pub fn plan(image: &str, present: bool, policy: PullPolicy) -> ImageStep {
     }
 }
 
-/// Makes sure that the engine has the image.
-pub async fn ensure(engine: &dyn Engine, image: &str, policy: PullPolicy) -> Result<ImageFacts, ImageError> {
+/// Makes sure that the engine has the image that is to be pulled as the policy says.
+pub async fn ensure(engine: &dyn Engine, pull: Pull<'_>, policy: PullPolicy) -> Result<ImageFacts, ImageError> {
+    let image = pull.image;
     let failed = |source| ImageError::Engine { image: image.to_owned(), source };
     let missing = || {
         let image = image.to_owned();
@@ -90,9 +109,21 @@ pub async fn ensure(engine: &dyn Engine, image: &str, policy: PullPolicy) -> Res
         ImageStep::Use => found.ok_or_else(missing),
         ImageStep::Refuse => Err(missing()),
         ImageStep::Pull => {
-            engine.pull(image).await.map_err(failed)?;
+            engine.pull(pull).await.map_err(|source| of_pull(image, source))?;
             engine.image(image).await.map_err(failed)?.ok_or_else(missing)
         }
+    }
+}
+
+/// What came of a pull, so that a person knows where to look.
+fn of_pull(image: &str, source: EngineError) -> ImageError {
+    let image = image.to_owned();
+    if source.is_not_found() {
+        ImageError::Unknown { image, source }
+    } else if source.is_unreachable() {
+        ImageError::Engine { image, source }
+    } else {
+        ImageError::Pull { image, source }
     }
 }
 
@@ -135,6 +166,10 @@ mod tests {
     use super::*;
     use crate::host::engine::fake::state::FakeEngine;
 
+    fn pull(image: &str) -> Pull<'_> {
+        Pull { image, login: None, progress: &|_| {} }
+    }
+
     #[test]
     fn a_registry_is_asked_only_as_the_policy_allows() {
         for (image, present, policy, step) in [
@@ -154,14 +189,14 @@ mod tests {
     async fn an_image_is_pulled_once_and_imported_once() {
         let engine = FakeEngine::default();
         for _ in 0..2 {
-            ensure(&engine, "redis:7", PullPolicy::Missing).await.unwrap();
+            ensure(&engine, pull("redis:7"), PullPolicy::Missing).await.unwrap();
             let tar = futures_util::stream::iter([Ok(Bytes::from_static(b"tar"))]);
             import(&engine, "throng/redis:00", tar.boxed()).await.unwrap();
         }
         let made: Vec<String> =
             engine.state().calls.iter().filter(|call| !call.starts_with("image ")).cloned().collect();
         assert_eq!(made, ["pull redis:7", "import throng/redis:00"]);
-        let error = ensure(&engine, "nats:2", PullPolicy::Never).await.unwrap_err();
+        let error = ensure(&engine, pull("nats:2"), PullPolicy::Never).await.unwrap_err();
         assert!(error.to_string().contains("pull = "), "{error}");
     }
 }

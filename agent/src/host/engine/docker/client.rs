@@ -14,7 +14,7 @@ use crate::host::engine::api::{Call, Engine, EngineTerminal, TerminalRequest, Te
 use crate::host::engine::error::{EngineError, EngineResult};
 use crate::host::engine::model::{
     ContainerId, ContainerPlan, ContainerState, ContainerSummary, EngineEvent, EngineInfo, ExecEnd, ExecRequest,
-    FileContents, FileSlice, ImageFacts, LogOptions, RawLogLine,
+    FileContents, FileSlice, ImageFacts, LogOptions, Pull, RawLogLine,
 };
 use crate::host::engine::socket;
 
@@ -167,8 +167,8 @@ impl Engine for DockerEngine {
         Box::pin(self.find_image(name))
     }
 
-    fn pull<'a>(&'a self, name: &'a str) -> Call<'a, ()> {
-        Box::pin(self.pull_image(name))
+    fn pull<'a>(&'a self, pull: Pull<'a>) -> Call<'a, ()> {
+        Box::pin(self.pull_image(pull))
     }
 
     fn import<'a>(&'a self, tag: &'a str, tar: BoxStream<'static, std::io::Result<Bytes>>) -> Call<'a, ()> {

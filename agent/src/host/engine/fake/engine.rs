@@ -11,8 +11,8 @@ use crate::host::engine::api::{Call, Engine, EngineTerminal, TerminalRequest, Te
 use crate::host::engine::error::{EngineError, EngineResult};
 use crate::host::engine::model::{
     ContainerEvent, ContainerEventKind, ContainerId, ContainerPhase, ContainerPlan, ContainerState, ContainerSummary,
-    EngineEvent, EngineInfo, ExecEnd, ExecOutput, ExecRequest, FileContents, FileSlice, ImageFacts, LogOptions,
-    RawLogLine,
+    EngineEvent, EngineInfo, ExecEnd, ExecOutput, ExecRequest, FileContents, FileSlice, ImageFacts, LogOptions, Pull,
+    PullProgress, RawLogLine,
 };
 
 /// A call whose result is there already.
@@ -222,9 +222,10 @@ impl Engine for FakeEngine {
         ready(self.image_now(name))
     }
 
-    fn pull<'a>(&'a self, name: &'a str) -> Call<'a, ()> {
-        ready(self.called("pull", name).map(|mut state| {
-            state.images.insert(name.to_owned());
+    fn pull<'a>(&'a self, pull: Pull<'a>) -> Call<'a, ()> {
+        (pull.progress)(PullProgress { done_bytes: 1, total_bytes: 2 });
+        ready(self.called("pull", pull.image).map(|mut state| {
+            state.images.insert(pull.image.to_owned());
         }))
     }
 

@@ -43,7 +43,7 @@ pub struct Step {
     pub stdin: Option<String>,
     /// Arguments (with `program`).
     pub args: Vec<String>,
-    /// Further files or folders that the program reads, relative to the scenario (with `program`).
+    /// What else the program reads, relative to the scenario: files, folders, or patterns (with `program`).
     pub inputs: Vec<String>,
     /// Environment variables (with `exec` and `program`).
     pub env: BTreeMap<String, String>,

@@ -1,7 +1,7 @@
 //! Filling in `{param.X}` throughout a document.
 //!
-//! A text that is nothing but one parameter takes its type, so that `count = "{param.workers}"` becomes a number.
-//! Parameters may refer to parameters.
+//! A text that is nothing but one parameter becomes the parameter's value, whatever its type. What its key expects is
+//! known later: `shape` gives a value that was filled in the type of its key. Parameters may refer to parameters.
 
 use std::collections::BTreeMap;
 
@@ -111,9 +111,7 @@ impl Filler<'_> {
                 let value = known.unwrap_or_else(|| self.text(&text, node, path, &mut Vec::new()));
                 match value {
                     Some(value) => {
-                        if is_whole(&text) {
-                            self.report.note_param(path, format!("{text} is {}", shown(&value)));
-                        }
+                        self.report.note_filled(path, note(&text, &value));
                         node.value = value;
                     }
                     None => self.report.taint(path),
@@ -172,9 +170,10 @@ impl Filler<'_> {
     }
 }
 
-/// Whether a text is nothing but one placeholder.
-fn is_whole(text: &str) -> bool {
-    placeholder::find(text).first().is_some_and(|found| found.range == (0..text.len()))
+/// What a message says of a value that was filled in, in one line.
+fn note(written: &str, value: &Value) -> String {
+    let is_whole = placeholder::find(written).first().is_some_and(|found| found.range == (0..written.len()));
+    if is_whole { format!("{written} is {}", shown(value)) } else { format!("filled in, it is {}", shown(value)) }
 }
 
 /// A value as a scenario writes it, cut to a length that fits a message.
@@ -183,18 +182,12 @@ fn shown(value: &Value) -> String {
     let cut: String = text.chars().take(SHOWN_MAX_CHARS).collect();
     let more = if cut.len() < text.len() { "…" } else { "" };
     match value {
-        Value::Text(_) => format!("\"{cut}{more}\""),
+        Value::Text(_) => format!("\"{}{more}\"", cut.escape_debug()),
         _ => format!("{cut}{more}"),
     }
 }
 
-/// A plain value as a part of a text.
+/// A plain value as a part of a text. Only such are parameters.
 fn plain(value: &Value) -> String {
-    match value {
-        Value::Flag(flag) => flag.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::Text(text) | Value::Date(text) => text.clone(),
-        Value::List(_) | Value::Table(_) => String::new(),
-    }
+    value.plain_text().unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::code::Code;
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::{Diagnostic, SET, Severity};
 use super::path::KeyPath;
 use super::source::{Origin, Source};
 
@@ -60,13 +60,13 @@ pub(super) struct Report {
     beyond: usize,
     /// Where a value was wrong and has been replaced: what later checks say of it would only confuse.
     tainted: BTreeSet<KeyPath>,
-    /// Values that are a parameter's: which, and what it came to.
-    params: BTreeMap<KeyPath, String>,
+    /// Values that parameters were filled into, with what messages say of them.
+    filled: BTreeMap<KeyPath, String>,
 }
 
 impl Report {
     pub(super) fn new(sources: Vec<Source>) -> Self {
-        Self { sources, found: Vec::new(), beyond: 0, tainted: BTreeSet::new(), params: BTreeMap::new() }
+        Self { sources, found: Vec::new(), beyond: 0, tainted: BTreeSet::new(), filled: BTreeMap::new() }
     }
 
     /// Adds a mistake at this place.
@@ -79,8 +79,8 @@ impl Report {
         let span =
             fault.within.as_deref().map_or_else(|| origin.span.clone(), |part| source.within(&origin.span, part));
         let place = source.place(span.start);
-        let param = path.and_then(|path| self.params.get(path)).filter(|_| fault.within.is_none());
-        let message = param.map_or_else(|| fault.message.clone(), |param| format!("{} ({param})", fault.message));
+        let filled = path.and_then(|path| self.filled.get(path)).filter(|_| fault.within.is_none());
+        let message = filled.map_or_else(|| fault.message.clone(), |note| format!("{} ({note})", fault.message));
         self.found.push(Diagnostic {
             severity: fault.severity,
             code: fault.code,
@@ -121,9 +121,14 @@ impl Report {
         below || self.is_tainted(path)
     }
 
-    /// Remembers that the value at this path is a parameter's, for messages.
-    pub(super) fn note_param(&mut self, path: &KeyPath, note: String) {
-        self.params.insert(path.clone(), note);
+    /// Remembers that parameters were filled into the value at this path, with what messages say of it.
+    pub(super) fn note_filled(&mut self, path: &KeyPath, note: String) {
+        self.filled.insert(path.clone(), note);
+    }
+
+    /// Whether whoever wrote this value could not choose its type: parameters were filled in, or it came by `--set`.
+    pub(super) fn is_untyped(&self, path: &KeyPath, origin: &Origin) -> bool {
+        self.sources[origin.source].name == SET || self.filled.contains_key(path)
     }
 
     /// Whether there is an error so far.

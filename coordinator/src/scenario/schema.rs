@@ -6,8 +6,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use throng_common::scenario::model::Scenario;
 
-/// A text that is nothing but one parameter, which may stand for a value of any type.
-const PARAM_PATTERN: &str = r"^\{param\.[A-Za-z0-9_-]+\}$";
+/// A text with a parameter in it: filled in, it may be a value of any type.
+const PARAM_PATTERN: &str = r"\{param\.[A-Za-z0-9_-]+\}";
 
 /// The schema as the types give it: what a document must look like once its parameters are filled in.
 pub(super) static STRICT: LazyLock<Value> = LazyLock::new(|| {

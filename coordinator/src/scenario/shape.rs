@@ -45,6 +45,9 @@ impl ShapeChecker<'_> {
         if self.report.is_tainted(&self.path) {
             return Fate::Drop;
         }
+        if self.report.is_untyped(&self.path, &node.origin) {
+            as_expected(rule, &mut node.value);
+        }
         let Some(rule) = alternative(rule, &node.value) else {
             return self.refuse(node, shape_fault::wrong_type(rule, node));
         };
@@ -195,17 +198,45 @@ fn alternative<'a>(of: Rule<'a>, value: &Value) -> Option<Rule<'a>> {
     if let [only] = all[..] {
         return Some(only);
     }
-    all.into_iter().find(|one| {
-        matches!(
-            (kind(one.schema), value),
-            (Some("object"), Value::Table(_))
-                | (Some("array"), Value::List(_))
-                | (Some("string"), Value::Text(_))
-                | (Some("boolean"), Value::Flag(_))
-                | (Some("integer"), Value::Integer(_))
-                | (Some("number"), Value::Integer(_) | Value::Number(_))
-        )
-    })
+    all.into_iter().find(|one| fits(*one, value))
+}
+
+/// Whether a value has the type of this rule, which is no choice between several.
+fn fits(rule: Rule<'_>, value: &Value) -> bool {
+    matches!(
+        (expected(rule), value),
+        (None, _)
+            | (Some("object"), Value::Table(_))
+            | (Some("array"), Value::List(_))
+            | (Some("string"), Value::Text(_))
+            | (Some("boolean"), Value::Flag(_))
+            | (Some("integer"), Value::Integer(_))
+            | (Some("number"), Value::Integer(_) | Value::Number(_))
+    )
+}
+
+/// The type of this rule's values, words being text; none for any type.
+fn expected(rule: Rule<'_>) -> Option<&str> {
+    if words(rule.schema).is_some() { Some("string") } else { kind(rule.schema) }
+}
+
+/// Gives a value the type that is expected where it stands, if it can have it: the number 7 as a word of a command, the
+/// text `5` as a count. One that cannot stays as it is, and is refused.
+fn as_expected(rule: Rule<'_>, value: &mut Value) {
+    let all = alternatives(rule);
+    if all.iter().any(|one| fits(*one, value)) {
+        return;
+    }
+    let converted = all.into_iter().find_map(|one| match (expected(one)?, &*value) {
+        ("integer", Value::Text(text)) => text.parse().ok().map(Value::Integer),
+        ("number", Value::Text(text)) => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number),
+        ("boolean", Value::Text(text)) => text.parse().ok().map(Value::Flag),
+        ("string", plain) => plain.plain_text().map(Value::Text),
+        _ => None,
+    });
+    if let Some(converted) = converted {
+        *value = converted;
+    }
 }
 
 /// The JSON type, `null` set aside; none for a value of any type.

@@ -55,6 +55,17 @@ impl Value {
             Self::Table(_) => "a table",
         }
     }
+
+    /// As a text, or a part of one; none for lists and tables. A number with a fraction keeps it: 7.0 is not 7.
+    pub(super) fn plain_text(&self) -> Option<String> {
+        match self {
+            Self::Flag(flag) => Some(flag.to_string()),
+            Self::Integer(number) => Some(number.to_string()),
+            Self::Number(number) => Some(format!("{number:?}")),
+            Self::Text(text) | Self::Date(text) => Some(text.clone()),
+            Self::List(_) | Self::Table(_) => None,
+        }
+    }
 }
 
 impl Node {

@@ -68,7 +68,8 @@ impl std::fmt::Display for ParamValue {
         match self {
             Self::Flag(value) => value.fmt(f),
             Self::Integer(value) => value.fmt(f),
-            Self::Number(value) => value.fmt(f),
+            // With its fraction: a version 7.0 is not 7.
+            Self::Number(value) => write!(f, "{value:?}"),
             Self::Text(value) => value.fmt(f),
         }
     }

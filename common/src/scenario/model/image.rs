@@ -17,10 +17,14 @@ pub enum Image {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageBuild {
-    /// The script, relative to the scenario. It is called with one argument, the path of the tar archive of a root
-    /// file system that it must write, and runs as whoever called throng. Run again only when it or `inputs` change.
+    /// The script, relative to the scenario. It runs beside the coordinator, in a folder of its own that holds nothing
+    /// but itself and its `inputs`; its first argument is the path of the tar archive of a root file system that it must
+    /// write. It runs again only when it, `args` or `inputs` have changed.
     pub build: String,
-    /// Further files that the script reads, relative to the scenario.
+    /// Further arguments of the script.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// What else the script reads, relative to the scenario: files, folders, or patterns like `lib/**/*.jar`.
     #[serde(default)]
     pub inputs: Vec<String>,
 }

@@ -15,6 +15,7 @@ fn in_memory(text: &str) -> Bundle {
     Bundle {
         entry: "init.toml".to_owned(),
         files: [("init.toml".to_owned(), text.as_bytes().to_vec())].into(),
+        inputs: std::collections::BTreeMap::new(),
         overlays: Vec::new(),
         sets: Vec::new(),
         dir: PathBuf::from("/home/anna/scenario"),

@@ -1,10 +1,10 @@
-//! Overlays, `--set`, parameters and bundles do what the reference says.
+//! Overlays, `--set` and parameters do what the reference says.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its own files has failed")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use throng::bundle::{BUNDLE_MAX_BYTES, Bundle, BundleError, Caller, collect};
+use throng::bundle::{Bundle, Caller};
 use throng::scenario::{Code, Diagnostics, Loaded, load};
 use throng_common::ids::RoleName;
 use throng_common::scenario::model::{ParamValue, Role};
@@ -23,7 +23,7 @@ quick = true
 run = "container"
 count = "{param.workers}"
 image = "{param.image}"
-command = ["serve", "--workers={param.workers}", "{{param.workers}}", "${param.workers}"]
+command = ["serve", "--workers={param.workers}", "{{param.workers}}", "${param.workers}", "{param.workers}", "{param.half}"]
 memory = "24MiB"
 cpu = "{param.half}"
 read_only = "{param.quick}"
@@ -47,6 +47,7 @@ fn bundle(text: &str, overlays: &[&str], sets: &[&str]) -> Bundle {
     Bundle {
         entry: "scenario.toml".to_owned(),
         files,
+        inputs: std::collections::BTreeMap::new(),
         overlays: names,
         sets: sets.iter().map(|text| (*text).to_owned()).collect(),
         dir: PathBuf::from("/home/anna"),
@@ -68,7 +69,53 @@ fn a_value_that_is_nothing_but_a_parameter_takes_its_type() {
     let role = worker(&loaded);
     assert_eq!((role.count, role.cpu, role.read_only), (3, Some(0.5), true));
     assert_eq!(loaded.scenario.param["image"], ParamValue::Text("redis:7".to_owned()));
-    assert_eq!(role.command, ["serve", "--workers=3", "{{param.workers}}", "${param.workers}"]);
+    assert_eq!(role.command, ["serve", "--workers=3", "{{param.workers}}", "${param.workers}", "3", "0.5"]);
+}
+
+#[test]
+fn a_parameter_becomes_what_is_expected_where_it_stands() {
+    let sets = [
+        "param.workers=\"4\"",
+        "param.half=7.0",
+        "param.quick=\"false\"",
+        "param.image=8",
+        "role.worker.env.COUNT=\"{param.workers}\"",
+        "role.worker.env.FLAG=true",
+        "role.worker.env.HALF=\"{param.half}\"",
+        "role.worker.pids=\"{param.workers}0\"",
+    ];
+    let loaded = loaded(&[], &sets);
+    let role = worker(&loaded);
+    assert_eq!((role.count, role.cpu, role.read_only, role.pids), (4, Some(7.0), false, 40));
+    assert_eq!(role.image, Some(throng_common::scenario::model::Image::Name("8".to_owned())));
+    let env: Vec<(&str, &str)> = role.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(env, [("COUNT", "4"), ("FLAG", "true"), ("HALF", "7.0")]);
+}
+
+#[test]
+fn what_is_written_in_the_file_itself_has_the_type_that_is_written() {
+    for (written, wrong) in
+        [("count = 3", "count = \"3\""), ("memory = \"24MiB\"", "command = [\"a\", 3]\nmemory = \"24MiB\"")]
+    {
+        let text = "format = 1\n[scenario]\nname = \"x\"\n[role.worker]\nrun = \"container\"\nimage = \"a\"\ncount = 3\nmemory = \"24MiB\"\n";
+        assert!(load(&bundle(text, &[], &[])).is_ok());
+        let errors = load(&bundle(&text.replace(written, wrong), &[], &[])).unwrap_err();
+        assert!(errors.iter().all(|one| one.code == Code::WrongType), "{errors}");
+    }
+}
+
+#[test]
+fn what_cannot_become_what_is_expected_is_shown_filled_in() {
+    for (set, code, said) in [
+        ("role.worker.count=\"{param.image}\"", Code::WrongType, "({param.image} is \"redis:7\")"),
+        ("role.worker.count=\"{param.workers}x\"", Code::WrongType, "(filled in, it is \"3x\")"),
+        ("role.worker.memory=\"{param.workers}\"", Code::BadSize, "({param.workers} is 3)"),
+        ("role.worker.ports=\"{param.workers}\"", Code::WrongType, "({param.workers} is 3)"),
+    ] {
+        let errors = load(&bundle(SCENARIO, &[], &[set])).unwrap_err();
+        assert_eq!(errors.0[0].code, code, "{errors}");
+        assert!(errors.0[0].to_string().contains(said), "{errors}");
+    }
 }
 
 #[test]
@@ -115,94 +162,4 @@ fn a_wrong_parameter_is_shown_where_it_is_used_with_its_value() {
     let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(errors.0[0].code, Code::WrongType);
     assert!(shown[0].contains("({param.workers} is \"many\")"), "{shown:?}");
-}
-
-fn write(folder: &Path, name: &str, content: &[u8]) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, content).unwrap();
-}
-
-const WITH_FILES: &str = r#"
-format = 1
-[scenario]
-name = "files"
-[param]
-script = "image.sh"
-[role.worker]
-run = "container"
-image = { build = "{param.script}", inputs = ["app"] }
-memory = "24MiB"
-[role.worker.files]
-"/etc/app.conf" = { source = "conf/app.conf" }
-"/etc/shadow" = { source = "../secret" }
-[[test]]
-name = "program"
-step = [ { parallel = [ { program = "check.sh", inputs = ["missing.txt"] } ] } ]
-"#;
-
-#[test]
-fn a_bundle_holds_every_file_that_is_named_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let scenario = folder.path().join("s");
-    write(&scenario, "scenario.toml", WITH_FILES.as_bytes());
-    for name in ["image.sh", "app/a.jar", "app/lib/b.jar", "conf/app.conf", "check.sh", "unnamed", "../secret"] {
-        write(&scenario, name, name.as_bytes());
-    }
-    std::os::unix::fs::symlink("..", scenario.join("app/loop")).unwrap();
-    write(folder.path(), "elsewhere.toml", b"[scenario]\ndescription = \"x\"\n");
-    let overlay = folder.path().join("elsewhere.toml");
-    let bundle = collect(&scenario.join("scenario.toml"), std::slice::from_ref(&overlay), &[], caller()).unwrap();
-    let mut names: Vec<&str> = bundle.files.keys().map(String::as_str).collect();
-    names.retain(|name| *name != overlay.to_str().unwrap());
-    assert_eq!(names, ["app/a.jar", "app/lib/b.jar", "check.sh", "conf/app.conf", "image.sh", "scenario.toml"]);
-    assert_eq!(bundle.dir, scenario);
-
-    let errors = load(&bundle).unwrap_err();
-    let codes: Vec<Code> = errors.iter().map(|one| one.code).collect();
-    assert_eq!(codes, [Code::PathEscapes, Code::MissingFile], "{errors}");
-
-    let out = tempfile::tempdir().unwrap();
-    bundle.write_to(out.path()).unwrap();
-    assert_eq!(std::fs::read(out.path().join("app/lib/b.jar")).unwrap(), b"app/lib/b.jar");
-    assert!(std::process::Command::new("test").arg("-x").arg(out.path().join("check.sh")).status().unwrap().success());
-}
-
-#[test]
-fn a_bundle_from_the_wire_cannot_write_outside_its_folder() {
-    let mut bundle = bundle(SCENARIO, &[], &[]);
-    bundle.files.insert("../../escape".to_owned(), b"x".to_vec());
-    bundle.files.insert("/abs".to_owned(), b"x".to_vec());
-    let out = tempfile::tempdir().unwrap();
-    bundle.write_to(&out.path().join("a/b")).unwrap();
-    assert!(!out.path().join("escape").exists());
-    assert!(!Path::new("/abs").exists());
-    let errors = load(&bundle).unwrap_err();
-    assert!(errors.iter().all(|one| one.code == Code::PathEscapes) && errors.0.len() == 2, "{errors}");
-}
-
-#[test]
-fn a_bundle_is_limited_and_its_errors_name_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("scenario.toml");
-    assert!(matches!(collect(&path, &[], &[], caller()), Err(BundleError::Read { .. })));
-    write(folder.path(), "scenario.toml", WITH_FILES.as_bytes());
-    let large = std::fs::File::create(folder.path().join("check.sh")).unwrap();
-    large.set_len(u64::try_from(BUNDLE_MAX_BYTES).unwrap() + 1).unwrap();
-    let error = collect(&path, &[], &[], caller()).unwrap_err();
-    assert!(matches!(error, BundleError::TooLarge { .. }) && error.to_string().contains("check.sh"), "{error}");
-}
-
-#[test]
-fn equal_bundles_have_equal_digests_and_others_do_not() {
-    let one = bundle(SCENARIO, &[], &["param.workers=3"]);
-    assert_eq!(one.digest(), one.clone().digest());
-    for other in [
-        bundle(SCENARIO, &[], &["param.workers=4"]),
-        bundle(SCENARIO, &[], &[]),
-        bundle(SCENARIO, &["a = 1"], &["param.workers=3"]),
-        bundle("format = 1", &[], &["param.workers=3"]),
-    ] {
-        assert_ne!(one.digest(), other.digest());
-    }
 }

@@ -16,6 +16,7 @@ fn bundle(text: &str, sets: Vec<String>, overlay: Option<&str>) -> Bundle {
         entry: "scenario.toml".to_owned(),
         overlays: overlay.map(|_| "overlay.toml".to_owned()).into_iter().collect(),
         files,
+        inputs: std::collections::BTreeMap::new(),
         sets,
         dir: PathBuf::from("/home/anna/scenario"),
         caller: Caller { uid: 1000, gid: 1000, name: "anna".to_owned() },

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# The leaf's image: nats-server and busybox. Called by throng with the path of the archive to write.
+# The leaf's image: nats-server and busybox. Called by throng with the path of the archive to write, in a folder that holds nothing
+# but this script and its inputs.
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-"$here/prepare.sh"
-exec "$here/../../scripts/root-file-system" "$1" "$here/../../build/nats" nats-server
+exec ./root-file-system "$1" unpacked nats-server

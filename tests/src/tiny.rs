@@ -2,7 +2,7 @@
 //! every second that they are there. It needs nothing but a static busybox.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use crate::programs::{busybox, repository};
@@ -26,11 +26,18 @@ pub fn write_scenario(folder: &Path, file: &str, name: &str, text: &str) -> Stri
     let bin = busybox().join("bin").display().to_string();
     let path = folder.join(file);
     fs::write(&path, text.replace("NAME", name).replace("BIN", &bin)).expect("the site's folder can be written");
-    // The same text everywhere: the engine keeps one image for all tests.
-    let here = repository().display();
-    let image = format!("#!/bin/sh\nexec '{here}/scripts/root-file-system' \"$1\" '{}'\n", busybox().display());
-    executable(&folder.join("image.sh"), &image);
+    // A script sees only its inputs, so they lie beside it.
+    link(&repository().join("scripts/root-file-system"), &folder.join("root-file-system"));
+    link(busybox(), &folder.join("busybox"));
+    executable(&folder.join("image.sh"), "#!/bin/sh\nexec ./root-file-system \"$1\" busybox\n");
     path.display().to_string()
+}
+
+/// A link, which may be there already.
+fn link(to: &Path, path: &Path) {
+    if !path.is_symlink() {
+        symlink(to, path).expect("the site's folder can be written");
+    }
 }
 
 fn executable(path: &Path, text: &str) {

@@ -26,7 +26,8 @@ impl ApiService {
         request: wire::PlanRequest,
         caller: Option<&Caller>,
     ) -> Result<wire::PlanReply, Status> {
-        let admitted = rollout::admit(bundle_from_wire(request.bundle, caller)?).map_err(of_rollout)?;
+        let (bundle, contents) = bundle_from_wire(request.bundle, caller)?;
+        let admitted = rollout::admit(bundle, contents).map_err(of_rollout)?;
         let hosts = rollout::plan_inputs(&self.core, None).await.map_err(of_rollout)?;
         let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
         let caller = &admitted.bundle.caller;

@@ -3,6 +3,7 @@
 //! One file a subject. The service itself only hands over; who may call what is decided before it (`authz`).
 
 mod cluster;
+mod contents;
 mod fleet;
 mod node;
 mod operation;

@@ -13,18 +13,33 @@ use super::service::{ApiService, Streamed};
 use super::status::{invalid, of_core, of_rollout};
 use super::wire::{bundle_from_wire, operation, stamped};
 use crate::authz::Caller;
-use crate::rollout::{self, Keep, RunWish};
+use crate::rollout::{self, Admitted, Keep, RunWish};
 
 /// Events that may wait for a slow follower.
 const FOLLOW_QUEUE: usize = 64;
 
 impl ApiService {
+    /// Checks a bundle that something is to be started from: all that it ships must be here.
+    fn admit(&self, bundle: Option<wire::Bundle>, caller: Option<&Caller>) -> Result<Admitted, Status> {
+        let (bundle, contents) = bundle_from_wire(bundle, caller)?;
+        let missing = self.core.contents.missing(contents.values().copied());
+        if let Some(first) = missing.first() {
+            let path = contents.iter().find(|(_, digest)| *digest == first).map_or("", |(path, _)| path.as_str());
+            let text = format!(
+                "the contents of {} of the bundle's files are not here ({path} …): send them with PutContents first",
+                missing.len()
+            );
+            return Err(Status::failed_precondition(text));
+        }
+        rollout::admit(bundle, contents).map_err(of_rollout)
+    }
+
     pub(super) fn begin_up(
         &self,
         request: wire::UpRequest,
         caller: Option<&Caller>,
     ) -> Result<wire::Operation, Status> {
-        let admitted = rollout::admit(bundle_from_wire(request.bundle, caller)?).map_err(of_rollout)?;
+        let admitted = self.admit(request.bundle, caller)?;
         Ok(operation(&rollout::start_up(&self.core, admitted), ""))
     }
 
@@ -38,7 +53,7 @@ impl ApiService {
             wire::KeepPolicy::OnFailure => Keep::OnFailure,
             wire::KeepPolicy::Always => Keep::Always,
         };
-        let admitted = rollout::admit(bundle_from_wire(request.bundle, caller)?).map_err(of_rollout)?;
+        let admitted = self.admit(request.bundle, caller)?;
         let wish = wish(admitted.scenario.scenario.name.as_str(), &request.tests, request.seed)?;
         let run = wish.run.to_string();
         let handle = rollout::start_run(&self.core, admitted, wish, keep).map_err(of_rollout)?;

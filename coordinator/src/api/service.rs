@@ -82,6 +82,17 @@ impl Throng for ApiService {
         self.make_plan(request.into_inner(), caller.as_ref()).await.map(Response::new)
     }
 
+    async fn missing_contents(
+        &self,
+        request: Request<wire::MissingContentsRequest>,
+    ) -> Answer<wire::MissingContentsReply> {
+        self.missing(request.get_ref()).map(Response::new)
+    }
+
+    async fn put_contents(&self, request: Request<Streaming<wire::ContentChunk>>) -> Answer<wire::PutContentsReply> {
+        self.put(request.into_inner()).await.map(Response::new)
+    }
+
     async fn up(&self, request: Request<wire::UpRequest>) -> Answer<wire::Operation> {
         let caller = request.extensions().get::<Caller>().cloned();
         self.begin_up(request.into_inner(), caller.as_ref()).map(Response::new)

@@ -1,5 +1,6 @@
 //! Values to and from the wire.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use tonic::Status;
 
 use super::status::invalid;
 use crate::authz::Caller;
-use crate::bundle::{Bundle, Caller as BundleCaller};
+use crate::bundle::{Bundle, Caller as BundleCaller, Contents, InputFile};
+use crate::content::ContentDigest;
 use crate::operation::{NoteLevel, OperationEvent, OperationHandle, Stamped};
 use crate::rollout::outcome_word;
 
 /// A bundle as the CLI ships it. Whose processes it may start is for the connection to prove, not for the bundle to say:
 /// root may name any user of this machine, everybody else is the coordinator's own.
-pub fn bundle_from_wire(bundle: Option<wire::Bundle>, caller: Option<&Caller>) -> Result<Bundle, Status> {
+pub fn bundle_from_wire(bundle: Option<wire::Bundle>, caller: Option<&Caller>) -> Result<(Bundle, Contents), Status> {
     let bundle = bundle.ok_or_else(|| invalid("bundle", "is missing"))?;
     let own = nix::unistd::geteuid().as_raw();
     if bundle.uid != own && caller.and_then(|caller| caller.uid) != Some(0) {
@@ -30,14 +32,31 @@ pub fn bundle_from_wire(bundle: Option<wire::Bundle>, caller: Option<&Caller>) -
     if !bundle.files.contains_key(&bundle.entry) {
         return Err(invalid("bundle.entry", format!("`{}` is not among the files", bundle.entry)));
     }
-    Ok(Bundle {
+    let mut contents = Contents::new();
+    let mut inputs = BTreeMap::new();
+    for wire::BundleInput { path, size_bytes, executable, sha256 } in bundle.inputs {
+        if !sha256.is_empty() {
+            let digest =
+                digest(&sha256).map_err(|status| invalid(&format!("bundle.inputs[{path}]"), status.message()))?;
+            contents.insert(path.clone(), digest);
+        }
+        inputs.insert(path, InputFile { bytes: size_bytes, executable });
+    }
+    let bundle = Bundle {
         entry: bundle.entry,
         files: bundle.files.into_iter().map(|(name, content)| (name, content.into())).collect(),
+        inputs,
         overlays: bundle.overlays,
         sets: bundle.sets,
         dir: PathBuf::from(bundle.directory),
         caller: BundleCaller { uid: bundle.uid, gid: bundle.gid, name: bundle.user },
-    })
+    };
+    Ok((bundle, contents))
+}
+
+/// A digest in hex.
+pub(super) fn digest(text: &str) -> Result<ContentDigest, Status> {
+    text.parse().map_err(|error| invalid("sha256", error))
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

@@ -25,6 +25,8 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/throng.v1.Throng/CreateOperator", Access::Operator),
     ("/throng.v1.Throng/ListHosts", Access::Viewer),
     ("/throng.v1.Throng/Plan", Access::Viewer),
+    ("/throng.v1.Throng/MissingContents", Access::Operator),
+    ("/throng.v1.Throng/PutContents", Access::Operator),
     ("/throng.v1.Throng/Up", Access::Operator),
     ("/throng.v1.Throng/Run", Access::Operator),
     ("/throng.v1.Throng/Test", Access::Operator),

@@ -36,6 +36,7 @@ pub mod scale;
 pub mod scenario_file;
 pub mod schema;
 pub mod serve;
+mod shipment;
 pub mod status;
 pub mod stop;
 pub mod test;

@@ -52,16 +52,16 @@ pub struct RunArgs {
 
 /// Runs it.
 pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome, CliError> {
-    let bundle = ScenarioFile::read_and_warn(context, &args.scenario)?.into_wire();
+    let file = ScenarioFile::read_and_warn(context, &args.scenario)?;
     let mut interrupts = Interrupts::listen()?;
     let mut session = Session::ensure(context).await?;
     let request = RunRequest {
-        bundle: Some(bundle),
+        bundle: None,
         keep: keep_policy(args.keep).into(),
         tests: args.test.unwrap_or_default(),
         seed: args.seed.unwrap_or(0),
     };
-    let done = watch(context, &mut session.client, request, &mut interrupts).await;
+    let done = watch(context, &mut session.client, (file, request), &mut interrupts).await;
     match done {
         Ok((outcome, Left::Nothing)) => session.end(context).await.map(|()| outcome),
         // Somebody still needs the daemons: the operator who keeps the cluster, or the teardown that goes on.
@@ -81,10 +81,11 @@ enum Left {
 async fn watch(
     context: &Context,
     client: &mut Client,
-    request: RunRequest,
+    (file, request): (ScenarioFile, RunRequest),
     interrupts: &mut Interrupts,
 ) -> Result<(Outcome, Left), CliError> {
-    let operation = client.run(request).await?.into_inner();
+    let bundle = Some(file.ship(context, client).await?);
+    let operation = client.run(RunRequest { bundle, ..request }).await?.into_inner();
     let watched = Watch::new(context, &operation, OnAsk::Cancel).run(client, interrupts).await?;
     let report = stored_report(context, client, &operation, &watched).await;
     let outcome = summary::print(context, &operation, &watched, report.as_deref())?;

@@ -8,7 +8,9 @@ use super::args::ScenarioArgs;
 use super::caller::caller;
 use super::context::Context;
 use super::error::CliError;
-use crate::bundle::{Bundle, collect};
+use super::shipment;
+use crate::bundle::{Bundle, Contents, InputFile, collect, hash_inputs};
+use crate::client::connect::Client;
 use crate::scenario::{Diagnostic, load};
 
 /// A scenario without mistakes, with every file that it names.
@@ -66,18 +68,38 @@ impl ScenarioFile {
         Ok(())
     }
 
-    /// The files as they travel.
+    /// The files as they travel where nothing is started: without what its inputs hold.
     pub fn into_wire(self) -> wire::Bundle {
-        let Bundle { entry, files, overlays, sets, dir, caller } = self.bundle;
-        wire::Bundle {
-            entry,
-            files: files.into_iter().map(|(name, content)| (name, content.into())).collect(),
-            overlays,
-            sets,
-            directory: dir.display().to_string(),
-            uid: caller.uid,
-            gid: caller.gid,
-            user: caller.name,
-        }
+        to_wire(self.bundle, &Contents::new())
+    }
+
+    /// Ships it: what its inputs hold is sent as far as the coordinator does not have it.
+    pub async fn ship(self, context: &Context, client: &mut Client) -> Result<wire::Bundle, CliError> {
+        let bundle = self.bundle;
+        let hashed = tokio::task::spawn_blocking(move || hash_inputs(&bundle).map(|contents| (bundle, contents))).await;
+        let (bundle, contents) = hashed.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        shipment::send(context, client, &bundle, &contents).await?;
+        Ok(to_wire(bundle, &contents))
+    }
+}
+
+fn to_wire(bundle: Bundle, contents: &Contents) -> wire::Bundle {
+    let Bundle { entry, files, inputs, overlays, sets, dir, caller } = bundle;
+    let input = |(path, input): (String, InputFile)| wire::BundleInput {
+        sha256: contents.get(&path).map(ToString::to_string).unwrap_or_default(),
+        path,
+        size_bytes: input.bytes,
+        executable: input.executable,
+    };
+    wire::Bundle {
+        entry,
+        files: files.into_iter().map(|(name, content)| (name, content.into())).collect(),
+        inputs: inputs.into_iter().map(input).collect(),
+        overlays,
+        sets,
+        directory: dir.display().to_string(),
+        uid: caller.uid,
+        gid: caller.gid,
+        user: caller.name,
     }
 }

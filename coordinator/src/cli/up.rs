@@ -2,7 +2,7 @@
 
 use clap::Args;
 use throng_common::verdict::Outcome;
-use throng_proto::operator::UpRequest;
+use throng_proto::operator::{Operation, UpRequest};
 
 use super::args::ScenarioArgs;
 use super::context::Context;
@@ -12,6 +12,7 @@ use super::operation::session::Session;
 use super::operation::summary;
 use super::operation::watch::{Watch, Watched};
 use super::scenario_file::ScenarioFile;
+use crate::client::connect::Client;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -30,14 +31,14 @@ pub struct UpArgs {
 
 /// Runs it.
 pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
-    let bundle = ScenarioFile::read_and_warn(context, &args.scenario)?.into_wire();
+    let file = ScenarioFile::read_and_warn(context, &args.scenario)?;
     let mut interrupts = Interrupts::listen()?;
     let mut session = Session::ensure(context).await?;
-    let operation = match session.client.up(UpRequest { bundle: Some(bundle) }).await {
-        Ok(operation) => operation.into_inner(),
-        Err(status) => {
+    let operation = match begin(context, &mut session.client, file).await {
+        Ok(operation) => operation,
+        Err(error) => {
             let _ = session.end(context).await;
-            return Err(status.into());
+            return Err(error);
         }
     };
     let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut session.client, &mut interrupts).await?;
@@ -48,4 +49,9 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
         session.end(context).await?;
     }
     Ok(outcome)
+}
+
+async fn begin(context: &Context, client: &mut Client, file: ScenarioFile) -> Result<Operation, CliError> {
+    let bundle = file.ship(context, client).await?;
+    Ok(client.up(UpRequest { bundle: Some(bundle) }).await?.into_inner())
 }

@@ -11,7 +11,9 @@ use tokio_util::task::TaskTracker;
 use super::hosts::HostBook;
 use crate::clock;
 use crate::cluster::{ClusterRecord, LiveCluster};
+use crate::content::ContentStore;
 use crate::fleet::{Fleet, FleetError};
+use crate::image::ImageShelf;
 use crate::operation::Operations;
 use crate::paths::StateDir;
 use crate::planner::render::RenderError;
@@ -62,6 +64,12 @@ pub struct Core {
     pub state: StateDir,
     /// Its journal.
     pub store: Store,
+    /// What scripts and programs read.
+    pub contents: ContentStore,
+    /// The images that scripts built.
+    pub images: ImageShelf,
+    /// Held while a script builds an image: they are heavy, and two may want the same.
+    pub building: tokio::sync::Mutex<()>,
     /// The agents' links.
     pub fleet: Fleet,
     /// What is known of hosts.
@@ -106,10 +114,15 @@ impl Core {
                 }
             }
         }
+        let images = ImageShelf::new(parts.state.images_dir());
+        images.sweep();
         Ok(Arc::new(Self {
             fleet_id: parts.fleet_id,
             epoch: parts.epoch,
             started: clock::now(),
+            contents: ContentStore::new(parts.state.contents_dir()),
+            images,
+            building: tokio::sync::Mutex::default(),
             state: parts.state,
             store: parts.store,
             fleet: parts.fleet,

@@ -9,7 +9,6 @@ mod coordinator;
 mod desired;
 mod fan;
 mod hosts;
-pub mod images;
 mod ops;
 mod seen;
 mod session;

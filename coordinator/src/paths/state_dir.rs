@@ -159,6 +159,16 @@ impl StateDir {
         self.root.join("coordinator.log")
     }
 
+    /// The folder of what scripts and programs read, by digest.
+    pub fn contents_dir(&self) -> PathBuf {
+        self.root.join("contents")
+    }
+
+    /// The folder of images that scripts built.
+    pub fn images_dir(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
     /// The folder of all runs' artefacts.
     pub fn runs_dir(&self) -> PathBuf {
         self.root.join("runs")

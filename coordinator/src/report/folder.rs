@@ -1,7 +1,6 @@
 //! The folder of a run: its report and everything that belongs to it. Every file is written whole, under another name,
 //! and then renamed: a reader never sees half of one.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,9 +28,6 @@ pub const METRICS_FILE: &str = "metrics.csv";
 
 /// The scenario with every file that it names.
 const SCENARIO_DIR: &str = "scenario";
-
-/// How a program or script begins, and so may be executed: bundles carry no permissions.
-const EXECUTABLE_MAGIC: [&[u8]; 2] = [b"#!", b"\x7fELF"];
 
 /// The folder of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,14 +82,10 @@ pub enum FolderError {
 }
 
 impl RunFolder {
-    /// Makes a run's folder and writes the scenario's files into it, by path relative to the scenario.
-    pub fn create(root: impl Into<PathBuf>, scenario: &BTreeMap<String, Vec<u8>>) -> Result<Self, FolderError> {
+    /// Makes a run's folder, with one for the scenario's files.
+    pub fn create(root: impl Into<PathBuf>) -> Result<Self, FolderError> {
         let folder = Self { root: root.into() };
         folder.ensure_folder(SCENARIO_DIR)?;
-        for (path, bytes) in scenario {
-            let executable = EXECUTABLE_MAGIC.iter().any(|magic| bytes.starts_with(magic));
-            folder.write(&format!("{SCENARIO_DIR}/{path}"), bytes, if executable { 0o755 } else { 0o644 })?;
-        }
         Ok(folder)
     }
 

@@ -12,6 +12,7 @@ use super::prepare::{Admitted, prepare};
 use super::run::{RunLog, RunWish, ending_of, teardown_of};
 use super::settling::scale_to_rest;
 use super::take_down::{TornDown, take_down};
+use crate::bundle::lay_out_copy;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
 use crate::operation::{Ended, OperationHandle, Verb};
@@ -53,7 +54,8 @@ pub fn start_run(
     wish: RunWish,
     keep: Keep,
 ) -> Result<OperationHandle, RolloutError> {
-    let log = RunLog::begin(core, wish, &admitted.scenario, &admitted.bundle.files)?;
+    let log = RunLog::begin(core, wish, &admitted.scenario)?;
+    admitted.lay_out(core, &log.folder.scenario_dir())?;
     let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
     let operation = core.operations.begin(Verb::Run, id.clone());
     Ok(spawn(core, &operation, |core, operation| run(core, operation, id, admitted, log, keep)))
@@ -107,8 +109,8 @@ async fn run(
 pub fn start_test(core: &Arc<Core>, cluster: Arc<LiveCluster>, wish: RunWish) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
     let record = cluster.record();
-    let files = crate::bundle::read_folder(&record.bundle_dir)?;
-    let mut log = RunLog::begin(core, wish, &record.scenario, &files)?;
+    let mut log = RunLog::begin(core, wish, &record.scenario)?;
+    lay_out_copy(&record.bundle_dir, &log.folder.scenario_dir())?;
     let operation = core.operations.begin(Verb::Test, record.id.clone());
     Ok(spawn(core, &operation, |core, operation| async move {
         let failure = log.test(&core, &cluster, &operation).await.err();

@@ -9,7 +9,7 @@ use throng_common::verdict::Outcome;
 
 use crate::bundle::BundleError;
 use crate::core::CoreError;
-use crate::core::images::ImageError;
+use crate::image::ImageError;
 use crate::planner::refusal::PlanRefusal;
 use crate::report::folder::FolderError;
 use crate::suite::engine::SuiteError;

@@ -6,6 +6,7 @@
 mod bring_up;
 mod commands;
 mod failure;
+mod images;
 mod prepare;
 mod run;
 mod scaling;

@@ -1,18 +1,21 @@
 //! From a bundle to a planned cluster in the journal: check, build images, plan.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::ids::{ClusterId, HostId, RoleName};
 use throng_common::ports::PortSet;
-use throng_common::scenario::model::Scenario;
+use throng_common::scenario::model::{Image, Scenario};
+use throng_common::scenario::steps::Step;
 use throng_common::size::ByteSize;
 use throng_common::status::HostFacts;
 use throng_proto::agent as wire;
 
 use super::failure::RolloutError;
-use crate::bundle::Bundle;
+use super::images;
+use crate::bundle::{Bundle, Contents, Naming, lay_out};
 use crate::clock;
 use crate::cluster::{ClusterRecord, ClusterState, LiveCluster, RoleWanted};
 use crate::core::{Core, CoreError};
@@ -33,12 +36,40 @@ pub struct Admitted {
     pub scenario: Scenario,
     /// Where it came from.
     pub bundle: Arc<Bundle>,
+    /// What the bundle's inputs hold.
+    pub contents: Arc<Contents>,
 }
 
 /// Checks a bundle.
-pub fn admit(bundle: Bundle) -> Result<Admitted, RolloutError> {
+pub fn admit(bundle: Bundle, contents: Contents) -> Result<Admitted, RolloutError> {
     let loaded = scenario::load(&bundle).map_err(|diagnostics| RolloutError::Scenario(diagnostics.render(false)))?;
-    Ok(Admitted { scenario: loaded.scenario, bundle: Arc::new(bundle) })
+    Ok(Admitted { scenario: loaded.scenario, bundle: Arc::new(bundle), contents: Arc::new(contents) })
+}
+
+impl Admitted {
+    /// Lays out what programs find beside the scenario: all that it ships, but what only its images are built from.
+    pub(super) fn lay_out(&self, core: &Core, folder: &Path) -> Result<(), RolloutError> {
+        let namings: Vec<Naming> = self.for_programs().iter().filter_map(|entry| Naming::of(entry).ok()).collect();
+        let wanted = |path: &str| namings.iter().any(|naming| naming.takes(path));
+        Ok(lay_out(&self.bundle, &self.contents, &core.contents, folder, wanted)?)
+    }
+
+    /// What programs are and read, and the scripts of images, so that a run can be repeated from what it left.
+    fn for_programs(&self) -> Vec<String> {
+        let tests = &self.scenario.test;
+        let steps = tests.iter().flat_map(|test| [&test.setup, &test.step, &test.teardown]).flatten();
+        let mut named: Vec<String> = steps.flat_map(named_by_step).collect();
+        named.extend(self.scenario.role.values().filter_map(|role| match &role.image {
+            Some(Image::Build(build)) => Some(build.build.clone()),
+            Some(Image::Name(_)) | None => None,
+        }));
+        named
+    }
+}
+
+fn named_by_step(step: &Step) -> Vec<String> {
+    let own = step.program.iter().chain(&step.inputs).cloned();
+    own.chain(step.parallel.iter().flatten().flat_map(named_by_step)).collect()
 }
 
 /// What the hosts have now, and what other clusters hold on them. `except`: the cluster that is planned anew.
@@ -77,7 +108,7 @@ pub(super) async fn prepare(
     admitted: &Admitted,
     operation: &OperationHandle,
 ) -> Result<Arc<LiveCluster>, RolloutError> {
-    let Admitted { scenario, bundle } = admitted;
+    let Admitted { scenario, bundle, .. } = admitted;
     let phase = operation.phase("plan", 0);
     let named = named_images(scenario);
     let planned = make_plan(core, id, scenario, bundle, &named, None).await;
@@ -87,14 +118,14 @@ pub(super) async fn prepare(
     for note in &planned.notes {
         operation.note(NoteLevel::Info, note.clone(), "");
     }
-    let images = provide_images(core, scenario, bundle, &planned, operation).await?;
+    let images = images::provide(core, admitted, &planned, operation).await?;
     for (role, image) in &images {
         if let Some(role) = planned.roles.get_mut(role) {
             role.image = Some(image.clone());
         }
     }
     let bundle_dir = core.state.root().join("clusters").join(id.as_str());
-    bundle.write_to(&bundle_dir)?;
+    admitted.lay_out(core, &bundle_dir)?;
     let wanted = scenario.role.keys().map(|role| (role.clone(), RoleWanted::Stopped)).collect();
     let record = ClusterRecord {
         id: id.clone(),
@@ -108,7 +139,9 @@ pub(super) async fn prepare(
         state: ClusterState::Starting,
         created: clock::now(),
     };
-    Ok(core.add(record).await?)
+    let added = core.add(record).await?;
+    images::prune(core).await;
+    Ok(added)
 }
 
 /// Plans a scenario on the fleet as it stands.
@@ -135,8 +168,8 @@ pub(super) async fn make_plan(
 
 fn named_images(scenario: &Scenario) -> BTreeMap<RoleName, String> {
     let name = |(role, image)| match image {
-        throng_common::scenario::model::Image::Name(name) => Some((role, name)),
-        throng_common::scenario::model::Image::Build(_) => None,
+        Image::Name(name) => Some((role, name)),
+        Image::Build(_) => None,
     };
     let roles = scenario.role.iter().filter_map(|(name, role)| Some((name.clone(), role.image.clone()?)));
     roles.filter_map(name).collect()
@@ -145,34 +178,6 @@ fn named_images(scenario: &Scenario) -> BTreeMap<RoleName, String> {
 fn named_files(scenario: &Scenario, bundle: &Bundle) -> BTreeMap<String, Vec<u8>> {
     let sources = scenario.role.values().flat_map(|role| role.files.values()).filter_map(|file| file.source.clone());
     sources.filter_map(|path| Some((path.clone(), bundle.files.get(&path)?.clone()))).collect()
-}
-
-async fn provide_images(
-    core: &Arc<Core>,
-    scenario: &Scenario,
-    bundle: &Bundle,
-    plan: &Plan,
-    operation: &OperationHandle,
-) -> Result<BTreeMap<RoleName, String>, RolloutError> {
-    let phase = operation.phase("image", 0);
-    let provided = async {
-        let images = core.build_images(scenario, bundle).await?;
-        for host in &plan.hosts {
-            for built in &images.built {
-                core.send_image(&host.host, built).await?;
-            }
-        }
-        Ok::<_, RolloutError>(images.names)
-    };
-    let provided = tokio::select! {
-        provided = provided => provided,
-        () = operation.cancelled().cancelled() => Err(RolloutError::Interrupted),
-    };
-    let mut names: Vec<&String> = provided.iter().flat_map(BTreeMap::values).collect();
-    names.sort();
-    names.dedup();
-    phase.end(provided.is_ok(), names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", "));
-    provided
 }
 
 /// A plan in one line.

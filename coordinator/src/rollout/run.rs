@@ -46,15 +46,10 @@ pub(super) struct RunLog {
 }
 
 impl RunLog {
-    /// Begins a run: its folder holds the scenario from now on.
-    pub(super) fn begin(
-        core: &Core,
-        wish: RunWish,
-        scenario: &Scenario,
-        files: &std::collections::BTreeMap<String, Vec<u8>>,
-    ) -> Result<Self, RolloutError> {
+    /// Begins a run: it has its folder from now on.
+    pub(super) fn begin(core: &Core, wish: RunWish, scenario: &Scenario) -> Result<Self, RolloutError> {
         engine::check_filter(scenario, wish.tests.as_ref())?;
-        let folder = RunFolder::create(core.state.run_dir(&wish.run), files)?;
+        let folder = RunFolder::create(core.state.run_dir(&wish.run))?;
         let not_run = scenario.test.iter().map(|test| NotRun { name: test.name.clone(), why: WhyNotRun::NoCluster });
         let result = RunResult { tests: vec![], not_run: not_run.collect(), metrics: vec![], interrupted: false };
         let (began, started_at) = (Instant::now(), clock::now());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use throng_common::ids::{HostId, NodeName, RoleName};
 
 use super::failure::RolloutError;
+use super::images;
 use super::prepare::plan_inputs;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
@@ -48,6 +49,7 @@ pub async fn scale(
         previous: Some(&record.plan),
     };
     let planned = plan(&input)?;
+    images::provide_to_new_hosts(core, &scenario, &record.plan, &planned).await?;
     let leaving = leaving(&record.plan, &planned);
     let kept: BTreeSet<HostId> = planned.hosts.iter().map(|host| host.host.clone()).collect();
     cluster.edit(|record| {

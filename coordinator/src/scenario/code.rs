@@ -140,6 +140,8 @@ codes! {
     PathEscapes = "path-escapes",
     /// A file that the scenario names and that is not there.
     MissingFile = "missing-file",
+    /// An entry of `inputs` that is no pattern.
+    BadPattern = "bad-pattern",
     /// A file with neither or both of its contents.
     FileContent = "file-content",
     /// A name that is given twice.

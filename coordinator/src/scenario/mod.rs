@@ -28,5 +28,5 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub(crate) use document::Texts;
 pub use init::init_text;
 pub use load::{Loaded, load};
-pub use names::{SAFE_PATH_RULE, is_safe_path, named_files};
+pub use names::{Named, SAFE_PATH_RULE, is_safe_path, named_files};
 pub use schema::schema;

@@ -13,36 +13,45 @@ pub fn is_safe_path(path: &str) -> bool {
     !path.contains(['\0', '\\', '\n']) && !path.is_empty() && path.split('/').all(plain)
 }
 
-/// The paths of all files that a scenario names, as they are written, each once and sorted. Mistakes are passed over.
+/// What a scenario names beside itself, as it is written, each once and sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Files that nodes are given.
+    pub for_nodes: Vec<String>,
+    /// What scripts and programs are and read: files, folders, patterns.
+    pub inputs: Vec<String>,
+}
+
+/// What a scenario names beside itself. Mistakes are passed over.
 ///
 /// `files` are the scenario and its overlays, by name and content; `sets` the texts of `--set`.
-pub fn named_files(files: Vec<(String, Vec<u8>)>, sets: Vec<String>) -> Vec<String> {
+pub fn named_files(files: Vec<(String, Vec<u8>)>, sets: Vec<String>) -> Named {
     let (_, document) = document::read(Texts { files, sets });
-    let mut names = Vec::new();
+    let mut named = Named::default();
     for role in tables(&document, "role") {
-        for file in tables(role, "files") {
-            names.extend(text(file, "source"));
-        }
+        named.for_nodes.extend(tables(role, "files").filter_map(|file| text(file, "source")));
         if let Some(image) = role.get(&KeyPath::from_iter(["image"])) {
-            names.extend(text(image, "build"));
-            names.extend(texts(image, "inputs"));
+            named.inputs.extend(text(image, "build"));
+            named.inputs.extend(texts(image, "inputs"));
         }
     }
     for test in list(&document, "test") {
         for part in ["setup", "step", "teardown"] {
-            of_steps(list(test, part), &mut names);
+            of_steps(list(test, part), &mut named.inputs);
         }
     }
-    names.sort();
-    names.dedup();
-    names
+    for names in [&mut named.for_nodes, &mut named.inputs] {
+        names.sort();
+        names.dedup();
+    }
+    named
 }
 
-fn of_steps(steps: &[Node], names: &mut Vec<String>) {
+fn of_steps(steps: &[Node], inputs: &mut Vec<String>) {
     for step in steps {
-        names.extend(text(step, "program"));
-        names.extend(texts(step, "inputs"));
-        of_steps(list(step, "parallel"), names);
+        inputs.extend(text(step, "program"));
+        inputs.extend(texts(step, "inputs"));
+        of_steps(list(step, "parallel"), inputs);
     }
 }
 

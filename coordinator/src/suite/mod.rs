@@ -22,7 +22,7 @@ mod lifecycle;
 mod nodefault;
 pub mod ops;
 mod pace;
-mod process;
+pub mod process;
 mod program;
 mod request;
 mod sampler;

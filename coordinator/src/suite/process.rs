@@ -26,41 +26,47 @@ const TERM_GRACE: Duration = Duration::from_secs(2);
 /// keeps the pipe open.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// The environment's variables that a program gets of the coordinator's own; all others stay with it.
+const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+
+/// Where a program is looked for when the coordinator has no PATH.
+const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// What is run, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ProgramSpec {
+pub struct ProgramSpec {
     /// The program.
-    pub(super) path: PathBuf,
+    pub path: PathBuf,
     /// Its arguments.
-    pub(super) args: Vec<String>,
+    pub args: Vec<String>,
     /// Its working folder.
-    pub(super) dir: PathBuf,
+    pub dir: PathBuf,
     /// All of its environment.
-    pub(super) env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, String>,
     /// How long it may take.
-    pub(super) timeout: Duration,
+    pub timeout: Duration,
     /// Where its standard output is kept.
-    pub(super) stdout_file: PathBuf,
+    pub stdout_file: PathBuf,
     /// Where its standard error is kept.
-    pub(super) stderr_file: PathBuf,
+    pub stderr_file: PathBuf,
 }
 
 /// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ProgramEnd {
+pub struct ProgramEnd {
     /// Its exit code; 128 and the signal's number where a signal ended it; none: it was cut off by its timeout.
-    pub(super) code: Option<i32>,
+    pub code: Option<i32>,
     /// Its standard output, the first part.
-    pub(super) stdout: Vec<u8>,
+    pub stdout: Vec<u8>,
     /// Its standard error, the first part.
-    pub(super) stderr: Vec<u8>,
+    pub stderr: Vec<u8>,
     /// Whether there was more of either.
-    pub(super) truncated: bool,
+    pub truncated: bool,
 }
 
 /// Why a program could not be run.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ProcessError {
+pub enum ProcessError {
     /// Its output has no place.
     #[error("cannot write {path}: {source}", path = .path.display())]
     Output {
@@ -111,8 +117,16 @@ impl Drop for Group {
     }
 }
 
+/// What a program gets of the coordinator's own environment.
+pub fn inherited() -> BTreeMap<String, String> {
+    let mut env: BTreeMap<String, String> =
+        INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();
+    env.entry("PATH".to_owned()).or_insert_with(|| PATH_DEFAULT.to_owned());
+    env
+}
+
 /// Runs a program to its end, or to its timeout.
-pub(super) async fn run(spec: ProgramSpec) -> Result<ProgramEnd, ProcessError> {
+pub async fn run(spec: ProgramSpec) -> Result<ProgramEnd, ProcessError> {
     let stdout_file = create(&spec.stdout_file).await?;
     let stderr_file = create(&spec.stderr_file).await?;
     let mut child = start(&spec)?;

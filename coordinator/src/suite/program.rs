@@ -16,12 +16,6 @@ use super::{fanout, fold, pace, save};
 use crate::planner::texts::Saved;
 use crate::report::model::Cause;
 
-/// The environment's variables that a program gets of the coordinator's own; all others stay with it.
-const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-
-/// Where a program is looked for when the coordinator has no PATH.
-const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// The file with the cluster's description, in the run's folder.
 const CLUSTER_FILE: &str = "cluster.json";
 
@@ -108,7 +102,7 @@ async fn specify(
     let texts = context.ops.texts();
     let fill = |text: &String| texts.fill(text, None, saved).map_err(Miss::mistake);
     let description = context.ops.describe();
-    let mut env = inherited();
+    let mut env = process::inherited();
     env.extend(context.environment.clone());
     env.extend(cluster_variables(&description));
     env.insert("THRONG_CLUSTER_FILE".to_owned(), context.folder.path(CLUSTER_FILE).display().to_string());
@@ -147,13 +141,6 @@ fn find(dir: &std::path::Path, path: &str) -> Result<PathBuf, Miss> {
     Err(Miss::mistake(format_args!(
         "`{path}` is no file beside the scenario: write a path relative to the scenario file"
     )))
-}
-
-fn inherited() -> BTreeMap<String, String> {
-    let mut env: BTreeMap<String, String> =
-        INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();
-    env.entry("PATH".to_owned()).or_insert_with(|| PATH_DEFAULT.to_owned());
-    env
 }
 
 /// `THRONG_CLUSTER`, and for every role `THRONG_WORKER_COUNT`; for a role of one its address and ports too.

@@ -69,7 +69,10 @@ fn scenario(tests: &str) -> Scenario {
 
 async fn run_with(tests: &str, cluster: Arc<FakeCluster>, how: How) -> Ran {
     let root = tempfile::tempdir().unwrap();
-    let folder = RunFolder::create(root.path().join("run"), &how.files).unwrap();
+    let folder = RunFolder::create(root.path().join("run")).unwrap();
+    for (path, bytes) in &how.files {
+        folder.write(&format!("scenario/{path}"), bytes, 0o755).unwrap();
+    }
     let options = RunOptions {
         tests: how.tests.map(|pattern| Regex::new(pattern).unwrap()),
         seed: how.seed,

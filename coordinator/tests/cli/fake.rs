@@ -157,6 +157,30 @@ impl Throng for Fake {
         answer(self.called("plan").plan)
     }
 
+    async fn missing_contents(
+        &self,
+        request: Request<api::MissingContentsRequest>,
+    ) -> Reply<api::MissingContentsReply> {
+        let sha256 = request.into_inner().sha256;
+        self.called(format!("missing_contents {}", sha256.len()));
+        // As if it had all but the first.
+        answer(api::MissingContentsReply { sha256: sha256.into_iter().take(1).collect() })
+    }
+
+    async fn put_contents(
+        &self,
+        request: Request<tonic::Streaming<api::ContentChunk>>,
+    ) -> Reply<api::PutContentsReply> {
+        let mut chunks = request.into_inner();
+        let (mut files, mut bytes) = (0, 0);
+        while let Some(chunk) = chunks.message().await? {
+            files += usize::from(chunk.sha256.is_some());
+            bytes += chunk.data.len();
+        }
+        self.called(format!("put_contents {files} {bytes}"));
+        answer(api::PutContentsReply {})
+    }
+
     async fn up(&self, _: Request<api::UpRequest>) -> Reply<api::Operation> {
         self.begin("up", "")
     }

@@ -97,6 +97,10 @@ impl Agent for ScriptedAgent {
     async fn import_image(&self, _: Request<Streaming<ImageChunk>>) -> Result<Response<ImportImageReply>, Status> {
         unknown()
     }
+    type EnsureImageStream = Answers<ImageProgress>;
+    async fn ensure_image(&self, _: Request<EnsureImageRequest>) -> Result<Response<Self::EnsureImageStream>, Status> {
+        unknown()
+    }
     async fn audit(&self, _: Request<AuditRequest>) -> Result<Response<AuditReply>, Status> {
         unknown()
     }

@@ -9,7 +9,7 @@ use throng_common::scenario::model::{Image, Role, RunKind};
 use super::context::Checker;
 use super::paths::absolute_text;
 use super::scope::Scope;
-use super::storage::check_bundled;
+use super::storage::{check_input, check_script};
 use super::{capability, image, ports, probes, storage};
 use crate::scenario::code::Code;
 use crate::scenario::path::KeyPath;
@@ -55,9 +55,12 @@ fn check_container(checker: &mut Checker<'_>, role: &Role, path: &KeyPath) {
             }
         }
         Some(Image::Build(build)) => {
-            check_bundled(checker, &build.build, &place.join("build"));
+            check_script(checker, &build.build, &place.join("build"));
             for (index, input) in build.inputs.iter().enumerate() {
-                check_bundled(checker, input, &place.join("inputs").join(index));
+                check_input(checker, input, &place.join("inputs").join(index));
+            }
+            for (index, argument) in build.args.iter().enumerate() {
+                checker.plain(argument, &place.join("args").join(index));
             }
         }
     }

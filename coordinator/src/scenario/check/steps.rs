@@ -11,7 +11,7 @@ use super::pattern;
 use super::probes::{check_exec, check_url};
 use super::role::{check_variable, check_word};
 use super::scope::Scope;
-use super::storage::check_bundled;
+use super::storage::{check_input, check_script};
 use crate::scenario::code::Code;
 use crate::scenario::path::KeyPath;
 use crate::scenario::report::{Fault, suggest};
@@ -69,9 +69,9 @@ fn check_action(
             return scope;
         }
         Action::Program { path: program } => {
-            check_bundled(checker, program, &path.join("program"));
+            check_script(checker, program, &path.join("program"));
             for (index, input) in step.inputs.iter().enumerate() {
-                check_bundled(checker, input, &path.join("inputs").join(index));
+                check_input(checker, input, &path.join("inputs").join(index));
             }
         }
         Action::Check { metric, comparison } => {

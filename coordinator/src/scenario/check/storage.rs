@@ -8,6 +8,7 @@ use super::context::Checker;
 use super::paths::Mounts;
 use super::role::check_word;
 use super::scope::Scope;
+use crate::bundle::Naming;
 use crate::scenario::SAFE_PATH_RULE;
 use crate::scenario::code::Code;
 use crate::scenario::names::is_safe_path;
@@ -109,10 +110,16 @@ fn check_content(checker: &mut Checker<'_>, file: &FileDecl, scope: &Scope, path
 }
 
 fn check_source(checker: &mut Checker<'_>, template: bool, source: &str, scope: &Scope, path: &KeyPath) {
-    if !check_bundled(checker, source, path) || !template {
+    if !check_safe(checker, source, path) {
         return;
     }
-    let Some(content) = checker.bundle.files.get(source) else { return };
+    let Some(content) = checker.bundle.files.get(source) else {
+        missing_file(checker, source, path);
+        return;
+    };
+    if !template {
+        return;
+    }
     if let Ok(text) = std::str::from_utf8(content) {
         checker.template(source, text, scope, path);
         return;
@@ -121,19 +128,63 @@ fn check_source(checker: &mut Checker<'_>, template: bool, source: &str, scope: 
     checker.fault(path, fault.hint("remove `template = true`"));
 }
 
-/// Checks a file that the scenario names; whether it is there.
-pub(super) fn check_bundled(checker: &mut Checker<'_>, file: &str, path: &KeyPath) -> bool {
-    if !is_safe_path(file) {
+/// Checks a script or program that the scenario names.
+pub(super) fn check_script(checker: &mut Checker<'_>, file: &str, path: &KeyPath) {
+    if !check_safe(checker, file, path) || checker.bundle.inputs.contains_key(file) {
+        return;
+    }
+    if checker.bundle.named(&Naming::Path(file.to_owned())).next().is_some() {
+        let fault = Fault::new(Code::MissingFile, format!("`{file}` is a folder, and what is run is a file"));
+        checker.fault(path, fault.hint(format!("name a file in it, like \"{file}/main.sh\"")));
+        return;
+    }
+    missing_file(checker, file, path);
+}
+
+/// Checks an entry of `inputs`: a file, a folder, or a pattern.
+pub(super) fn check_input(checker: &mut Checker<'_>, entry: &str, path: &KeyPath) {
+    if !check_safe(checker, entry, path) {
+        return;
+    }
+    let naming = match Naming::of(entry) {
+        Ok(naming) => naming,
+        Err(error) => {
+            let fault = Fault::new(Code::BadPattern, format!("`{entry}` is not a pattern: {}", error.problem));
+            let hint = "write * for letters of a name, ** for folders, ? for one letter, [ab] for one of several";
+            checker.fault(path, fault.hint(hint));
+            return;
+        }
+    };
+    if checker.bundle.named(&naming).next().is_some() {
+        return;
+    }
+    let fault = match naming {
+        Naming::Path(_) => {
+            let fault =
+                Fault::new(Code::MissingFile, format!("there is no file or folder `{entry}` beside the scenario"));
+            fault.hint(format!(
+                "make it at {}; a folder without files counts as none",
+                checker.bundle.dir.join(entry).display()
+            ))
+        }
+        Naming::Pattern(_) => Fault::new(Code::MissingFile, format!("`{entry}` names no file beside the scenario"))
+            .hint(format!("patterns count from {}", checker.bundle.dir.display())),
+    };
+    checker.fault(path, fault);
+}
+
+fn check_safe(checker: &mut Checker<'_>, file: &str, path: &KeyPath) -> bool {
+    let safe = is_safe_path(file);
+    if !safe {
         let fault = Fault::new(Code::PathEscapes, format!("`{file}` is not a path below the scenario's folder"));
         checker.fault(path, fault.hint(SAFE_PATH_RULE));
-        return false;
     }
-    let there = checker.bundle.contains(file);
-    if !there {
-        let fault = Fault::new(Code::MissingFile, format!("there is no file `{file}` beside the scenario"));
-        checker.fault(path, fault.hint(format!("make it at {}", checker.bundle.dir.join(file).display())));
-    }
-    there
+    safe
+}
+
+fn missing_file(checker: &mut Checker<'_>, file: &str, path: &KeyPath) {
+    let fault = Fault::new(Code::MissingFile, format!("there is no file `{file}` beside the scenario"));
+    checker.fault(path, fault.hint(format!("make it at {}", checker.bundle.dir.join(file).display())));
 }
 
 fn check_memory(checker: &mut Checker<'_>, role: &Role, kind: Option<RunKind>, role_path: &KeyPath) {

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -81,17 +82,59 @@ pub fn remove_images(prefix: &str) {
     }
 }
 
+/// Makes an image from an archive of a root file system.
+pub fn import(image: &str, archive: &Path) {
+    let (repository, tag) = image.rsplit_once(':').expect("the tests' images have tags");
+    let body = std::fs::read(archive).unwrap_or_else(|error| panic!("{}: {error}", archive.display()));
+    let path = format!("/images/create?fromSrc=-&repo={repository}&tag={tag}");
+    let (status, said) = ask("POST", &path, "Content-Type: application/x-tar\r\n", &body);
+    assert!(status == 200 && !said.contains("errorDetail"), "{image} cannot be imported: {status} {said}");
+}
+
+/// Pushes an image to its registry, as a user of it with the password `secret`; none: as nobody.
+pub fn push(image: &str, user: Option<&str>) {
+    let (repository, tag) = image.rsplit_once(':').expect("the tests' images have tags");
+    let login = user.map_or_else(|| json!({}), |user| json!({ "username": user, "password": "secret" }));
+    let login = base64(login.to_string().as_bytes());
+    let header = format!("X-Registry-Auth: {login}\r\n");
+    let (status, said) = ask("POST", &format!("/images/{repository}/push?tag={tag}"), &header, b"");
+    assert!(status == 200 && !said.contains("errorDetail"), "{image} cannot be pushed: {status} {said}");
+}
+
+/// Whether the engine has an image of this name.
+pub fn has_image(image: &str) -> bool {
+    call("GET", &format!("/images/{image}/json"), None).0 == 200
+}
+
+/// RFC 4648, padded: as the engine wants logins, and as Docker's configuration keeps them.
+pub fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let padded = [chunk[0], chunk.get(1).copied().unwrap_or(0), chunk.get(2).copied().unwrap_or(0)];
+        let bits = u32::from_be_bytes([0, padded[0], padded[1], padded[2]]);
+        for position in 0..4 {
+            let six = usize::try_from((bits >> (18 - 6 * position)) & 63).expect("six bits");
+            text.push(if position <= chunk.len() { char::from(LETTERS[six]) } else { '=' });
+        }
+    }
+    text
+}
+
 /// One call. HTTP/1.0: the engine then answers with one piece and closes.
 fn call(method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
     let body = body.map(Value::to_string).unwrap_or_default();
+    ask(method, path, "Content-Type: application/json\r\n", body.as_bytes())
+}
+
+/// The same with any headers and body.
+fn ask(method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
     let mut answer = Vec::new();
     let asked = UnixStream::connect(SOCKET).and_then(|mut socket| {
         socket.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         let length = body.len();
-        write!(
-            socket,
-            "{method} {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        )?;
+        write!(socket, "{method} {path} HTTP/1.0\r\nHost: engine\r\n{headers}Content-Length: {length}\r\n\r\n")?;
+        socket.write_all(body)?;
         socket.read_to_end(&mut answer)
     });
     if let Err(error) = asked {

@@ -9,6 +9,7 @@ pub mod finished;
 pub mod host;
 pub mod leftovers;
 pub mod programs;
+pub mod registry;
 pub mod site;
 pub mod tiny;
 pub mod wait;

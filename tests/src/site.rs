@@ -125,11 +125,20 @@ impl Site {
         self.start("throng-agent", arguments).end(COMMAND_TIMEOUT)
     }
 
+    /// Runs `throng …` with a further variable to its end.
+    pub fn throng_with(&self, variable: (&str, &str), arguments: &[&str]) -> Finished {
+        self.start_with(Some(variable), "throng", arguments).end(COMMAND_TIMEOUT)
+    }
+
     /// Starts one of the two programs.
     pub fn start(&self, program: &str, arguments: &[&str]) -> Running {
+        self.start_with(None, program, arguments)
+    }
+
+    fn start_with(&self, variable: Option<(&str, &str)>, program: &str, arguments: &[&str]) -> Running {
         let line = format!("{program} {}", arguments.join(" "));
         let mut command = Command::new(programs::program(program));
-        command.args(arguments).current_dir(self.folder());
+        command.args(arguments).current_dir(self.folder()).envs(variable);
         command.env("THRONG_STATE_DIR", self.state_dir()).env("THRONG_AGENT_STATE_DIR", self.agent_state_dir());
         command.env("THRONG_RUN_DIR", &self.run_dir);
         Running::start(&mut command, line)

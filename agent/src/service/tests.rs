@@ -192,3 +192,27 @@ async fn a_shutdown_is_answered_before_the_agent_ends() {
     served.client.shutdown(wire::ShutdownRequest {}).await.unwrap();
     assert!(served.shutdown.is_cancelled());
 }
+
+#[tokio::test]
+async fn an_image_is_fetched_as_the_policy_says_and_it_is_told_how_far_it_is() {
+    let mut served = served().await;
+    let request = |pull: wire::PullPolicy| wire::EnsureImageRequest {
+        image: "redis:7".into(),
+        pull: pull.into(),
+        login: Some(wire::RegistryLogin { server: "s".into(), ..wire::RegistryLogin::default() }),
+    };
+    let mut refused = served.client.ensure_image(request(wire::PullPolicy::Never)).await.unwrap().into_inner();
+    let status = refused.message().await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(status.message().contains("pull = \"missing\""), "{status}");
+    let mut told = Vec::new();
+    let mut news = served.client.ensure_image(request(wire::PullPolicy::Missing)).await.unwrap().into_inner();
+    while let Some(message) = timeout(DEADLINE, news.message()).await.unwrap().unwrap() {
+        told.push(message);
+    }
+    assert!(told.iter().any(|message| (message.done_bytes, message.total_bytes) == (1, 2)), "{told:?}");
+    assert!(told.iter().any(|message| message.image_id.as_deref() == Some("sha256:redis:7")), "{told:?}");
+    let unspecified = served.client.ensure_image(request(wire::PullPolicy::Unspecified)).await.unwrap_err();
+    assert_eq!(unspecified.code(), Code::InvalidArgument);
+    served.shutdown.cancel();
+}

@@ -60,7 +60,10 @@ pub enum ImageError {
         #[source]
         source: std::io::Error,
     },
-    /// A host did not take or get it.
+    /// A host's agent says why it did not take or get it.
+    #[error(transparent)]
+    Refused(FleetError),
+    /// A host did not answer.
     #[error("image {image}")]
     Host {
         /// The host.

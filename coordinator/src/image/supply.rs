@@ -85,7 +85,10 @@ impl Supplier {
             Source::Archive(archive) => self.send(host, image, archive).await?,
             Source::Registry(pull) => self.fetch(host, image, *pull).await,
         };
-        done.map_err(|source| ImageError::Host { host: host.clone(), image: order.image.clone(), source })
+        done.map_err(|source| match source {
+            FleetError::Answered { .. } => ImageError::Refused(source),
+            source => ImageError::Host { host: host.clone(), image: order.image.clone(), source },
+        })
     }
 
     /// Sends a built image. A host that has it already takes it without importing it again.

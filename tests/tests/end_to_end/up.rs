@@ -108,6 +108,58 @@ fn when_scale_returns_kernel_and_engine_hold_the_wanted_nodes_and_no_others() {
     });
 }
 
+/// Extra nodes whose number and names the hub and the workers are told, in a variable and in a file.
+const COUNTED: &str = r#"
+[role.extra]
+run = "container"
+image = { build = "image.sh", inputs = ["root-file-system", "busybox/root/bin/busybox"] }
+command = ["sleep", "1000"]
+memory = "16MiB"
+stop = { signal = "KILL" }
+[role.hub]
+env = { EXTRAS = "{role.extra.count}" }
+[role.worker]
+env = { EXTRAS = "{role.extra.count}" }
+[role.worker.files."/srv/extras"]
+text = "{role.extra.names}"
+template = true
+"#;
+
+#[test]
+fn who_is_told_a_number_of_nodes_runs_on_when_it_changes_and_has_the_new_one_after_its_next_start() {
+    in_site(|site| {
+        let (scenario, counted) = (site.tiny(), site.file("counted.toml", COUNTED));
+        let _ = site.throng(&["up", &scenario, "--overlay", &counted]).expect_code(0);
+        let before = site.wait_for_count("worker", 3);
+        let told = |node: &str| {
+            let told = site.throng(&["exec", node, "--", "sh", "-c", "echo $EXTRAS $(cat /srv/extras)"]).expect_code(0);
+            told.stdout.trim().to_owned()
+        };
+        assert_eq!(told("worker-0000"), "1 extra-0000");
+
+        let _ = site.throng(&["scale", "extra=3"]).expect_code(0);
+        let after = site.wait_for_count("worker", 3);
+        let stayed = container_ids(&before);
+        assert!(stayed.iter().all(|(node, id)| container_ids(&after).get(node) == Some(id)), "{before:#} {after:#}");
+        let hub = site.node("hub-0000");
+        assert_eq!(hub["restarts"], 0, "{hub:#}");
+        assert_eq!(told("worker-0000"), "1 extra-0000");
+
+        for node in ["worker-0000", "hub-0000"] {
+            host::kill_now(pid(&site.node(node)));
+            wait_for(&format!("{node} comes back"), SETTLE_TIMEOUT, || {
+                let node = site.node(node);
+                if node["restarts"] == 1 && node["phase"] == "ready" { Ok(()) } else { Err(format!("{node:#}")) }
+            });
+        }
+        assert_eq!(told("worker-0000"), "3 extra-0000,extra-0001,extra-0002");
+        assert_eq!(told("worker-0001"), "1 extra-0000", "it was not started anew");
+        let environment = std::fs::read_to_string(format!("/proc/{}/environ", pid(&site.node("hub-0000")))).unwrap();
+        assert!(environment.split('\0').any(|variable| variable == "EXTRAS=3"), "{environment}");
+        site.down();
+    });
+}
+
 #[test]
 fn a_killed_worker_comes_back_under_its_name_and_ports() {
     in_site(|site| {

@@ -111,13 +111,8 @@ fn spec_digest(plan: &ContainerPlan, node: &NodeSpec) -> String {
     match &node.structure {
         None => digest_of(&Digested { plan, files: &node.files }),
         Some(structure) => {
-            let plan = ContainerPlan {
-                command: Vec::new(),
-                entrypoint: None,
-                env: Vec::new(),
-                workdir: None,
-                ..plan.clone()
-            };
+            let plan =
+                ContainerPlan { command: Vec::new(), entrypoint: None, env: Vec::new(), workdir: None, ..plan.clone() };
             digest_of(&DigestedStructure { plan: &plan, structure })
         }
     }

@@ -42,7 +42,9 @@ pub enum ImageError {
         source: EngineError,
     },
     /// It could not be fetched.
-    #[error("image {image} could not be pulled: can this host reach its registry, and has it room for the image?")]
+    #[error(
+        "image {image} could not be pulled: can this host reach its registry, has it room for the image, and may it have it (`docker login` as the user who runs the coordinator)?"
+    )]
     Pull {
         /// The image.
         image: String,

@@ -56,7 +56,11 @@ impl ProgressLines {
         }
         *shown = at;
         let detail = aside(&progress.detail);
-        vec![format!("{} … {}/{}{detail}", progress.phase, progress.done, progress.total)]
+        let count = match progress.total {
+            0 | 1 => String::new(),
+            total => format!(" {}/{total}", progress.done),
+        };
+        vec![format!("{} …{count}{detail}", progress.phase)]
     }
 }
 

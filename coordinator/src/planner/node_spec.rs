@@ -156,7 +156,7 @@ impl<'a> Rendering<'a> {
         } else {
             contents
         };
-        Ok(FileSpec { path: self.text("files", path)?, contents, mode: file.mode.bits() })
+        Ok(FileSpec { path: path.to_owned(), contents, mode: file.mode.bits() })
     }
 
     /// A role whose `ready` names no way of asking counts as ready when it runs; the check refuses it beforehand.

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::context::Context;
 use crate::operation::{NoteLevel, OperationEvent};
+use crate::planner::texts::Saved;
 
 /// Most nodes of one test whose logs are kept. They failed alike; more would only fill the disk.
 const NODES_PER_TEST_MAX: usize = 10;
@@ -64,10 +65,18 @@ async fn keep_logs(context: &Context<'_>, nodes: &[NodeName], stored: &mut Vec<S
 
 async fn keep_files(context: &Context<'_>, node: &NodeName, stored: &mut Vec<String>) {
     let Some(role) = context.scenario.role.get(node.role()) else { return };
-    for path in &role.collect {
+    let texts = context.ops.texts();
+    for written in &role.collect {
+        let path = match texts.fill(written, Some(node), &Saved::new()) {
+            Ok(path) => path,
+            Err(error) => {
+                warn(context, format!("{written} of {node} could not be had: {error}"));
+                continue;
+            }
+        };
         match context.ops.collect(node.clone(), path.clone(), FILE_MAX_BYTES).await {
             Ok(bytes) => {
-                keep(context, format!("collected/{node}/{}", flat(path)), bytes, stored).await;
+                keep(context, format!("collected/{node}/{}", flat(&path)), bytes, stored).await;
             }
             Err(error) => warn(context, format!("{path} of {node} could not be had: {error}")),
         }

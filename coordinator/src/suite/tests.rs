@@ -62,7 +62,7 @@ fn scenario(tests: &str) -> Scenario {
         [role.worker]
         run = "process"
         command = ["x"]
-        collect = ["/var/log/worker.log"]
+        collect = ["/var/log/{node.name}.log"]
     "#;
     toml::from_str(&format!("{head}\n{tests}")).unwrap()
 }

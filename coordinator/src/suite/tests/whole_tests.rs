@@ -130,9 +130,9 @@ async fn logs_and_named_files_of_failed_nodes_are_kept_within_bounds() {
     let ran = run_on(&test("t", [&[], &["bad"], &[]], ""), cluster()).await;
     let files = &ran.only().artefacts;
     assert_eq!(files.iter().filter(|file| file.starts_with("logs/")).count(), 10, "of 20 nodes");
-    assert!(files.contains(&"collected/worker-0003/var/log/worker.log".to_owned()), "{files:?}");
-    let kept = std::fs::read_to_string(ran.folder.path("collected/worker-0003/var/log/worker.log")).unwrap();
-    assert_eq!(kept, "/var/log/worker.log of worker-0003");
+    assert!(files.contains(&"collected/worker-0003/var/log/worker-0003.log".to_owned()), "{files:?}");
+    let kept = std::fs::read_to_string(ran.folder.path("collected/worker-0003/var/log/worker-0003.log")).unwrap();
+    assert_eq!(kept, "/var/log/worker-0003.log of worker-0003");
 }
 
 #[tokio::test(start_paused = true)]

@@ -176,6 +176,7 @@ fn the_scenario_of_the_first_page_has_no_mistakes() {
     let bundle = Bundle {
         entry: "readme.toml".to_owned(),
         files: [("readme.toml".to_owned(), text.into_bytes())].into(),
+        inputs: BTreeMap::new(),
         overlays: Vec::new(),
         sets: Vec::new(),
         dir: PathBuf::from("/home/anna/scenario"),

@@ -1,7 +1,7 @@
 # throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build engine engine-stop examples example-redis example-nats example-grpc ci clean
+.PHONY: help demo test build kill-loop engine engine-stop examples example-redis example-nats example-grpc ci clean
 
 DEMO_WORKERS ?= 100
 export DEMO_WORKERS
@@ -17,6 +17,11 @@ test: ## every test: unit, real kernel, real Docker, end to end; the last line c
 
 build: ## the two programs, in target/debug
 	@scripts/build
+
+kill-loop: engine ## kill daemons at named points of operations on a live cluster: SEED=… KILLS=100, one again with ROUND=…
+	@cargo build -p throng-tests --bins --features failpoints
+	@scripts/unpack-packages build/busybox busybox-static
+	@$${CARGO_TARGET_DIR:-target}/debug/kill-loop
 
 engine: ## a Docker engine: use the one that answers, else install and start one
 	@scripts/engine start

@@ -16,6 +16,7 @@ pub mod link;
 pub mod logs;
 pub mod paths;
 pub mod probe;
+pub mod program;
 pub mod reconcile;
 pub mod resources;
 pub mod service;

@@ -31,13 +31,24 @@ pub fn require() {
     assert!(status == 200, "{REMEDY} (it answered {status}: {body})");
 }
 
-/// All containers whose name begins so, in any state.
-pub fn containers(prefix: &str) -> Vec<Container> {
+/// All containers in any state, as the engine lists them.
+pub fn list() -> Vec<Value> {
     let (status, body) = call("GET", "/containers/json?all=1", None);
     assert!(status == 200, "the engine does not list its containers: {status} {body}");
     let listed: Value = serde_json::from_str(&body).expect("the engine answers with JSON");
+    listed.as_array().cloned().unwrap_or_default()
+}
+
+/// What the engine says of a container; none where it is gone.
+pub fn inspect(id: &str) -> Option<Value> {
+    let (status, body) = call("GET", &format!("/containers/{id}/json"), None);
+    (status == 200).then(|| serde_json::from_str(&body).expect("the engine answers with JSON"))
+}
+
+/// All containers whose name begins so, in any state.
+pub fn containers(prefix: &str) -> Vec<Container> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let all = listed.as_array().into_iter().flatten().map(|container| Container {
+    let all = list().into_iter().map(|container| Container {
         id: text(&container["Id"]),
         name: text(&container["Names"][0]).trim_start_matches('/').to_owned(),
         image: text(&container["Image"]),
@@ -59,9 +70,7 @@ pub fn run(name: &str, image: &str, command: &[&str]) -> String {
 
 /// Whether a container runs.
 pub fn is_running(id: &str) -> bool {
-    let (status, body) = call("GET", &format!("/containers/{id}/json"), None);
-    let seen: Value = serde_json::from_str(&body).unwrap_or_default();
-    status == 200 && seen["State"]["Running"] == true
+    inspect(id).is_some_and(|seen| seen["State"]["Running"] == true)
 }
 
 /// Removes a container, whatever it does. One that is not there is none of our business.

@@ -88,6 +88,12 @@ impl Running {
         kill(pid, Signal::SIGINT).expect("the command runs and is ours");
     }
 
+    /// Whether it has not ended yet.
+    pub fn is_running(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z') && !rest.is_empty())
+    }
+
     /// What it wrote to stderr until now.
     pub fn stderr(&self) -> String {
         text(&self.stderr)

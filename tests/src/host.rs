@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::tiny::PORTS;
+use crate::wait::wait_for;
 
 /// Kernel settings that a fleet of many nodes makes throng touch.
 const SETTINGS: [&str; 10] = [
@@ -44,8 +47,7 @@ impl Snapshot {
         };
         let hosts_file = fs::read_to_string("/etc/hosts").expect("/etc/hosts can be read");
         // Somebody else's throng on this machine changes settings as it likes.
-        let alone =
-            processes("throng-agent").iter().all(|process| process.arguments.get(1).is_none_or(|word| word != "run"));
+        let alone = agents().is_empty();
         Self { alone, settings: SETTINGS.into_iter().map(read).collect(), hosts_file }
     }
 
@@ -67,21 +69,55 @@ impl Snapshot {
             let path = PathBuf::from("/proc/sys").join(key);
             fs::write(&path, format!("{before}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         }
-        let others = reserved().into_iter().filter(|(from, to)| *from > *PORTS.end() || *to < *PORTS.start());
-        let list: Vec<_> = others.map(|(from, to)| format!("{from}-{to}")).collect();
-        fs::write(RESERVED, format!("{}\n", list.join(","))).expect("reserved ports can be written");
+        release_range(PORTS);
         if now.hosts_file != self.hosts_file {
             fs::write("/etc/hosts", &self.hosts_file).expect("/etc/hosts can be written");
         }
     }
 }
 
+/// Adds a port to the reserved ones.
+pub fn reserve(port: u16) {
+    change_reserved(|ranges| ranges.into_iter().chain([(port, port)]).collect());
+}
+
+/// Takes ports that nobody else could have reserved out again.
+pub fn release_range(ports: RangeInclusive<u16>) {
+    let other = |(from, to): &(u16, u16)| to < ports.start() || from > ports.end();
+    change_reserved(|ranges| ranges.into_iter().filter(other).collect());
+}
+
+/// Takes a port out of the reserved ones.
+pub fn release(port: u16) {
+    release_range(port..=port);
+}
+
+/// Writes the list where it changes. Another throng may write it at the same moment, so that the kernel refuses.
+fn change_reserved(change: impl Fn(Vec<(u16, u16)>) -> Vec<(u16, u16)>) {
+    wait_for("the reserved ports are written", Duration::from_secs(2), || {
+        let before = reserved();
+        let ranges = change(before.clone());
+        let list: Vec<_> = ranges.iter().map(|(from, to)| format!("{from}-{to}")).collect();
+        let list = format!("{}\n", list.join(","));
+        if ranges == before { Ok(()) } else { fs::write(RESERVED, &list).map_err(|error| format!("{list}: {error}")) }
+    });
+}
+
+/// Rewrites the hosts file without some of its lines, which come with their ends.
+pub fn keep_hosts_lines(keep: impl Fn(&str) -> bool) {
+    let text = fs::read_to_string("/etc/hosts").expect("/etc/hosts can be read");
+    let kept: String = text.split_inclusive('\n').filter(|line| keep(line)).collect();
+    if kept != text {
+        fs::write("/etc/hosts", kept).expect("/etc/hosts can be written");
+    }
+}
+
 /// The ranges of reserved ports.
-fn reserved() -> Vec<(u16, u16)> {
-    // In one read: the kernel answers a second one with nothing.
-    let mut text = vec![0; 64 * 1024];
-    let length = File::open(RESERVED).and_then(|mut file| file.read(&mut text)).expect("reserved ports can be read");
-    let text = String::from_utf8_lossy(&text[..length]);
+pub fn reserved() -> Vec<(u16, u16)> {
+    // In one call: the kernel answers a second one with nothing, however much there is.
+    let mut buffer = vec![0; 1 << 16];
+    let length = File::open(RESERVED).and_then(|mut file| file.read(&mut buffer)).expect("reserved ports can be read");
+    let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
     let range = |range: &str| {
         let (from, to) = range.split_once('-').unwrap_or((range, range));
         Some((from.parse().ok()?, to.parse().ok()?))
@@ -110,6 +146,19 @@ pub fn processes(text: &str) -> Vec<Process> {
     let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| *pid != own).filter_map(|pid| process(pid, text)).collect()
+}
+
+/// All agents of this machine.
+fn agents() -> Vec<Process> {
+    let mut found = processes("throng-agent");
+    found.retain(|process| process.arguments.get(1).is_some_and(|word| word == "run"));
+    found
+}
+
+/// Whether an agent runs that has not this mark.
+pub fn has_other_agents(mark: &str) -> bool {
+    let own: Vec<i32> = processes(mark).into_iter().map(|process| process.pid).collect();
+    agents().iter().any(|agent| !own.contains(&agent.pid))
 }
 
 fn process(pid: i32, text: &str) -> Option<Process> {

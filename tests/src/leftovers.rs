@@ -24,9 +24,9 @@ pub fn find(site: &Site) -> Vec<String> {
 
 fn look(site: &Site) -> Vec<String> {
     let mut found = Vec::new();
-    let containers = engine::containers(&container_prefix(site));
+    let containers = engine::containers(&container_prefix(site.name()));
     found.extend(containers.iter().map(|container| format!("container {}", container.name)));
-    for text in texts(site) {
+    for text in texts(site.name(), site.mark()) {
         found
             .extend(host::mounts(&text).iter().map(|(source, point)| format!("mount {source} at {}", point.display())));
         found.extend(host::processes(&text).iter().map(|process| format!("process {process:?}")));
@@ -44,23 +44,28 @@ fn look(site: &Site) -> Vec<String> {
 
 /// Removes by force what is left; whatever cannot be removed stays for the next look.
 pub fn remove(site: &Site) {
+    remove_named(site.name(), site.mark());
+}
+
+/// The same, of a site of which only the name and the mark are known.
+pub fn remove_named(name: &str, mark: &str) {
     // The daemons first: they would start again what ends.
-    for text in texts(site) {
+    for text in texts(name, mark) {
         for process in host::processes(&text) {
             host::kill_now(process.pid);
         }
     }
-    for container in engine::containers(&container_prefix(site)) {
+    for container in engine::containers(&container_prefix(name)) {
         engine::remove(&container.id);
     }
-    for text in texts(site) {
+    for text in texts(name, mark) {
         for (_, point) in host::mounts(&text).iter().rev() {
             let _ = umount2(point, MntFlags::MNT_DETACH);
         }
     }
     // A group goes once the kernel has done with its last process.
     let deadline = std::time::Instant::now() + SETTLE;
-    let is_left = || host::cgroups(site.name()).iter().filter(|group| std::fs::remove_dir(group).is_err()).count() > 0;
+    let is_left = || host::cgroups(name).iter().filter(|group| std::fs::remove_dir(group).is_err()).count() > 0;
     while is_left() && std::time::Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -70,11 +75,11 @@ pub fn remove(site: &Site) {
     }
 }
 
-fn container_prefix(site: &Site) -> String {
-    format!("throng-{}", site.name())
+fn container_prefix(name: &str) -> String {
+    format!("throng-{name}")
 }
 
 /// Every process of a site has its folders among its variables or arguments; every mount is named after them or it.
-fn texts(site: &Site) -> [String; 2] {
-    [site.mark().to_owned(), format!("throng:{}", site.name())]
+fn texts(name: &str, mark: &str) -> [String; 2] {
+    [mark.to_owned(), format!("throng:{name}")]
 }

@@ -7,6 +7,8 @@ pub mod agent;
 pub mod engine;
 pub mod finished;
 pub mod host;
+pub mod invariants;
+pub mod kill_loop;
 pub mod leftovers;
 pub mod programs;
 pub mod registry;

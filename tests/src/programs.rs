@@ -9,14 +9,30 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests' folder lies in the workspace")
 }
 
-/// A program of the workspace, beside the folder of the running test program. It is not built here: it must be there.
-pub fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("Linux names the running program");
-    // target/debug/deps/end_to_end-0123 -> target/debug
-    let folder = test.parent().and_then(Path::parent).expect("test programs lie in a folder of the target folder");
-    let path = folder.join(name);
-    assert!(path.is_file(), "{} is missing: run `cargo build --workspace --bins` first", path.display());
-    path
+/// Which build of the two programs is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    /// The one that people use.
+    Plain,
+    /// The one that tests can kill at named points.
+    Killable,
+}
+
+impl Build {
+    /// A program of the workspace, in the target folder of this program. It is not built here: it must be there.
+    pub fn program(self, name: &str) -> PathBuf {
+        let (file, remedy) = match self {
+            Self::Plain => (name.to_owned(), "cargo build --workspace --bins"),
+            Self::Killable => (format!("{name}-killable"), "cargo build -p throng-tests --bins --features failpoints"),
+        };
+        let here = std::env::current_exe().expect("Linux names the running program");
+        let folder = here.parent().expect("a program lies in a folder");
+        // target/debug/deps/end_to_end-0123, target/debug/kill-loop -> target/debug
+        let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+        let path = folder.join(file);
+        assert!(path.is_file(), "{} is missing: run `{remedy}` first", path.display());
+        path
+    }
 }
 
 /// A folder with the distribution's static busybox: `bin/busybox`, `root/…`. Unpacked once, never installed.

@@ -14,8 +14,9 @@ use throng_common::ids::random_suffix;
 
 use crate::finished::{Finished, Running};
 use crate::host::Snapshot;
+use crate::programs::Build;
 use crate::wait::wait_for;
-use crate::{engine, host, leftovers, programs, tiny};
+use crate::{engine, host, leftovers, tiny};
 
 /// Sites share kernel settings, `/etc/hosts`, ports and addresses: one at a time on this machine, whatever the process.
 const LOCK: &str = "/tmp/throng-end-to-end.lock";
@@ -34,16 +35,15 @@ pub struct Site {
     folder: TempDir,
     run_dir: PathBuf,
     before: Snapshot,
+    build: Build,
 }
 
 /// Runs a test in a site of its own, alone on this machine. Afterwards everything is taken down, whatever the test came
 /// to; what is left then fails it.
 pub fn in_site(test: impl FnOnce(&Site)) {
-    engine::require();
-    assert!(nix::unistd::geteuid().is_root(), "end-to-end tests mount and read other processes: run them as root");
-    let file = File::create(LOCK).unwrap_or_else(|error| panic!("{LOCK}: {error}"));
-    let _alone = Flock::lock(file, FlockArg::LockExclusive).expect("a lock on a file of ours can be waited for");
-    let site = Site::new();
+    let _alone = alone();
+    let suffix = random_suffix(6);
+    let site = Site::new(&format!("t{suffix}"), &format!("throng-test-{suffix}"), Build::Plain);
     let result = catch_unwind(AssertUnwindSafe(|| test(&site)));
     let stopped = catch_unwind(AssertUnwindSafe(|| site.throng(&["stop", "--down"])));
     let left = leftovers::find(&site);
@@ -65,14 +65,22 @@ pub fn in_site(test: impl FnOnce(&Site)) {
     assert!(stopped.is_ok_and(|stopped| stopped.code == Some(0)), "`throng stop --down` at the end failed\n{logs}");
 }
 
+/// Waits until no other site is on this machine; none comes while the guard lives.
+pub fn alone() -> Flock<File> {
+    engine::require();
+    assert!(nix::unistd::geteuid().is_root(), "end-to-end tests mount and read other processes: run them as root");
+    let file = File::create(LOCK).unwrap_or_else(|error| panic!("{LOCK}: {error}"));
+    Flock::lock(file, FlockArg::LockExclusive).expect("a lock on a file of ours can be waited for")
+}
+
 impl Site {
-    fn new() -> Self {
-        let suffix = random_suffix(6);
-        let mark = format!("throng-test-{suffix}");
+    /// A site whose scenarios' names begin with `name`, and the paths of whose folders contain `mark`.
+    pub fn new(name: &str, mark: &str, build: Build) -> Self {
         let folder = tempfile::Builder::new().prefix(&format!("{mark}-")).tempdir().expect("a folder can be made");
-        let run_dir = Path::new("/run").join(&mark);
+        let run_dir = Path::new("/run").join(mark);
         fs::create_dir_all(&run_dir).expect("a folder below /run can be made");
-        Self { name: format!("t{suffix}"), mark, folder, run_dir, before: Snapshot::take() }
+        let (name, mark) = (name.to_owned(), mark.to_owned());
+        Self { name, mark, folder, run_dir, before: Snapshot::take(), build }
     }
 
     /// The name of its scenarios: all its clusters begin with it.
@@ -137,11 +145,17 @@ impl Site {
 
     fn start_with(&self, variable: Option<(&str, &str)>, program: &str, arguments: &[&str]) -> Running {
         let line = format!("{program} {}", arguments.join(" "));
-        let mut command = Command::new(programs::program(program));
-        command.args(arguments).current_dir(self.folder()).envs(variable);
+        let mut command = self.command(program, arguments);
+        Running::start(command.envs(variable), line)
+    }
+
+    /// One of the two programs with this site's folders.
+    pub fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.build.program(program));
+        command.args(arguments).current_dir(self.folder());
         command.env("THRONG_STATE_DIR", self.state_dir()).env("THRONG_AGENT_STATE_DIR", self.agent_state_dir());
-        command.env("THRONG_RUN_DIR", &self.run_dir);
-        Running::start(&mut command, line)
+        command.env("THRONG_RUN_DIR", &self.run_dir).env("THRONG_AGENT", self.build.program("throng-agent"));
+        command
     }
 
     /// Writes the tiny scenario; the path.
@@ -207,7 +221,8 @@ impl Site {
         });
     }
 
-    fn daemon_logs(&self) -> String {
+    /// The ends of the daemons' logs.
+    pub fn daemon_logs(&self) -> String {
         let mut text = String::new();
         for folder in [self.state_dir(), self.agent_state_dir()] {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {

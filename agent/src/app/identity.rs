@@ -1,6 +1,7 @@
 //! Which identity the agent begins with: the one that it has, or one that it joins for.
 
 use throng_common::status::UnixMillis;
+use throng_failpoints::{Point, hit};
 
 use super::error::AppError;
 use super::life::Options;
@@ -50,7 +51,9 @@ pub(super) async fn obtain(options: &Options, ledger: &Ledger, machine: &str) ->
     if ledger.spec()?.is_some_and(|spec| spec.fleet != *identity.fleet()) {
         ledger.forget_spec()?;
     }
+    hit(Point::IdentityObtained);
     store.save(&identity)?;
+    hit(Point::IdentitySaved);
     Ok(identity)
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, Stream, StreamExt as _};
 use throng_common::ids::NodeName;
+use throng_failpoints::{Point, hit};
 
 use super::process;
 use super::target::{Means, Target, TargetError};
@@ -44,7 +45,9 @@ pub fn run_all(means: Means, jobs: Vec<Job>, parallel: usize) -> impl Stream<Ite
         let means = means.clone();
         async move {
             let begun = Instant::now();
+            hit(Point::ExecBeginning);
             let result = run_one(&means, job.target.as_ref(), job.request).await;
+            hit(Point::ExecEnded);
             ExecOutcome { node: job.node, result, took: begun.elapsed() }
         }
     };

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use throng_common::host_spec::{HostSpec, StopSpec};
 use throng_common::ids::{ClusterId, Incarnation, NodeName};
 use throng_common::status::{SysctlChange, UnixMillis};
+use throng_failpoints::{Point, hit};
 
 /// The version of the tables.
 pub const SCHEMA: u32 = 1;
@@ -136,7 +137,9 @@ impl Ledger {
     /// Keeps the desired state.
     pub fn set_spec(&self, spec: &HostSpec) -> Result<(), LedgerError> {
         let json = serde_json::to_string(spec)?;
+        hit(Point::LedgerSpecWriting);
         self.connection().execute("INSERT OR REPLACE INTO document (name, json) VALUES ('spec', ?1)", params![json])?;
+        hit(Point::LedgerSpecWritten);
         Ok(())
     }
 
@@ -157,17 +160,21 @@ impl Ledger {
 
     /// Remembers a sysctl before it is written, in the place of what was known of it.
     pub fn record_sysctl(&self, change: &SysctlChange) -> Result<(), LedgerError> {
+        hit(Point::LedgerSysctlWriting);
         self.connection().execute(
             "INSERT INTO sysctl (key, original, written) VALUES (?1, ?2, ?3)
              ON CONFLICT (key) DO UPDATE SET original = excluded.original, written = excluded.written",
             params![change.key, change.original, change.written],
         )?;
+        hit(Point::LedgerSysctlWritten);
         Ok(())
     }
 
     /// Forgets a sysctl that was put back.
     pub fn forget_sysctl(&self, key: &str) -> Result<(), LedgerError> {
+        hit(Point::LedgerSysctlForgetting);
         self.connection().execute("DELETE FROM sysctl WHERE key = ?1", params![key])?;
+        hit(Point::LedgerSysctlForgotten);
         Ok(())
     }
 
@@ -184,7 +191,9 @@ impl Ledger {
     pub fn set_addresses(&self, addresses: &BTreeSet<Ipv4Addr>) -> Result<(), LedgerError> {
         let json = serde_json::to_string(addresses)?;
         let sql = "INSERT OR REPLACE INTO document (name, json) VALUES ('addresses', ?1)";
+        hit(Point::LedgerAddressesWriting);
         self.connection().execute(sql, params![json])?;
+        hit(Point::LedgerAddressesWritten);
         Ok(())
     }
 
@@ -199,10 +208,12 @@ impl Ledger {
     /// Remembers a node that was started.
     pub fn record_node(&self, record: &NodeRecord) -> Result<(), LedgerError> {
         let json = serde_json::to_string(record)?;
+        hit(Point::LedgerNodeWriting);
         self.connection().execute(
             "INSERT OR REPLACE INTO node (cluster, node, json) VALUES (?1, ?2, ?3)",
             params![record.cluster.as_str(), record.node.to_string(), json],
         )?;
+        hit(Point::LedgerNodeWritten);
         Ok(())
     }
 
@@ -226,10 +237,12 @@ impl Ledger {
 
     /// Forgets a node of which nothing is left.
     pub fn forget_node(&self, cluster: &ClusterId, node: &NodeName) -> Result<(), LedgerError> {
+        hit(Point::LedgerNodeForgetting);
         self.connection().execute(
             "DELETE FROM node WHERE cluster = ?1 AND node = ?2",
             params![cluster.as_str(), node.to_string()],
         )?;
+        hit(Point::LedgerNodeForgotten);
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use throng_common::error_chain::chain;
 use throng_common::host_spec::HostSpec;
 use throng_common::status::AgentEvent;
+use throng_failpoints::{Point, hit};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -309,6 +310,7 @@ impl ReconcileTask {
             let phase = f64::from(pid % 1000) / 1000.0;
             let forward = async {
                 while let Some(news) = news.recv().await {
+                    hit(Point::NodeReady);
                     if events.send(Event::Probed { key: of.clone(), pid, news }).await.is_err() {
                         return;
                     }
@@ -323,7 +325,9 @@ impl ReconcileTask {
 
     async fn look_at_all(&mut self) {
         self.engine_away = false;
-        for event in self.host.look().await {
+        let seen = self.host.look().await;
+        hit(Point::LookedAtAll);
+        for event in seen {
             self.tell(event);
         }
     }

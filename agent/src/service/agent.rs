@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use throng_common::host_spec::HostSpec;
 use throng_common::status::AuditScope;
+use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 use throng_proto::agent::agent_server::{Agent, AgentServer};
 use throng_proto::convert::DecodeError;
@@ -56,6 +57,7 @@ impl AgentService {
         if !found.unread.is_empty() {
             return Err(ServiceError::Audit(found.unread));
         }
+        hit(Point::Audited);
         Ok(wire::AuditReply { residues: found.residues.iter().map(Into::into).collect() })
     }
 }

@@ -1,6 +1,7 @@
 //! `Hello`: who is there, and do the two understand each other.
 
 use throng_common::status::HostFacts;
+use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 use throng_proto::version;
 
@@ -33,6 +34,7 @@ pub(super) async fn hello(context: &Context, hello: Hello) -> Result<wire::Hello
     context.see_epoch(hello.epoch)?;
     let facts: HostFacts = context.facts().await?;
     context.parts.greeted.send_replace(true);
+    hit(Point::Greeted);
     Ok(wire::HelloReply {
         version: Some(version::this()),
         boot_id: context.host().boot_id.clone(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt as _};
+use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 use throng_proto::convert::DecodeError;
 use tokio::sync::watch;
@@ -37,6 +38,7 @@ pub(super) async fn import_image(
     });
     let all = stream::once(std::future::ready(Ok(first.data))).chain(rest);
     let image = import(context.host().engine.as_ref(), &tag, all.boxed()).await?;
+    hit(Point::ImageImported);
     Ok(wire::ImportImageReply { image_id: image.id })
 }
 

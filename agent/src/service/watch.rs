@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::status::AgentEvent;
+use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
@@ -112,7 +113,9 @@ async fn send_all(batches: &Batches, events: &[AgentEvent]) -> Result<(), End> {
     loop {
         let (now, later) = rest.split_at(rest.len().min(BATCH_EVENTS));
         let batch = wire::WatchBatch { events: now.iter().map(Into::into).collect() };
+        hit(Point::EventsSending);
         batches.send(Ok(batch)).await.map_err(|_| End::Left)?;
+        hit(Point::EventsSent);
         rest = later;
         if rest.is_empty() {
             return Ok(());

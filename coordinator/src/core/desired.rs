@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
 use throng_common::ids::HostId;
+use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 
 use super::coordinator::{Core, CoreError};
@@ -41,10 +42,12 @@ impl Core {
             clusters: self.parts_of(host)?,
         };
         self.hosts.edit(host, |view| view.told = generation);
+        hit(Point::HostTelling);
         let request = wire::ApplyRequest { spec: Some((&spec).into()) };
         self.fleet
             .call(host, APPLY_DEADLINE, request, |mut agent, request| async move { agent.apply(request).await })
             .await?;
+        hit(Point::HostTold);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::ids::{HostId, NodeName};
+use throng_failpoints::{Point, hit};
 use throng_proto::agent::{self as wire, agent_client::AgentClient};
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
@@ -116,6 +117,7 @@ impl<T> HostCall<T> {
     {
         let mut stream = self.core.fleet.open(&self.host, request, rpc).await?;
         while let Some(told) = stream.next().await? {
+            hit(Point::NodeOutcome);
             let Some(outcome) = told.into().into_result(self.timeout) else { continue };
             self.waiting.remove(&outcome.node);
             if self.outcomes.send(outcome).await.is_err() {

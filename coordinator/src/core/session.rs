@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use throng_common::ids::{ClusterId, HostId, NodeName};
 use throng_common::status::{AgentEvent, NodePhase, NodeStatus};
+use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 use tokio::task::AbortHandle;
 
@@ -55,6 +56,7 @@ impl Core {
     }
 
     async fn session(self: Arc<Self>, host: HostId) {
+        hit(Point::SessionBegun);
         if let Some(LinkState::Connected { hello, .. }) = self.fleet.state(&host) {
             if let Some(facts) = hello.facts.clone() {
                 self.hosts.edit(&host, |view| view.facts = Some(facts));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use throng_common::ids::RoleName;
+use throng_failpoints::{Point, hit};
 
 use super::failure::RolloutError;
 use super::wait::{missing_lines, wait_role};
@@ -19,6 +20,7 @@ pub(super) async fn bring_up(
     let waves = cluster.record().plan.waves.clone();
     for wave in waves {
         bring_up_wave(core, cluster, &wave, operation).await?;
+        hit(Point::WaveUp);
     }
     cluster.edit(|record| record.state = ClusterState::Up);
     core.journal(cluster).await?;
@@ -46,6 +48,7 @@ async fn bring_up_wave(
         })
         .collect();
     core.publish(cluster).await?;
+    hit(Point::WaveTold);
     let mut outcome = Ok(());
     for (role, mut phase) in phases.drain(..) {
         // After a failure the others of the wave only get their end said.

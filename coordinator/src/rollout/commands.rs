@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use throng_common::ids::{ClusterId, RoleName};
 use throng_common::verdict::Outcome;
+use throng_failpoints::{Point, hit};
 
 use super::bring_up::bring_up;
 use super::failure::RolloutError;
@@ -195,6 +196,7 @@ where
 {
     let task = work(Arc::clone(core), operation.clone());
     let handle = operation.clone();
+    hit(Point::OperationBegun);
     core.tasks.spawn(async move {
         let ended = task.await;
         handle.end(ended);

@@ -11,6 +11,7 @@ use throng_common::scenario::model::{Image, Scenario};
 use throng_common::scenario::steps::Step;
 use throng_common::size::ByteSize;
 use throng_common::status::HostFacts;
+use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 
 use super::failure::RolloutError;
@@ -119,6 +120,7 @@ pub(super) async fn prepare(
         operation.note(NoteLevel::Info, note.clone(), "");
     }
     let images = images::provide(core, admitted, &planned, operation).await?;
+    hit(Point::ImagesSent);
     for (role, image) in &images {
         if let Some(role) = planned.roles.get_mut(role) {
             role.image = Some(image.clone());
@@ -126,6 +128,7 @@ pub(super) async fn prepare(
     }
     let bundle_dir = core.state.root().join("clusters").join(id.as_str());
     admitted.lay_out(core, &bundle_dir)?;
+    hit(Point::BundleWritten);
     let wanted = scenario.role.keys().map(|role| (role.clone(), RoleWanted::Stopped)).collect();
     let record = ClusterRecord {
         id: id.clone(),

@@ -8,6 +8,7 @@ use regex::Regex;
 use throng_common::ids::RunId;
 use throng_common::scenario::model::Scenario;
 use throng_common::verdict::{Outcome, Verdict};
+use throng_failpoints::{Point, hit};
 
 use super::failure::RolloutError;
 use super::take_down::TornDown;
@@ -50,6 +51,7 @@ impl RunLog {
     pub(super) fn begin(core: &Core, wish: RunWish, scenario: &Scenario) -> Result<Self, RolloutError> {
         engine::check_filter(scenario, wish.tests.as_ref())?;
         let folder = RunFolder::create(core.state.run_dir(&wish.run))?;
+        hit(Point::RunFolderMade);
         let not_run = scenario.test.iter().map(|test| NotRun { name: test.name.clone(), why: WhyNotRun::NoCluster });
         let result = RunResult { tests: vec![], not_run: not_run.collect(), metrics: vec![], interrupted: false };
         let (began, started_at) = (Instant::now(), clock::now());
@@ -86,6 +88,7 @@ impl RunLog {
             }
             Err(_) => drop(phase.end(false, "")),
         }
+        hit(Point::RunTested);
         self.result = result?;
         Ok(())
     }
@@ -132,6 +135,7 @@ impl RunLog {
             outcome,
         };
         self.folder.write_report(&report)?;
+        hit(Point::ReportWritten);
         core.store.save_run(record_of(&report, took, &self.folder)).await.map_err(crate::core::CoreError::from)?;
         Ok(outcome)
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use throng_common::ids::{HostId, NodeName, RoleName};
+use throng_failpoints::{Point, hit};
 
 use super::failure::RolloutError;
 use super::images;
@@ -56,9 +57,11 @@ pub async fn scale(
         record.scenario = scenario;
         record.plan = planned;
     });
+    hit(Point::ScalePlanned);
     core.publish(cluster).await?;
     // A host without a part in the new plan may be away: it is told when it comes back, and waited for until then.
     core.tell_all(leaving.keys().filter(|host| !kept.contains(*host)).cloned().collect()).await;
+    hit(Point::ScaleTold);
     let words: Vec<String> = counts.iter().map(|(role, count)| format!("{role}={count}")).collect();
     core.note(Some(&record.id), &record.id, "scaled", words.join(" ")).await;
     Ok(leaving)

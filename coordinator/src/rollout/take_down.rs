@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use throng_common::ids::HostId;
 use throng_common::status::Residue;
+use throng_failpoints::{Point, hit};
 use tokio::time::Instant;
 
 use super::failure::RolloutError;
@@ -47,6 +48,7 @@ pub(super) async fn take_down(
     cluster.edit(|record| record.state = ClusterState::Stopping);
     core.journal(cluster).await?;
     let told = core.tell_all(hosts.clone()).await;
+    hit(Point::DownTold);
     let mut unreached: Vec<String> =
         told.into_iter().filter_map(|(host, outcome)| outcome.err().map(|error| format!("{host}: {error}"))).collect();
     let deadline = Instant::now() + TEARDOWN_DEADLINE;
@@ -60,7 +62,9 @@ pub(super) async fn take_down(
         unreached.extend(hosts.iter().filter(|host| core.fleet.client(host).is_err()).map(ToString::to_string));
     }
     phase.end(unreached.is_empty(), unreached.join("; "));
+    hit(Point::DownSettled);
     let torn = audit(core, cluster, operation).await;
+    hit(Point::DownAudited);
     let record = cluster.record();
     if torn.is_clean() {
         core.remove(&record.id).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension as _, Row, params};
 use throng_common::ids::{ClusterId, HostId, Incarnation, NodeName, RoleName};
 use throng_common::status::{SysctlChange, UnixMillis};
+use throng_failpoints::{Point, hit};
 
 use super::rows::{decode, json, signed, time};
 use super::task::Fault;
@@ -39,6 +40,7 @@ impl Store {
     /// Remembers a cluster as a whole, in the place of what was known of it.
     pub async fn save_cluster(&self, record: ClusterRecord) -> Result<(), StoreError> {
         self.run("save a cluster", move |connection| {
+            hit(Point::JournalClusterWriting);
             connection.execute(
                 "INSERT OR REPLACE INTO clusters
                  (cluster, scenario, state, created, bundle, plan, counts, incarnations, sysctl_originals)
@@ -55,6 +57,7 @@ impl Store {
                     json(&record.sysctl_originals),
                 ],
             )?;
+            hit(Point::JournalClusterWritten);
             Ok(())
         })
         .await
@@ -93,7 +96,9 @@ impl Store {
     /// Forgets a cluster. Forgetting an unknown one is no error.
     pub async fn delete_cluster(&self, cluster: ClusterId) -> Result<(), StoreError> {
         self.run("forget a cluster", move |connection| {
+            hit(Point::JournalClusterForgetting);
             connection.execute("DELETE FROM clusters WHERE cluster = ?1", [cluster.as_str()])?;
+            hit(Point::JournalClusterForgotten);
             Ok(())
         })
         .await

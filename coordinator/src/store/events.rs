@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 use throng_common::ids::ClusterId;
 use throng_common::status::UnixMillis;
+use throng_failpoints::{Point, hit};
 use tokio::sync::watch;
 
 use super::rows::{decode, signed, time, unsigned};
@@ -86,7 +87,9 @@ fn append(connection: &mut Connection, events: &[NewEvent]) -> rusqlite::Result<
     }
     let newest = transaction.last_insert_rowid();
     transaction.execute("DELETE FROM events WHERE number <= ?1", [newest - signed(EVENTS_KEPT_MAX)])?;
+    hit(Point::JournalEventsWriting);
     transaction.commit()?;
+    hit(Point::JournalEventsWritten);
     Ok((!events.is_empty()).then(|| unsigned(newest)))
 }
 

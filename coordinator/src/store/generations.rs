@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use throng_common::ids::{Generation, HostId};
+use throng_failpoints::{Point, hit};
 
 use super::rows::{decode, unsigned};
 use super::{Store, StoreError};
@@ -13,7 +14,9 @@ impl Store {
         self.run("raise a host's generation", move |connection| {
             let sql = "INSERT INTO generations (host, generation) VALUES (?1, 1)
                        ON CONFLICT (host) DO UPDATE SET generation = generation + 1 RETURNING generation";
+            hit(Point::JournalGenerationWriting);
             let number = connection.query_row(sql, [host.as_str()], |row| row.get(0))?;
+            hit(Point::JournalGenerationWritten);
             Ok(Generation(unsigned(number)))
         })
         .await

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension as _, Row, params};
 use throng_common::ids::HostId;
 use throng_common::status::UnixMillis;
+use throng_failpoints::{Point, hit};
 
 use super::rows::{decode, signed, time};
 use super::task::Fault;
@@ -36,6 +37,7 @@ impl Store {
                        ON CONFLICT (host) DO UPDATE SET hostname = excluded.hostname, address = excluded.address,
                        certificate_serial = excluded.certificate_serial, last_enrolled = excluded.last_enrolled";
             let HostRecord { host, hostname, address, certificate_serial, first_seen, last_enrolled } = record;
+            hit(Point::JournalHostWriting);
             connection.execute(
                 sql,
                 params![
@@ -47,6 +49,7 @@ impl Store {
                     signed(last_enrolled.0)
                 ],
             )?;
+            hit(Point::JournalHostWritten);
             Ok(())
         })
         .await

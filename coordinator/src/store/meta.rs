@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use throng_common::ids::{Epoch, FleetId, random_suffix};
+use throng_failpoints::{Point, hit};
 
 use super::rows::decode;
 use super::task::Fault;
@@ -28,7 +29,9 @@ impl Store {
         self.run("begin a new epoch", |connection| {
             let transaction = connection.transaction()?;
             let life = raise(&transaction)?;
+            hit(Point::JournalLifeWriting);
             transaction.commit()?;
+            hit(Point::JournalLifeWritten);
             Ok(life)
         })
         .await

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension as _, Row, params};
 use throng_common::ids::{ClusterId, RunId};
 use throng_common::status::UnixMillis;
+use throng_failpoints::{Point, hit};
 
 use super::rows::{decode, signed, time, unsigned};
 use super::task::Fault;
@@ -55,6 +56,7 @@ impl Store {
         self.run("save a run", move |connection| {
             let sql =
                 format!("INSERT OR REPLACE INTO runs ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+            hit(Point::JournalRunWriting);
             connection.execute(
                 &sql,
                 params![
@@ -70,6 +72,7 @@ impl Store {
                     record.artefacts.to_string_lossy(),
                 ],
             )?;
+            hit(Point::JournalRunWritten);
             Ok(())
         })
         .await

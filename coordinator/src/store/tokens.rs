@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension as _, params};
 use throng_common::ids::HostId;
 use throng_common::status::UnixMillis;
+use throng_failpoints::{Point, hit};
 
 use super::rows::{decode, signed};
 use super::{Store, StoreError};
@@ -31,10 +32,12 @@ impl Store {
         self.run("save a join token", move |connection| {
             let now = signed(token.created.0);
             connection.execute("DELETE FROM tokens WHERE uses_left = 0 OR expires <= ?1", [now])?;
+            hit(Point::JournalTokenWriting);
             connection.execute(
                 "INSERT INTO tokens (hash, host, uses_left, created, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![token.hash, token.host.as_ref().map(HostId::as_str), token.uses, now, signed(token.expires.0)],
             )?;
+            hit(Point::JournalTokenWritten);
             Ok(())
         })
         .await
@@ -49,6 +52,7 @@ impl Store {
                        WHERE hash = ?1 AND uses_left > 0 AND expires > ?2 RETURNING host";
             let spent: Option<Option<String>> =
                 connection.query_row(sql, params![hash, signed(now.0)], |row| row.get(0)).optional()?;
+            hit(Point::JournalTokenSpent);
             let host =
                 spent.map(|host| host.map(|text| decode("tokens", &text, HostId::new(text.clone()))).transpose());
             Ok(host.transpose()?)

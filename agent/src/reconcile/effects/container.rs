@@ -6,6 +6,7 @@ use std::time::Duration;
 use throng_common::host_spec::ContainerSpec;
 use throng_common::ids::Generation;
 use throng_common::status::{Reason, ReasonKind};
+use throng_failpoints::{Point, during, hit};
 
 use super::super::command::{Job, Key, WantedNode};
 use super::super::node_state::{Action, Presence, Running};
@@ -82,6 +83,7 @@ impl Host {
         let restart = container_of(&job.state.presence).is_some() || job.action == Action::Replace;
         let devices = self.provide_for(job, wanted, FileOwner::ROOT, restart).await.map_err(before_start)?;
         self.image(&container.image, container.pull, generation).await.map_err(before_start)?;
+        hit(Point::ImageEnsured);
         self.prepare_container(job, wanted, &plan).await.map_err(before_start)?;
         let engine = self.parts.engine.as_ref();
         let id = match &kept {
@@ -139,8 +141,7 @@ impl Host {
     /// Runs the node's prepare command to its end, once.
     async fn prepare_container(&self, job: &Job, wanted: &WantedNode, plan: &ContainerPlan) -> Result<(), Failure> {
         let Some(prepare) = &wanted.spec.prepare else { return Ok(()) };
-        let mark = self.prepared_mark(&job.key, &job.key.node);
-        if mark.exists() {
+        if self.is_prepared(&job.key) {
             return Ok(());
         }
         let mut once = plan.clone();
@@ -154,6 +155,7 @@ impl Host {
             .or_else(ok_if_gone)
             .map_err(|error| engine_failure(&error))?;
         let id = engine.create(&once).await.map_err(|error| engine_failure(&error))?;
+        hit(Point::PrepareCreated);
         let ended = self.run_to_end(&id, prepare.timeout).await;
         // Its last words go with it.
         let end = match &ended {
@@ -162,11 +164,11 @@ impl Host {
         };
         let removed = engine.remove(&id).await.or_else(ok_if_gone);
         ended?;
+        hit(Point::PrepareEnded);
         removed.map_err(|error| engine_failure(&error))?;
         match end {
             Some((reason, true)) => Err(prepare_failure(&prepare.command, &reason)),
-            Some((_, false)) | None => std::fs::write(&mark, b"")
-                .map_err(|error| Failure::text(ReasonKind::Host, format!("{}: {error}", mark.display()))),
+            Some((_, false)) | None => self.mark_prepared(&job.key),
         }
     }
 
@@ -193,7 +195,9 @@ impl Host {
             None => self.find_container(&job.key).await?.map(|state| state.id),
         };
         let Some(id) = id else { return Ok(()) };
-        self.parts.engine.remove(&id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
+        let removed = during(Point::RemoveSent, self.parts.engine.remove(&id)).await;
+        hit(Point::ContainerRemoved);
+        removed.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
     }
 
     /// A node's container as the engine knows it, by its name.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use throng_common::host_spec::StopSpec;
 use throng_common::status::ReasonKind;
+use throng_failpoints::{Point, during, hit};
 
 use super::super::command::{Job, Key};
 use super::super::node_state::{Presence, Running};
@@ -45,26 +46,33 @@ impl Host {
         let end = ProcessEnd::of(pid).map_err(|error| Failure::new(ReasonKind::Host, &error))?;
         let asked = {
             let _turn = self.turn().await;
-            self.parts.engine.kill(id, stop.signal).await
+            during(Point::StopSent, self.parts.engine.kill(id, stop.signal)).await
         };
+        hit(Point::ContainerAsked);
         match asked {
             Ok(()) => drop(end.within(stop.grace).await),
             // It does not run any more, or was removed.
             Err(error) if error.is_conflict() || error.is_not_found() => {}
             Err(error) => return Err(engine_failure(&error)),
         }
+        hit(Point::ContainerWaited);
         let _turn = self.turn().await;
         // Also one that has ended: the engine must have seen it before the container can be started again.
-        self.parts.engine.end(id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
+        let ended = self.parts.engine.end(id).await;
+        hit(Point::ContainerEnded);
+        ended.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
     }
 
     /// Ends a process node, and all that it started.
     pub(super) async fn end_process(&self, key: &Key, stop: &StopSpec) -> Result<(), Failure> {
         let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
         if let Some(end) = stop::ask(&dir, stop.signal).map_err(|error| process_failure(&error))? {
+            hit(Point::ProcessAsked);
             end.within(stop.grace).await;
         }
         let _turn = self.turn().await;
-        stop::kill_leftovers(&dir).await.map_err(|error| process_failure(&error))
+        let killed = stop::kill_leftovers(&dir).await;
+        hit(Point::ProcessEnded);
+        killed.map_err(|error| process_failure(&error))
     }
 }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use throng_common::error_chain::chain;
-use throng_common::ids::{FleetId, Generation, NodeName};
+use throng_common::ids::{FleetId, Generation};
 use throng_common::scenario::model::PullPolicy;
 use throng_common::status::{Reason, ReasonKind};
+use throng_failpoints::{Point, hit};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::super::command::{ActOutcome, Job, Key};
@@ -208,8 +209,21 @@ impl Host {
         forgotten.map_err(|error| Failure::new(ReasonKind::Host, &error))
     }
 
-    /// The file that says that a node's prepare command went to its end.
-    pub(super) fn prepared_mark(&self, key: &Key, node: &NodeName) -> std::path::PathBuf {
-        self.parts.paths.node_dir(&key.cluster, node).join("prepared")
+    /// Whether a node's prepare command went to its end.
+    pub(super) fn is_prepared(&self, key: &Key) -> bool {
+        self.prepared_mark(key).exists()
+    }
+
+    /// Remembers that a node's prepare command went to its end.
+    pub(super) fn mark_prepared(&self, key: &Key) -> Result<(), Failure> {
+        let mark = self.prepared_mark(key);
+        let failed = |error| Failure::text(ReasonKind::Host, format!("{}: {error}", mark.display()));
+        std::fs::write(&mark, b"").map_err(failed)?;
+        hit(Point::PrepareMarked);
+        Ok(())
+    }
+
+    fn prepared_mark(&self, key: &Key) -> std::path::PathBuf {
+        self.parts.paths.node_dir(&key.cluster, &key.node).join("prepared")
     }
 }

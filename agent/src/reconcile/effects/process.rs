@@ -8,6 +8,7 @@ use std::time::Duration;
 use throng_common::host_spec::{NodeSpec, ProcessSpec, Workload};
 use throng_common::ids::{ClusterId, NodeName};
 use throng_common::status::{Reason, ReasonKind};
+use throng_failpoints::{Point, hit};
 
 use super::super::command::{ActOutcome, Found, Job, Key, WantedNode};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
@@ -109,6 +110,7 @@ impl Host {
                 // A host without control groups runs processes all the same, without limits.
                 Some(Err(_)) | None => Vec::new(),
             };
+            hit(Point::ProcessGroupsMade);
             let work_dir = host.parts.paths.work_dir(&key.cluster, &key.node);
             Ok(process_plan::plan(&key.cluster, &node, &process, work_dir, procs_files))
         };
@@ -122,8 +124,7 @@ impl Host {
         process: &ProcessSpec,
     ) -> Result<(), Failure> {
         let Some(prepare) = &wanted.spec.prepare else { return Ok(()) };
-        let mark = self.prepared_mark(&job.key, &job.key.node);
-        if mark.exists() {
+        if self.is_prepared(&job.key) {
             return Ok(());
         }
         let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node).join("prepare");
@@ -147,8 +148,8 @@ impl Host {
         if failed {
             return Err(prepare_failure(&prepare.command, &reason));
         }
-        std::fs::write(&mark, b"")
-            .map_err(|error| Failure::text(ReasonKind::Host, format!("{}: {error}", mark.display())))
+        hit(Point::PrepareEnded);
+        self.mark_prepared(&job.key)
     }
 
     /// Waits for the record of a process's end; none where it does not come.

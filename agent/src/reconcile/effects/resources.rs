@@ -3,6 +3,7 @@
 use throng_common::error_chain::chain;
 use throng_common::host_spec::{NodeSpec, Workload};
 use throng_common::status::{ReasonKind, UnixMillis};
+use throng_failpoints::{Point, hit};
 
 use super::super::command::{Key, WantedNode};
 use super::super::node_state::Running;
@@ -30,17 +31,21 @@ impl Host {
         let paths = &self.parts.paths;
         let host = |error: &files::error::FilesError| Failure::new(ReasonKind::Host, error);
         files::folders::ensure(paths, &key.cluster, &key.node, owner).map_err(|error| host(&error))?;
+        hit(Point::NodeFoldersMade);
         if let Some(disk) = &spec.disk {
             let made = files::folders::ensure_disk(paths, &key.cluster, &key.node, disk, owner, restart);
             made.map_err(|error| host(&error))?;
         }
         self.write_files(key, spec, owner)?;
+        hit(Point::NodeFilesWritten);
         let verified = self.provide_ramdisks(key, spec, restart)?;
+        hit(Point::RamdisksVerified);
         let ranges: Vec<_> = spec.ports.iter().map(|ports| ports.range).collect();
-        match ports::probe::probe(&self.parts.procs, wanted.address, &ranges).first() {
-            Some(error) => Err(Failure::new(ReasonKind::PortTaken, error)),
-            None => Ok(verified),
+        if let Some(error) = ports::probe::probe(&self.parts.procs, wanted.address, &ranges).first() {
+            return Err(Failure::new(ReasonKind::PortTaken, error));
         }
+        hit(Point::PortsProbed);
+        Ok(verified)
     }
 
     fn write_files(&self, key: &Key, spec: &NodeSpec, owner: Owner) -> Result<(), Failure> {
@@ -102,6 +107,7 @@ impl Host {
             }
             Err(error) => problems.push(chain(&error)),
         }
+        hit(Point::RamdisksGone);
         if let Some(cgroups) = &self.parts.cgroups {
             let group = cgroups.of_node(&key.cluster, &key.node);
             if group.exists()
@@ -110,9 +116,11 @@ impl Host {
                 problems.push(chain(&error));
             }
         }
+        hit(Point::NodeGroupsRemoved);
         if let Err(error) = files::folders::remove_node(paths, &key.cluster, &key.node) {
             problems.push(chain(&error));
         }
+        hit(Point::NodeFoldersRemoved);
         if problems.is_empty() { Ok(()) } else { Err(Failure::text(ReasonKind::Host, problems.join("; "))) }
     }
 

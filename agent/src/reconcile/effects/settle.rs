@@ -8,6 +8,7 @@ use throng_common::error_chain::chain;
 use throng_common::host_spec::ClusterSpec;
 use throng_common::ids::ClusterId;
 use throng_common::status::{Reason, ReasonKind, SysctlChange};
+use throng_failpoints::{Point, hit};
 
 use super::super::command::{HostSettings, Settled};
 use super::host::Host;
@@ -45,6 +46,7 @@ impl Host {
             }
             Err(error) => settled.obstacle(ReasonKind::Host, chain(&error)),
         }
+        hit(Point::HostSettled);
         settled.settings = settings;
         settled
     }
@@ -75,6 +77,7 @@ impl Host {
         }
         let required = |key: &str| wants.iter().any(|want| want.spec.key == key && want.spec.required);
         let applied = sysctl::apply::apply(&store, plan);
+        hit(Point::SysctlsApplied);
         for (step, error) in outcome::failures(&applied.outcomes) {
             let key = match step {
                 sysctl::plan::SysctlStep::Raise { record, .. } => &record.key,
@@ -173,14 +176,17 @@ impl Host {
         gone.retain(|id| !here(id) && self.is_ours(id));
         for cluster in gone {
             self.write_names(&cluster, None, settled);
+            hit(Point::ReleasedNames);
             if let Some(cgroups) = &self.parts.cgroups
                 && let Err(error) = cgroups.remove_cluster(&cluster)
             {
                 settled.say(false, ReasonKind::Host, chain(&error));
             }
+            hit(Point::ReleasedGroups);
             if let Err(error) = files::folders::remove_cluster(&self.parts.paths, &cluster) {
                 settled.say(false, ReasonKind::Host, chain(&error));
             }
+            hit(Point::ReleasedFolders);
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
 use sysinfo::{NetworkData, Networks};
+use throng_failpoints::{Point, hit};
 
 use super::plan::{AddressPlan, AddressStep};
 use crate::resources::outcome::Outcome;
@@ -57,6 +58,7 @@ fn change(verb: &'static str, address: Ipv4Addr) -> Result<(), AddressError> {
     let output = Command::new("ip").args(["address", verb, &with_prefix, "dev", "lo"]).output();
     let output = output.map_err(|source| AddressError::NoTool { address, source })?;
     if output.status.success() {
+        hit(Point::AddressChanged);
         return Ok(());
     }
     let output = String::from_utf8_lossy(&output.stderr).trim().to_owned();

@@ -4,6 +4,7 @@ use crate::host::engine::api::Engine;
 use crate::host::engine::error::EngineError;
 use crate::host::engine::labels;
 use crate::host::engine::model::{ContainerId, ContainerPlan, ContainerState};
+use throng_failpoints::{Point, during, hit};
 
 /// Why a container does not run.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +42,11 @@ fn ended_why(state: &ContainerState) -> String {
 /// Creates the container. One of ours with its name, left by a create call whose answer was lost, is adopted when it
 /// is as planned and replaced when it is not.
 pub async fn create(engine: &dyn Engine, plan: &ContainerPlan) -> Result<ContainerId, ContainerError> {
-    let conflict = match engine.create(plan).await {
-        Ok(id) => return Ok(id),
+    let conflict = match during(Point::CreateSent, engine.create(plan)).await {
+        Ok(id) => {
+            hit(Point::CreateAnswered);
+            return Ok(id);
+        }
         Err(error) if error.is_conflict() => error,
         Err(error) => return Err(error.into()),
     };
@@ -65,7 +69,8 @@ pub async fn create(engine: &dyn Engine, plan: &ContainerPlan) -> Result<Contain
 
 /// Starts the container; its first process. The one inspect that follows gives that, and shows one that ended at once.
 pub async fn start(engine: &dyn Engine, id: &ContainerId) -> Result<u32, ContainerError> {
-    engine.start(id).await?;
+    during(Point::StartSent, engine.start(id)).await?;
+    hit(Point::StartAnswered);
     let state = engine.inspect(id.as_str()).await?;
     state.pid.ok_or_else(|| ContainerError::EndedAtOnce { id: state.id.clone(), state: Box::new(state) })
 }

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use throng_failpoints::{Point, hit};
+
 use super::error::NamesError;
 use super::plan::{NamesPlan, Observed, Rewrite, Scope};
 use crate::resources::outcome::Outcome;
@@ -56,7 +58,10 @@ fn rewrite_in_place(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut padded = text.to_vec();
     padded.resize(old_length.max(text.len()), b'\n');
     file.write_all_at(&padded, 0)?;
-    file.set_len(text.len() as u64)
+    hit(Point::HostsPadded);
+    file.set_len(text.len() as u64)?;
+    hit(Point::HostsWritten);
+    Ok(())
 }
 
 #[cfg(test)]

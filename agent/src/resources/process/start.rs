@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use throng_failpoints::{Point, hit};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -47,13 +48,16 @@ pub async fn start(program: &Path, dir: &Path, spec: &ShimSpec) -> Result<Starte
     remove(&files.pid())?;
     remove(&files.exit())?;
     write_json(&files.spec(), spec)?;
+    hit(Point::ShimSpecWritten);
     let deadline = Instant::now() + START_DEADLINE;
     leave_shim(program, dir).await?;
+    hit(Point::ShimLeft);
     let launcher = fs::read_link(program).or_else(|_| fs::canonicalize(program)).ok();
     loop {
         match observe(dir)?.state {
             ProcessState::Ended(record) => return Ok(Started::Ended(record)),
             ProcessState::Running(record) if has_become_program(&record, launcher.as_deref()) => {
+                hit(Point::ProcessRuns);
                 return Ok(Started::Runs(record));
             }
             state => {

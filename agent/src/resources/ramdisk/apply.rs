@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::desired::DesiredRamdisk;
 use super::error::RamdiskError;
@@ -65,6 +66,7 @@ fn mount(mounter: &dyn Mounter, ramdisk: &DesiredRamdisk) -> Result<(), RamdiskE
     let options = ramdisk.options();
     let tmpfs = TmpfsOptions { source: &ramdisk.source, options: &options };
     let result = mounter.mount_tmpfs(&ramdisk.path, tmpfs);
+    hit(Point::RamdiskMounted);
     result.map_err(|source| RamdiskError::Mount { path: ramdisk.path.clone(), source })
 }
 
@@ -76,9 +78,15 @@ fn unmount(
     leaks: &mut Vec<Leak>,
 ) -> Result<(), RamdiskError> {
     let failed = |source: io::Error| RamdiskError::Unmount { path: path.to_path_buf(), source };
+    if planted(Fault::SkipUnmount) {
+        return Ok(());
+    }
     for attempt in 1..=UNMOUNT_TRIES {
         match mounter.unmount(path, Detach::WhenIdle) {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                hit(Point::RamdiskUnmounted);
+                return Ok(());
+            }
             Err(error) if is_busy(&error) && attempt < UNMOUNT_TRIES => thread::sleep(UNMOUNT_PAUSE),
             Err(error) if is_busy(&error) => break,
             Err(error) => return Err(failed(error)),

@@ -1,6 +1,7 @@
 //! Takes the steps of a plan. Every step is tried; each has its outcome.
 
 use throng_common::status::SysctlChange;
+use throng_failpoints::{Point, hit};
 
 use super::error::SysctlError;
 use super::key::SysctlKey;
@@ -48,6 +49,7 @@ fn raise(
 ) -> Result<(), SysctlError> {
     let key = SysctlKey::new(&record.key)?;
     sysctls.write(&key, &record.written)?;
+    hit(Point::SysctlRaised);
     let found = sysctls.read(&key)?.unwrap_or_default();
     records.push(SysctlChange { written: found.clone(), ..record.clone() });
     if target.is_met(&found) == Some(true) {
@@ -60,6 +62,7 @@ fn raise(
 fn restore(sysctls: &dyn Sysctls, key: &str, value: &str) -> Result<(), SysctlError> {
     let checked = SysctlKey::new(key)?;
     sysctls.write(&checked, value)?;
+    hit(Point::SysctlRestored);
     let found = sysctls.read(&checked)?.unwrap_or_default();
     if found == value {
         Ok(())

@@ -1,0 +1,18 @@
+//! The kill loop: a live cluster, and in every round one daemon (or both) killed at one named point of one operation.
+//!
+//! A round is drawn from the seed and its number alone, so that each can be run again. Whatever died, the operation must
+//! come to its end, untouched nodes must be the processes that they were, and every [`crate::invariants`] must hold.
+
+mod clean;
+mod daemons;
+mod draw;
+mod farm;
+mod options;
+mod reach;
+mod round;
+mod run;
+mod tally;
+mod work;
+
+pub use options::Options;
+pub use run::run;

@@ -1,0 +1,115 @@
+//! Which operation comes by which point, and how often at least. A new point does not compile without its row.
+
+use throng_failpoints::Point;
+
+/// What is going on while a daemon dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Operation {
+    /// A second cluster is brought up.
+    Up,
+    /// It is taken down.
+    Down,
+    /// It is brought up, tested and taken down in one go.
+    Run,
+    /// The first cluster gets more workers.
+    Grow,
+    /// It gets fewer.
+    Shrink,
+    /// A command runs in all of its workers.
+    Exec,
+    /// Its tests run; one of them restarts a worker.
+    Test,
+    /// The daemon itself begins.
+    Begin,
+    /// The agent joins the fleet anew, for its certificate is lost.
+    Join,
+}
+
+/// One of the two daemons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Daemon {
+    /// `throng-agent run`.
+    Agent,
+    /// `throng serve`.
+    Coordinator,
+}
+
+impl Daemon {
+    /// Whose point it is, by its name.
+    pub(super) fn of(point: Point) -> Self {
+        if point.name().starts_with("agent.") { Self::Agent } else { Self::Coordinator }
+    }
+}
+
+/// How a point is come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// By any of these.
+    pub(super) operations: &'static [Operation],
+    /// At least so often by each of them.
+    pub(super) times: u32,
+}
+
+const fn by(operations: &'static [Operation]) -> Reach {
+    Reach { operations, times: 1 }
+}
+
+const fn often(operations: &'static [Operation], times: u32) -> Reach {
+    Reach { operations, times }
+}
+
+/// How this point is come by.
+#[expect(clippy::match_same_arms, reason = "a table: rows stand beside those of their kind, not of their value")]
+pub(super) fn reach(point: Point) -> Reach {
+    use Operation::{Begin, Down, Exec, Grow, Join, Run, Shrink, Test, Up};
+    use Point as P;
+    match point {
+        P::LedgerSpecWriting | P::LedgerSpecWritten => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::LedgerSysctlWriting | P::LedgerSysctlWritten => often(&[Up, Run], 4),
+        P::SysctlRaised => often(&[Up, Run], 2),
+        P::SysctlsApplied | P::HostSettled => by(&[Up, Down, Run, Grow, Shrink]),
+        P::LedgerSysctlForgetting | P::LedgerSysctlForgotten | P::SysctlRestored => often(&[Down, Run], 2),
+        P::LedgerAddressesWriting | P::LedgerAddressesWritten | P::AddressChanged => by(&[Up, Down, Run]),
+        P::LedgerNodeWriting | P::LedgerNodeWritten => often(&[Up, Run, Grow], 3),
+        P::LedgerNodeForgetting | P::LedgerNodeForgotten => often(&[Down, Run, Shrink], 3),
+        P::HostsPadded | P::HostsWritten => often(&[Up, Run, Grow, Shrink], 2),
+        P::ReleasedNames | P::ReleasedGroups | P::ReleasedFolders => by(&[Down, Run]),
+        P::NodeFoldersMade | P::NodeFilesWritten | P::RamdisksVerified | P::PortsProbed => often(&[Up, Run, Grow], 3),
+        P::RamdiskMounted => often(&[Up, Run, Grow], 3),
+        P::ImageEnsured | P::CreateSent | P::CreateAnswered => often(&[Up, Run, Grow], 3),
+        P::StartSent | P::StartAnswered => often(&[Up, Run, Grow], 3),
+        P::PrepareCreated => often(&[Up, Run], 3),
+        P::PrepareEnded | P::PrepareMarked => often(&[Up, Run], 5),
+        P::ProcessGroupsMade | P::ShimSpecWritten | P::ShimLeft => often(&[Up, Run], 2),
+        P::ProcessRuns => often(&[Up, Run], 2),
+        P::NodeReady => often(&[Up, Run, Grow], 3),
+        P::EventsSending | P::EventsSent => often(&[Up, Down, Run, Grow, Shrink], 3),
+        P::StopSent | P::ContainerAsked | P::ContainerWaited => often(&[Down, Run, Shrink], 3),
+        P::ContainerEnded => often(&[Down, Run, Shrink], 3),
+        P::ProcessAsked | P::ProcessEnded => often(&[Down, Run], 2),
+        P::RemoveSent | P::ContainerRemoved => often(&[Down, Run, Shrink], 3),
+        P::RamdiskUnmounted => often(&[Down, Run, Shrink], 3),
+        P::RamdisksGone | P::NodeGroupsRemoved | P::NodeFoldersRemoved => often(&[Down, Run, Shrink], 3),
+        P::ExecBeginning | P::ExecEnded => often(&[Exec, Test], 10),
+        P::ImageImported => by(&[Up, Run]),
+        P::Audited => by(&[Down, Run]),
+        P::IdentityObtained | P::IdentitySaved => by(&[Begin, Join]),
+        P::LookedAtAll | P::Greeted => by(&[Begin]),
+        P::JournalLifeWriting | P::JournalLifeWritten | P::SessionBegun => by(&[Begin]),
+        P::JournalClusterWriting | P::JournalClusterWritten => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::JournalClusterForgetting | P::JournalClusterForgotten => by(&[Down, Run]),
+        P::JournalGenerationWriting | P::JournalGenerationWritten => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::HostTelling | P::HostTold => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::JournalRunWriting | P::JournalRunWritten => by(&[Run, Test]),
+        P::JournalEventsWriting | P::JournalEventsWritten => often(&[Up, Run], 3),
+        P::JournalTokenWriting | P::JournalTokenWritten | P::JournalTokenSpent => by(&[Join]),
+        P::JournalHostWriting | P::JournalHostWritten => by(&[Join]),
+        P::OperationBegun => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::ImagesSent | P::BundleWritten => by(&[Up, Run]),
+        P::WaveTold | P::WaveUp => often(&[Up, Run], 2),
+        P::ScalePlanned | P::ScaleTold => by(&[Grow, Shrink]),
+        P::DownTold | P::DownSettled | P::DownAudited => by(&[Down, Run]),
+        P::RunFolderMade | P::RunTested | P::ReportWritten => by(&[Run, Test]),
+        P::NodeOutcome => often(&[Exec, Test], 10),
+    }
+}

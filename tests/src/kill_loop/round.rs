@@ -1,0 +1,174 @@
+//! One round: something goes on, a daemon dies at a point of it, it is started again, and all must come to rest.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::daemons::{self, deaths};
+use super::draw::{Round, Victims};
+use super::farm::Farm;
+use super::reach::{Daemon, Operation};
+use super::work::{After, Work};
+use crate::finished::Running;
+use crate::invariants::{Observation, Violation, violations};
+
+/// How long the point may take to be reached.
+const HIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long after the command's end a point may still be reached: what is told last.
+const HIT_AFTER_END: Duration = Duration::from_secs(2);
+/// How long everything may take to come to rest once all daemons are there again.
+const REST_TIMEOUT: Duration = Duration::from_secs(45);
+/// How often is looked.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What came of a round.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    /// Whether the daemon died at the point.
+    pub(super) hit: bool,
+    /// From when the dead were started again until all was at rest and every invariant held.
+    pub(super) recovery: Option<Duration>,
+    /// What did not hold.
+    pub(super) problems: Vec<String>,
+}
+
+/// Plays a round.
+pub(super) fn play(farm: &Farm, round: &Round) -> Report {
+    let work = Work::new(farm, round.operation);
+    let mut report = Report::default();
+    work.prepare();
+    let before = farm.observe();
+    let mut scene = Scene { farm, round, work, deaths_before: deaths(&farm.site, round.point) };
+    let command = scene.arm_and_begin(&mut report);
+    report.hit = scene.await_death(command.as_ref());
+    scene.bury();
+    std::thread::sleep(round.pause);
+    let revived = Instant::now();
+    scene.revive(&mut report);
+    if let Some(Err(problem)) = command.map(|command| work.finish(command)) {
+        report.problems.push(problem);
+    }
+    match scene.await_rest(&before, &work.after()) {
+        Ok(()) => report.recovery = Some(revived.elapsed()),
+        Err(problems) => report.problems.extend(problems),
+    }
+    if report.problems.is_empty() {
+        work.undo();
+        let between = After { touched: work.renewed(), ..Work::new(farm, Operation::Begin).after() };
+        let rest = scene.await_rest(&before, &between);
+        report.problems.extend(rest.err().into_iter().flatten().map(|problem| format!("put back: {problem}")));
+    }
+    report
+}
+
+struct Scene<'a> {
+    farm: &'a Farm,
+    round: &'a Round,
+    work: Work<'a>,
+    deaths_before: usize,
+}
+
+impl Scene<'_> {
+    /// Starts the daemon again with its arms, then the command.
+    fn arm_and_begin(&mut self, report: &mut Report) -> Option<Running> {
+        let (site, daemon, arms) = (&self.farm.site, self.round.daemon(), self.round.arms());
+        let start = |arms: &str| {
+            daemons::kill(site, daemon);
+            daemons::start(site, daemon, &self.farm.address, Some(arms))
+        };
+        match (self.round.operation, daemon) {
+            (Operation::Begin, _) => {
+                start(&arms).abandon_once(|| self.is_hit());
+                None
+            }
+            // The command itself starts the agent, with a token.
+            (Operation::Join, Daemon::Agent) => self.work.begin(Some(&arms)),
+            (Operation::Join, Daemon::Coordinator) => {
+                report.problems.extend(start(&arms).wait(site).err());
+                self.work.begin(None)
+            }
+            _ => {
+                // One that dies so early dies at its point.
+                let started = start(&arms).wait(site).and_then(|()| self.await_link());
+                report.problems.extend(started.err().filter(|_| !self.is_hit()));
+                self.work.begin(None)
+            }
+        }
+    }
+
+    /// Waits until the agent is connected: with a coordinator that was just started it dials again.
+    fn await_link(&self) -> Result<(), String> {
+        until(REST_TIMEOUT, || {
+            let status = daemons::status(&self.farm.site).ok_or("no coordinator answers")?;
+            let connected = status["hosts"][0]["connected"] == true;
+            if connected || self.is_hit() { Ok(()) } else { Err(format!("hosts: {}", status["hosts"])) }
+        })
+    }
+
+    fn is_hit(&self) -> bool {
+        deaths(&self.farm.site, self.round.point) > self.deaths_before
+    }
+
+    /// Waits until the daemon is dead, or it is clear that it does not come by the point. Whether it died.
+    fn await_death(&self, command: Option<&Running>) -> bool {
+        let deadline = Instant::now() + HIT_TIMEOUT;
+        let mut ended = None;
+        while !self.is_hit() {
+            if ended.is_none() && command.is_none_or(|command| !command.is_running()) {
+                ended = Some(Instant::now());
+            }
+            let late = ended.is_some_and(|ended| ended.elapsed() > HIT_AFTER_END);
+            if late || Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        true
+    }
+
+    /// Kills whom nobody has killed yet: a daemon that missed its point is still armed.
+    fn bury(&self) {
+        daemons::kill(&self.farm.site, self.round.daemon());
+        if self.round.victims == Victims::Both {
+            for daemon in [Daemon::Coordinator, Daemon::Agent] {
+                daemons::kill(&self.farm.site, daemon);
+            }
+        }
+    }
+
+    /// Starts what is dead, as a service manager does.
+    fn revive(&self, report: &mut Report) {
+        let site = &self.farm.site;
+        for daemon in [Daemon::Coordinator, Daemon::Agent] {
+            if daemons::pid(site, daemon).is_none() {
+                let revived = daemons::start(site, daemon, &self.farm.address, None).wait(site);
+                // An agent that lost its certificate needs a token, which only the command has.
+                let needs_token = self.round.operation == Operation::Join && daemon == Daemon::Agent;
+                report.problems.extend(revived.err().filter(|_| !needs_token));
+            }
+        }
+    }
+
+    /// Waits until throng says that all is at rest and every invariant holds; what does not at the end.
+    fn await_rest(&self, before: &Observation, after: &After) -> Result<(), Vec<String>> {
+        until(REST_TIMEOUT, || {
+            self.work.at_rest(after).map_err(|problem| vec![format!("not at rest: {problem}")])?;
+            let side = self.work.side().filter(|_| after.side).map(|id| (id, Farm::side_expected()));
+            let mut expected = self.farm.expected(after.workers, before, &after.touched);
+            expected.clusters.extend(side.into_iter().collect::<BTreeMap<_, _>>());
+            let found = violations(&expected, &self.farm.observe());
+            if found.is_empty() { Ok(()) } else { Err(found.iter().map(Violation::to_string).collect()) }
+        })
+    }
+}
+
+/// Looks again and again until it is so; what was seen last.
+fn until<E>(within: Duration, mut look: impl FnMut() -> Result<(), E>) -> Result<(), E> {
+    let deadline = Instant::now() + within;
+    loop {
+        match look() {
+            Ok(()) => return Ok(()),
+            Err(seen) if Instant::now() > deadline => return Err(seen),
+            Err(_) => std::thread::sleep(LOOK_INTERVAL),
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use throng_common::ids::HostId;
 use throng_common::ports::PortSet;
 use throng_common::status::{AuditScope, Residue, SysctlChange};
-use throng_proto::agent as wire;
+use throng_proto::agent::{self as wire, agent_client::AgentClient};
 
 use super::coordinator::{Core, CoreError};
 use crate::cluster::ClusterRecord;
@@ -46,11 +46,12 @@ impl Core {
     }
 
     async fn audit_host(&self, host: &HostId, scope: &AuditScope) -> Result<Vec<Residue>, CoreError> {
-        let request = wire::AuditRequest::from(scope);
-        let reply = self
-            .fleet
-            .call(host, AUDIT_DEADLINE, request, |mut agent, request| async move { agent.audit(request).await })
-            .await?;
+        let ask = || {
+            let request = wire::AuditRequest::from(scope);
+            let rpc = |mut agent: AgentClient<_>, request| async move { agent.audit(request).await };
+            self.fleet.call(host, AUDIT_DEADLINE, request, rpc)
+        };
+        let reply = self.fleet.patiently(host, ask).await?;
         let residues = reply.residues.into_iter().map(Residue::try_from).collect::<Result<Vec<_>, _>>();
         residues.map_err(|source| FleetError::Decode { host: host.clone(), source }.into())
     }

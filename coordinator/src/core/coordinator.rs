@@ -51,6 +51,13 @@ pub enum CoreError {
     Render(#[from] RenderError),
 }
 
+impl CoreError {
+    /// Whether it is about a host that is or was away.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Fleet(error) if error.is_away())
+    }
+}
+
 /// What the coordinator holds. Shared by its tasks.
 #[derive(Debug)]
 pub struct Core {

@@ -60,12 +60,13 @@ impl Core {
         .await
     }
 
-    /// Journals a cluster, then tells its hosts. The first host that did not take it is the error; it is told again
+    /// Journals a cluster, then tells its hosts. The first host that refuses is the error; one that is away is told
     /// when it connects.
     pub async fn publish(self: &Arc<Self>, cluster: &LiveCluster) -> Result<(), CoreError> {
         self.journal(cluster).await?;
         let told = self.tell_all(Self::hosts_of(cluster)).await;
-        told.into_iter().find_map(|(_, outcome)| outcome.err()).map_or(Ok(()), Err)
+        let refused = told.into_iter().filter_map(|(_, outcome)| outcome.err()).find(|error| !error.is_away());
+        refused.map_or(Ok(()), Err)
     }
 }
 

@@ -110,6 +110,16 @@ impl FleetError {
         }
     }
 
+    /// Whether the host is or was away: what it was asked for may be asked again once it is back.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::NotConnected { .. } | Self::Lost { .. } => true,
+            Self::DeadlineExceeded { .. } | Self::Answered { .. } | Self::Incompatible { .. } | Self::Decode { .. } => {
+                false
+            }
+        }
+    }
+
     /// The host.
     pub fn host(&self) -> &HostId {
         match self {

@@ -97,7 +97,8 @@ pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<
 
 async fn fresh_facts(core: &Core, host: &HostId) -> Result<HostFacts, RolloutError> {
     let rpc = |mut agent: wire::agent_client::AgentClient<_>, request| async move { agent.facts(request).await };
-    let facts = core.fleet.call(host, FACTS_DEADLINE, wire::FactsRequest {}, rpc).await.map_err(CoreError::from)?;
+    let ask = || core.fleet.call(host, FACTS_DEADLINE, wire::FactsRequest {}, rpc);
+    let facts = core.fleet.patiently(host, ask).await.map_err(CoreError::from)?;
     let decoded = HostFacts::try_from(facts);
     decoded.map_err(|source| CoreError::from(FleetError::Decode { host: host.clone(), source }).into())
 }

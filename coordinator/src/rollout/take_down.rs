@@ -1,5 +1,6 @@
 //! Taking a cluster down to nothing, and proving it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use super::failure::RolloutError;
 use crate::cluster::{ClusterState, LiveCluster};
 use crate::core::Core;
+use crate::fleet::HOST_AWAY_MAX;
 use crate::operation::OperationHandle;
 
 /// How long a teardown may take before what is left is reported as residue.
@@ -49,17 +51,14 @@ pub(super) async fn take_down(
     core.journal(cluster).await?;
     let told = core.tell_all(hosts.clone()).await;
     hit(Point::DownTold);
-    let mut unreached: Vec<String> =
-        told.into_iter().filter_map(|(host, outcome)| outcome.err().map(|error| format!("{host}: {error}"))).collect();
-    let deadline = Instant::now() + TEARDOWN_DEADLINE;
-    while unreached.is_empty() && !hosts.iter().all(|host| core.hosts.is_settled(host)) {
-        let left = cluster.statuses().len() as u64;
-        phase.progress(total.saturating_sub(left), "");
-        if Instant::now() > deadline {
-            break;
-        }
-        tokio::time::sleep(LOOK_INTERVAL).await;
-        unreached.extend(hosts.iter().filter(|host| core.fleet.client(host).is_err()).map(ToString::to_string));
+    let refused = told.into_iter().filter_map(|(_, outcome)| outcome.err()).filter(|error| !error.is_away());
+    let mut unreached: Vec<String> = refused.map(|error| error.to_string()).collect();
+    if unreached.is_empty() {
+        unreached = await_rest(core, &hosts, |away| {
+            let left = cluster.statuses().len() as u64;
+            phase.progress(total.saturating_sub(left), away);
+        })
+        .await;
     }
     phase.end(unreached.is_empty(), unreached.join("; "));
     hit(Point::DownSettled);
@@ -76,6 +75,28 @@ pub(super) async fn take_down(
         core.note(Some(&record.id), &record.id, "residue", message).await;
     }
     Ok(torn)
+}
+
+/// Waits until all hosts are at rest with what they were told. One that is away is told once it is back, and is waited
+/// for; why each of those did not come back.
+async fn await_rest(core: &Core, hosts: &[HostId], mut progress: impl FnMut(String)) -> Vec<String> {
+    let deadline = Instant::now() + TEARDOWN_DEADLINE;
+    let mut away: BTreeMap<&HostId, (Instant, String)> = BTreeMap::new();
+    loop {
+        let restless: Vec<&HostId> = hosts.iter().filter(|host| !core.hosts.is_settled(host)).collect();
+        away.retain(|host, _| restless.contains(host) && core.fleet.client(host).is_err());
+        for host in &restless {
+            if let Err(error) = core.fleet.client(host) {
+                away.entry(host).or_insert_with(|| (Instant::now(), error.to_string()));
+            }
+        }
+        let lost = away.values().filter(|(since, _)| since.elapsed() > HOST_AWAY_MAX).count();
+        if lost == restless.len() || Instant::now() > deadline {
+            return away.into_values().map(|(_, why)| why).collect();
+        }
+        progress(away.values().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; "));
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
 }
 
 async fn audit(core: &Arc<Core>, cluster: &LiveCluster, operation: &OperationHandle) -> TornDown {

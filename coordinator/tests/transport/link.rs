@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::duplex::{PipedAgent, facts, fleet, host};
 use crate::scripted_agent::ScriptedAgent;
-use throng::fleet::{DisconnectReason, FleetError, LinkState, fan_out};
+use throng::fleet::{DisconnectReason, FleetError, HOST_AWAY_MAX, LinkState, fan_out};
 use throng_agent::link::{LinkStatus, ServeEnd, serve};
 use throng_proto::agent::{SignalRequest, WatchRequest};
 use throng_proto::version;
@@ -85,6 +85,43 @@ async fn a_broken_connection_fails_its_calls_with_a_reason_and_the_agent_comes_b
     fleet.wait_connected(&name, SOON).await.unwrap();
     facts(&fleet, &name, SECOND).await.unwrap();
     assert_eq!(connection_of(fleet.state(&name)), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_be_made_again_is_answered_by_the_agent_that_came_back() {
+    let (fleet, name) = (fleet(), host("a"));
+    let piped = PipedAgent::start(&fleet, &name);
+    fleet.wait_connected(&name, SOON).await.unwrap();
+    piped.agent.delay(Duration::from_secs(30));
+    let waiting = tokio::spawn({
+        let (fleet, name) = (fleet.clone(), name.clone());
+        async move { fleet.patiently(&name, || facts(&fleet, &name, Duration::from_mins(1))).await }
+    });
+    tokio::time::sleep(SECOND).await;
+    piped.agent.delay(Duration::ZERO);
+    piped.connector.break_now();
+    assert_eq!(waiting.await.unwrap().unwrap().hostname, "a");
+    assert_eq!(connection_of(fleet.state(&name)), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_stays_away_is_waited_for_only_so_long_and_a_refusal_not_at_all() {
+    let (fleet, ghost) = (fleet(), host("ghost"));
+    let begun = Instant::now();
+    let error = fleet.patiently(&ghost, || facts(&fleet, &ghost, SECOND)).await.unwrap_err();
+    assert!(matches!(error, FleetError::NotConnected { .. }), "{error}");
+    assert_eq!(begun.elapsed().as_secs(), HOST_AWAY_MAX.as_secs());
+
+    let name = host("a");
+    let _agent = PipedAgent::start(&fleet, &name);
+    fleet.wait_connected(&name, SOON).await.unwrap();
+    let begun = Instant::now();
+    let signal = || {
+        fleet.call(&name, SECOND, SignalRequest::default(), async |mut agent, request| agent.signal(request).await)
+    };
+    let error = fleet.patiently(&name, signal).await.unwrap_err();
+    assert_eq!(error.code(), Code::FailedPrecondition);
+    assert!(begun.elapsed() < SECOND);
 }
 
 #[tokio::test(start_paused = true)]

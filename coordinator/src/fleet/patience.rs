@@ -1,0 +1,40 @@
+//! Hosts that go away and come back: whoever can wait for one does, for a bounded time.
+
+use std::time::Duration;
+
+use throng_common::ids::HostId;
+use tokio::time::{Instant, sleep};
+
+use super::{Fleet, FleetError};
+
+/// How long a host may be away before whoever waits for it gives it up: an agent that a service manager starts again is
+/// back within seconds, one that a person has to start within a minute.
+pub const HOST_AWAY_MAX: Duration = Duration::from_secs(60);
+
+/// Between two tries: a link that broke may still be in the registry for a moment.
+const TRY_AGAIN_WAIT: Duration = Duration::from_millis(100);
+
+impl Fleet {
+    /// Makes a call that may be made again, until it is answered: once more whenever the host has come back. One that
+    /// stays away for longer than [`HOST_AWAY_MAX`] is the error.
+    pub async fn patiently<T, C>(&self, host: &HostId, mut call: impl FnMut() -> C) -> Result<T, FleetError>
+    where
+        C: Future<Output = Result<T, FleetError>>,
+    {
+        let mut deadline = None;
+        loop {
+            let error = match call().await {
+                Err(error) if error.is_away() => error,
+                answered => return answered,
+            };
+            let now = Instant::now();
+            let until = *deadline.get_or_insert(now + HOST_AWAY_MAX);
+            if now >= until {
+                return Err(error);
+            }
+            tracing::info!(%host, error = %error, "waiting for the host to come back");
+            self.wait_connected(host, until - now).await?;
+            sleep(TRY_AGAIN_WAIT).await;
+        }
+    }
+}

@@ -156,7 +156,7 @@ pub struct HostSettings {
 #[derive(Debug, PartialEq)]
 pub enum Command {
     /// Work on a node.
-    Act(Job),
+    Act(Box<Job>),
     /// Give the host its settings.
     Settle(HostSettings),
     /// Begin to ask a node whether it is ready.

@@ -392,7 +392,7 @@ impl Core {
         let job = Job { key: key.clone(), action, wanted, state: state.clone() };
         commands.push(Command::EndProbe(key.clone()));
         commands.push(Command::Publish(key.clone()));
-        commands.push(Command::Act(job));
+        commands.push(Command::Act(Box::new(job)));
     }
 
     fn wake(&mut self, at: UnixMillis) {

@@ -96,7 +96,7 @@ impl World {
                 continue;
             }
             match self.queue.remove(0) {
-                Command::Act(job) => self.act(job),
+                Command::Act(job) => self.act(*job),
                 Command::Settle(settings) => {
                     self.settles += 1;
                     self.tell(Event::Settled(Settled { settings, ..Settled::default() }));

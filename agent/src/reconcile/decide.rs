@@ -58,7 +58,6 @@ fn decide_running(wanted: Wanted<'_>, state: &NodeState, now: UnixMillis) -> Dec
     match &state.presence {
         // It is ended first; what it is then leads to a start from the newer wish.
         Presence::Running(running) if running.digest != wanted.digest || newer => wait_or(state, now, Action::Stop),
-        Presence::Running(_) | Presence::Unknown => Decision::Nothing,
         Presence::Created { digest, .. } | Presence::Ended { digest, .. } if digest != wanted.digest => {
             retry(&spec.restart, state, now, Action::Replace)
         }
@@ -68,7 +67,7 @@ fn decide_running(wanted: Wanted<'_>, state: &NodeState, now: UnixMillis) -> Dec
         Presence::Ended { failed, .. } if wants_restart(spec.restart.when, *failed) => {
             retry(&spec.restart, state, now, Action::Start)
         }
-        Presence::Ended { .. } => Decision::Nothing,
+        Presence::Running(_) | Presence::Unknown | Presence::Ended { .. } => Decision::Nothing,
     }
 }
 

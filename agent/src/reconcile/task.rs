@@ -271,7 +271,7 @@ impl ReconcileTask {
             Command::Act(job) => {
                 self.tasks.spawn(async move {
                     let (key, action) = (job.key.clone(), job.action);
-                    let outcome = host.act(job).await;
+                    let outcome = host.act(*job).await;
                     // The loop ends before its workers only when the agent ends.
                     let _ = events.send(Event::Acted { key, action, outcome }).await;
                 });

@@ -66,7 +66,7 @@ impl Host {
             None => self.process_end_awaited(key).await,
         };
         let presence = Presence::Ended { container: running.container.clone(), digest: running.digest.clone(), failed };
-        Some(Failure { reason, presence: Some(presence) })
+        Some(Failure { reason, presence: Some(Box::new(presence)) })
     }
 
     async fn process_end_awaited(self: &Arc<Self>, key: &Key) -> (Reason, bool) {
@@ -79,12 +79,11 @@ impl Host {
 
     /// Ends a node that runs and is not what it should be; what there is of it then.
     async fn undo(&self, key: &Key, running: Running) -> Presence {
-        let ended = match &running.container {
-            Some(id) => self.end_now(id).await,
-            None => {
-                let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
-                stop::kill_leftovers(&dir).await.is_ok()
-            }
+        let ended = if let Some(id) = &running.container {
+            self.end_now(id).await
+        } else {
+            let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
+            stop::kill_leftovers(&dir).await.is_ok()
         };
         match (ended, running.container) {
             (false, container) => Presence::Running(Running { container, ..running }),

@@ -68,7 +68,7 @@ pub struct Host {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) reason: Reason,
-    pub(super) presence: Option<Presence>,
+    pub(super) presence: Option<Box<Presence>>,
 }
 
 impl Failure {
@@ -81,7 +81,7 @@ impl Failure {
     }
 
     pub(super) fn leaving(self, presence: Presence) -> Self {
-        Self { presence: Some(presence), ..self }
+        Self { presence: Some(Box::new(presence)), ..self }
     }
 }
 
@@ -127,7 +127,7 @@ impl Host {
         };
         done.unwrap_or_else(|failure| {
             tracing::warn!(node = %job.key, action = ?job.action, reason = %failure.reason, "could not be done");
-            ActOutcome::Failed { reason: failure.reason, presence: failure.presence }
+            ActOutcome::Failed { reason: failure.reason, presence: failure.presence.map(|presence| *presence) }
         })
     }
 

@@ -88,7 +88,7 @@ impl Host {
             }
             Started::Ended(record) => {
                 let (reason, failed) = self.process_end(&dir, record).await;
-                Err(Failure { reason, presence: Some(Presence::Ended { container: None, digest, failed }) })
+                Err(Failure { reason, presence: Some(Box::new(Presence::Ended { container: None, digest, failed })) })
             }
         }
     }

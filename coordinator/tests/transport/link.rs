@@ -116,9 +116,8 @@ async fn a_host_that_stays_away_is_waited_for_only_so_long_and_a_refusal_not_at_
     let _agent = PipedAgent::start(&fleet, &name);
     fleet.wait_connected(&name, SOON).await.unwrap();
     let begun = Instant::now();
-    let signal = || {
-        fleet.call(&name, SECOND, SignalRequest::default(), async |mut agent, request| agent.signal(request).await)
-    };
+    let signal =
+        || fleet.call(&name, SECOND, SignalRequest::default(), async |mut agent, request| agent.signal(request).await);
     let error = fleet.patiently(&name, signal).await.unwrap_err();
     assert_eq!(error.code(), Code::FailedPrecondition);
     assert!(begun.elapsed() < SECOND);

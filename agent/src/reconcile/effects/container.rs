@@ -98,7 +98,10 @@ impl Host {
             }
             Err(ContainerError::EndedAtOnce { state, .. }) => {
                 let (reason, failed) = self.container_end(&state).await;
-                Err(Failure { reason, presence: Some(Box::new(Presence::Ended { container: Some(id), digest, failed })) })
+                Err(Failure {
+                    reason,
+                    presence: Some(Box::new(Presence::Ended { container: Some(id), digest, failed })),
+                })
             }
             Err(error) => Err(container_failure(&error).leaving(left_after(&error, id, digest))),
         }

@@ -46,6 +46,10 @@ fn the_examples_load_without_a_word_and_so_do_their_overlays() {
         let is_whole =
             |path: &PathBuf| std::fs::read_to_string(path).unwrap().lines().any(|line| line.starts_with("format"));
         let (scenarios, overlays): (Vec<PathBuf>, Vec<PathBuf>) = toml_files(&folder).into_iter().partition(is_whole);
+        if !scenarios.is_empty() {
+            let prepared = std::process::Command::new(folder.join("prepare.sh")).output().unwrap();
+            assert!(prepared.status.success(), "{}: {prepared:?}", folder.display());
+        }
         for scenario in scenarios {
             let none: &[PathBuf] = &[];
             for over in std::iter::once(none).chain(overlays.iter().map(std::slice::from_ref)) {

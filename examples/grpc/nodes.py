@@ -41,7 +41,10 @@ def connect():
 
 
 class Throng:
-    """The service `throng.v1.Throng`: one method for each RPC, `throng.ListNodes(timeout=…, cluster=…)`."""
+    """The service `throng.v1.Throng`: one method for each RPC, `throng.ListNodes(timeout=…, cluster=…)`.
+
+    One that takes a stream is given the fields of each message: `throng.PutContents(timeout, [{"sha256": …, "data": …}])`.
+    """
 
     def __init__(self, channel):
         self.channel = channel
@@ -52,9 +55,12 @@ class Throng:
         method = self.service.FindMethodByName(name)
         request = message_factory.GetMessageClass(method.input_type)
         answer = message_factory.GetMessageClass(method.output_type)
-        kind = self.channel.unary_stream if method.server_streaming else self.channel.unary_unary
+        sides = [method.client_streaming, method.server_streaming]
+        kind = getattr(self.channel, "_".join("stream" if streaming else "unary" for streaming in sides))
         path = f"/{self.service.full_name}/{name}"
         call = kind(path, request_serializer=request.SerializeToString, response_deserializer=answer.FromString)
+        if method.client_streaming:
+            return lambda timeout, messages: call((request(**fields) for fields in messages), timeout=timeout)
         return lambda timeout, **fields: call(request(**fields), timeout=timeout)
 
 

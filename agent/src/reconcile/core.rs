@@ -247,6 +247,10 @@ impl Core {
         self.engine_problem = None;
         let mut missing: BTreeSet<Key> = self.nodes.keys().cloned().collect();
         for Found { key, presence, remembered, reason } in found {
+            // Of what is believed to run only remains were found: it is as lost as what left nothing.
+            if presence == Presence::Absent && self.is_believed_to_run(&key) {
+                continue;
+            }
             missing.remove(&key);
             let state = self.nodes.entry(key.clone()).or_default();
             if state.busy.is_some() || state.presence.agrees_with(&presence) {
@@ -283,16 +287,19 @@ impl Core {
         for key in missing {
             let message = "it ran, and nothing of it was found: the host was rebooted, or somebody removed it";
             let lost = Reason::new(ReasonKind::Lost, message);
-            let believed = self.nodes.get(&key).is_some_and(|state| {
-                state.busy.is_none() && matches!(state.presence, Presence::Running(_) | Presence::Unknown)
-            });
-            if believed {
+            if self.is_believed_to_run(&key) {
                 self.ended(&key, lost, true, now, commands);
                 if let Some(state) = self.nodes.get_mut(&key) {
                     state.presence = Presence::Absent;
                 }
             }
         }
+    }
+
+    fn is_believed_to_run(&self, key: &Key) -> bool {
+        self.nodes.get(key).is_some_and(|state| {
+            state.busy.is_none() && matches!(state.presence, Presence::Running(_) | Presence::Unknown)
+        })
     }
 
     fn settled(&mut self, settled: Settled, now: UnixMillis) {

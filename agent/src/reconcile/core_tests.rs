@@ -252,6 +252,21 @@ fn an_adopted_node_keeps_running_and_a_lost_one_is_started() {
 }
 
 #[test]
+fn remains_that_nobody_wants_are_removed_and_those_of_a_wanted_node_are_no_news_but_that_it_is_lost() {
+    let mut world = World::default();
+    world.apply(&host_spec(1, running_nodes(1)));
+    world.settle();
+    world.running.remove(&key(0));
+    world.resources.insert(key(9));
+    let remains = |key| Found { key, presence: Presence::Absent, remembered: None, reason: None };
+    world.tell(Event::Found(vec![remains(key(0)), remains(key(9))]));
+    assert_eq!(world.core.nodes().find(|(known, _)| **known == key(0)).unwrap().1.failures, 1, "it was lost");
+    world.settle();
+    assert_eq!(world.resources, BTreeSet::from([key(0)]), "what an agent left in the midst of a removal is removed");
+    assert!(world.running.contains_key(&key(0)));
+}
+
+#[test]
 fn a_node_is_stopped_as_it_was_last_wanted_when_it_is_wanted_no_more() {
     let with = |stops: [StopSpec; 2]| {
         let nodes = running_nodes(2).into_iter().zip(stops);

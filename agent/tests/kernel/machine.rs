@@ -64,5 +64,6 @@ pub(crate) fn container_node(index: u32) -> NodeSpec {
         ready: None,
         stop: StopSpec { signal: 15, grace: Duration::from_secs(5) },
         restart: RestartSpec { when: RestartWhen::Never, max: 0, backoff: Duration::from_secs(1) },
+        structure: None,
     }
 }

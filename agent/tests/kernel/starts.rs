@@ -137,3 +137,26 @@ async fn an_engine_that_was_away_is_asked_for_its_init_when_it_is_there_and_make
     let asked = bench.engine.state().calls.iter().filter(|call| call.starts_with("info")).count();
     assert_eq!(asked, 3, "once for each of its lives, and once in vain");
 }
+
+#[tokio::test]
+async fn what_a_dead_agent_left_of_a_prepare_command_goes_with_its_node() {
+    let bench = Bench::with_processes(1);
+    let outcome = bench.start(container_node(1)).await;
+    assert!(matches!(outcome, ActOutcome::Started(_)), "{outcome:?}");
+    let foreign = {
+        let mut state = bench.engine.state();
+        let node = state.containers.values().next().unwrap().clone();
+        let mut left = node.clone();
+        left.plan.name = format!("{}-prepare", node.plan.name);
+        let mut foreign = left.clone();
+        foreign.plan.name = "throng-another-prepare".to_owned();
+        let name = foreign.plan.name.clone();
+        state.containers.extend([("left".to_owned(), left), ("foreign".to_owned(), foreign)]);
+        name
+    };
+    let (key, _) = bench.wanted(container_node(1));
+    let outcome = bench.host.act(Job { key, action: Action::Remove, wanted: None, state: NodeState::default() }).await;
+    assert!(matches!(outcome, ActOutcome::Removed), "{outcome:?}");
+    let names: Vec<String> = bench.engine.state().containers.values().map(|left| left.plan.name.clone()).collect();
+    assert_eq!(names, [foreign]);
+}

@@ -1,7 +1,7 @@
 //! Looking at everything that there is of this fleet's nodes: after a start of the agent, and whenever the engine's
 //! events were missed. One labelled list; no call per container that the ledger and /proc can answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use throng_common::error_chain::chain;
@@ -37,6 +37,7 @@ impl Host {
                         found.push(seen);
                     }
                 }
+                found.extend(remains(&records, &found));
                 vec![Event::Found(found)]
             }
             Err(error) => {
@@ -101,6 +102,20 @@ impl Host {
     }
 }
 
+/// Nodes that the ledger knows and of which nothing runs: their ramdisks, folders and records may be left, by an agent
+/// that died after it had removed their container.
+fn remains(records: &BTreeMap<Key, NodeRecord>, found: &[Found]) -> Vec<Found> {
+    let seen: BTreeSet<&Key> = found.iter().map(|seen| &seen.key).collect();
+    let gone = records.iter().filter(|(key, _)| !seen.contains(key));
+    let absent = |(key, record): (&Key, &NodeRecord)| Found {
+        key: key.clone(),
+        presence: Presence::Absent,
+        remembered: Some(remembered(record)),
+        reason: None,
+    };
+    gone.map(absent).collect()
+}
+
 /// What a container's state says of its node.
 pub(super) fn presence_of(state: ContainerState, record: Option<&NodeRecord>) -> (Presence, Option<Reason>) {
     let digest = state.labels.get(labels::SPEC).cloned().unwrap_or_default();
@@ -123,4 +138,47 @@ pub(super) fn stop_of(record: Option<&NodeRecord>) -> StopSpec {
 
 pub(super) fn remembered(record: &NodeRecord) -> Remembered {
     Remembered { incarnation: record.incarnation, restarts: record.restarts, started_at: record.started_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use throng_common::ids::Incarnation;
+    use throng_common::status::UnixMillis;
+
+    use super::*;
+
+    fn record(node: &str, container: Option<&str>) -> (Key, NodeRecord) {
+        let (cluster, node): (throng_common::ids::ClusterId, _) = ("c-x7k2".parse().unwrap(), node.parse().unwrap());
+        let record = NodeRecord {
+            cluster: cluster.clone(),
+            node: throng_common::ids::NodeName::clone(&node),
+            boot_id: "b".to_owned(),
+            container_id: container.map(str::to_owned),
+            pid: 7,
+            pid_start_ticks: 9,
+            digest: "d".to_owned(),
+            incarnation: Incarnation(3),
+            restarts: 0,
+            started_at: UnixMillis(5),
+            stop: None,
+        };
+        (Key { cluster, node }, record)
+    }
+
+    #[test]
+    fn a_recorded_node_of_which_nothing_runs_is_found_by_its_record() {
+        let records = BTreeMap::from([
+            record("worker-0000", Some("here")),
+            record("worker-0001", Some("removed")),
+            record("plain-0000", None),
+        ]);
+        let (here, _) = record("worker-0000", None);
+        let presence = Presence::Created { container: ContainerId("here".to_owned()), digest: "d".to_owned() };
+        let found = [Found { key: here, presence, remembered: None, reason: None }];
+        let remains = remains(&records, &found);
+        let names: Vec<String> = remains.iter().map(|found| found.key.node.to_string()).collect();
+        assert_eq!(names, ["plain-0000", "worker-0001"]);
+        assert!(remains.iter().all(|found| found.presence == Presence::Absent), "{remains:?}");
+        assert_eq!(remains[0].remembered.as_ref().unwrap().incarnation, Incarnation(3));
+    }
 }

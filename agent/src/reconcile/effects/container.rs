@@ -148,15 +148,11 @@ impl Host {
             return Ok(());
         }
         let mut once = plan.clone();
-        once.name = format!("{}-prepare", plan.name);
+        once.name = plan::prepare_name(&job.key.cluster, &job.key.node);
         once.command.clone_from(&prepare.command);
         let engine = self.parts.engine.as_ref();
         // One that was left by an agent that died is of no use: its command may have been cut short.
-        engine
-            .remove(&ContainerId(once.name.clone()))
-            .await
-            .or_else(ok_if_gone)
-            .map_err(|error| engine_failure(&error))?;
+        self.remove_prepare(&job.key).await?;
         let id = engine.create(&once).await.map_err(|error| engine_failure(&error))?;
         hit(Point::PrepareCreated);
         let ended = self.run_to_end(&id, prepare.timeout).await;
@@ -191,8 +187,9 @@ impl Host {
         tokio::time::timeout(timeout, ended).await.unwrap_or_else(|_| Err(late()))
     }
 
-    /// Removes a node's container, also one that the agent did not know of.
+    /// Removes a node's container, also one that the agent did not know of, and what is left of its prepare command.
     pub(super) async fn remove_container(&self, job: &Job) -> Result<(), Failure> {
+        self.remove_prepare(&job.key).await?;
         let id = match container_of(&job.state.presence) {
             Some(id) => Some(id),
             None => self.find_container(&job.key).await?.map(|state| state.id),
@@ -203,9 +200,20 @@ impl Host {
         removed.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
     }
 
+    /// Removes the prepare container that an agent left which died meanwhile.
+    async fn remove_prepare(&self, key: &Key) -> Result<(), Failure> {
+        let left = self.find_named(&plan::prepare_name(&key.cluster, &key.node), key).await?;
+        let Some(left) = left else { return Ok(()) };
+        self.parts.engine.remove(&left.id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
+    }
+
     /// A node's container as the engine knows it, by its name.
     pub(super) async fn find_container(&self, key: &Key) -> Result<Option<ContainerState>, Failure> {
-        match self.parts.engine.inspect(&plan::container_name(&key.cluster, &key.node)).await {
+        self.find_named(&plan::container_name(&key.cluster, &key.node), key).await
+    }
+
+    async fn find_named(&self, name: &str, key: &Key) -> Result<Option<ContainerState>, Failure> {
+        match self.parts.engine.inspect(name).await {
             Ok(state) => Ok(Some(state).filter(|state| self.owns(state, key))),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(engine_failure(&error)),

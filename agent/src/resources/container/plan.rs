@@ -45,6 +45,11 @@ pub fn container_name(cluster: &ClusterId, node: &NodeName) -> String {
     format!("throng-{cluster}-{node}")
 }
 
+/// The name of the container in which a node's prepare command runs.
+pub fn prepare_name(cluster: &ClusterId, node: &NodeName) -> String {
+    format!("{}-prepare", container_name(cluster, node))
+}
+
 /// The container that a node wants.
 ///
 /// It wants the engine's tiny init. Whether the engine has one is its own affair and no part of the digest: an engine

@@ -17,8 +17,16 @@ fn events() -> Vec<Event> {
 }
 
 fn program(path: &Path, text: &str) {
-    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    let source = path.with_extension("sh");
+    std::fs::write(&source, format!("#!/bin/sh\n{text}\n")).unwrap();
+    install(&source, path);
+}
+
+/// Copies a program, in a process of its own: a file that this one had open for writing could be open in a child that
+/// another test starts at that moment, and is not executed then ("text file busy").
+fn install(source: &Path, target: &Path) {
+    let done = std::process::Command::new("install").args(["-m", "755"]).args([source, target]).status().unwrap();
+    assert!(done.success(), "install {} {}: {done}", source.display(), target.display());
 }
 
 /// Runs `throng up` with programs in the place of sudo and of the agent, which write down how they were called.
@@ -38,7 +46,7 @@ async fn up(bench: &Bench, as_nobody: bool) -> Done {
     );
     program(&folder.join("sudo"), &format!("echo \"$@\" > {noted}/sudo.args; shift; exec \"$@\""));
     let throng = folder.join("throng");
-    std::fs::copy(env!("CARGO_BIN_EXE_throng"), &throng).unwrap();
+    install(Path::new(env!("CARGO_BIN_EXE_throng")), &throng);
     let mut command = command(folder).into_std();
     let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
     command = std::process::Command::new(throng);

@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says so by failing")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -84,9 +83,13 @@ impl Machine {
 
     fn program(&self, name: &str, text: &str) -> &Self {
         let path = self.path().join(name);
+        let source = self.path().join("program.text");
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(&source, text).unwrap();
+        // Written by a process of its own: what this one has open for writing may be open in another test's child, and is
+        // not executed then ("text file busy").
+        let done = Command::new("install").args(["-m", "755"]).args([&source, &path]).status().unwrap();
+        assert!(done.success(), "install {}: {done}", path.display());
         self
     }
 

@@ -53,7 +53,6 @@ pub(crate) fn container_node(index: u32) -> NodeSpec {
             read_only: true,
             scratch: Vec::new(),
         }),
-        structure: None,
         env: Vec::new(),
         files: Vec::new(),
         ports: Vec::new(),

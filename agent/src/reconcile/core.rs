@@ -7,10 +7,12 @@ use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
 use throng_common::ids::{ClusterId, Generation};
 use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, ReasonKind, UnixMillis};
 
-use super::command::{ActOutcome, Command, Event, Found, HostSettings, Job, Key, Settled, WantedNode};
-use super::decide::{Decision, Wanted, decide, retry_at};
+use super::agenda::Agenda;
+use super::command::{ActOutcome, Command, Event, Found, HostSettings, Job, Key, WantedNode};
+use super::decide::{Wanted, decide, retry_at};
 use super::node_state::{Action, NodeState, Presence};
 use super::pacer::Pacer;
+use super::settling::{Next, Settling};
 use crate::probe::ProbeNews;
 
 /// All that is known.
@@ -22,22 +24,18 @@ pub struct Core {
     nodes: BTreeMap<Key, NodeState>,
     /// Nodes whose removal went to its end: nothing of them is left.
     clean: BTreeSet<Key>,
+    /// How many nodes there are of each cluster, wanted or not.
+    occupied: BTreeMap<ClusterId, usize>,
+    /// Nodes that changed since the last plan.
+    touched: BTreeSet<Key>,
+    agenda: Agenda,
+    /// Nodes that are worked on, wait for another try, or must go.
+    unsettled: BTreeSet<Key>,
     settings: Settling,
     pacer: Pacer,
     engine_problem: Option<Reason>,
     /// When to look again although nothing happened.
     wake_at: Option<UnixMillis>,
-}
-
-/// Where the host's settings stand.
-#[derive(Debug, Default)]
-struct Settling {
-    /// Those that the host has.
-    done: Option<Settled>,
-    /// Whether work on them is under way.
-    busy: bool,
-    /// After a failure: not before this.
-    retry_at: Option<UnixMillis>,
 }
 
 /// The wait before what could not be done, and must be, is tried again, in milliseconds: settings, stops, removals.
@@ -58,7 +56,7 @@ impl Core {
                 let wanted = WantedNode { spec: node.clone(), digest: digest(cluster, at), address: cluster.address };
                 let other = before.get(&key).is_some_and(|before| before.digest != wanted.digest);
                 let known = self.nodes.contains_key(&key);
-                let state = self.nodes.entry(key.clone()).or_default();
+                let state = enter(&mut self.nodes, &mut self.occupied, &key);
                 if known && (other || node.incarnation > state.incarnation) {
                     state.begin_anew();
                 }
@@ -74,11 +72,13 @@ impl Core {
         }
         // A cluster that is leaving keeps its ports and names until its last node is gone.
         for (id, cluster) in std::mem::take(&mut self.clusters) {
-            if self.nodes.keys().any(|key| key.cluster == id) {
+            if self.occupied.contains_key(&id) {
                 clusters.entry(id).or_insert(cluster);
             }
         }
         self.clusters = clusters;
+        self.touched.extend(self.nodes.keys().cloned());
+        self.want_settings();
         otherwise
     }
 
@@ -88,7 +88,7 @@ impl Core {
         match event {
             Event::Tick => {}
             Event::Acted { key, action, outcome } => self.acted(&key, action, outcome, now, &mut commands),
-            Event::Settled(settled) => self.settled(settled, now),
+            Event::Settled(settled) => self.settings.settled(settled, soon(now)),
             Event::Ended { key, pid, reason, failed } => {
                 let known = self
                     .nodes
@@ -114,6 +114,11 @@ impl Core {
     /// All clusters that have a part here.
     pub fn clusters(&self) -> impl Iterator<Item = &ClusterId> {
         self.clusters.keys()
+    }
+
+    /// What is known of a node.
+    pub fn node(&self, key: &Key) -> Option<&NodeState> {
+        self.nodes.get(key)
     }
 
     /// All nodes.
@@ -161,19 +166,19 @@ impl Core {
 
     /// How the work as a whole stands.
     pub fn progress(&self) -> HostProgress {
-        let busy = |state: &NodeState| state.busy.is_some() || state.retry_at.is_some();
-        let unsettled = self.nodes.values().any(busy) || self.nodes.keys().any(|key| !self.wanted.contains_key(key));
-        let done = self.settings.done.as_ref();
-        let mut problems: Vec<Reason> =
-            done.map(|done| [&done.obstacles[..], &done.warnings].concat()).unwrap_or_default();
+        let mut problems = self.settings.problems();
         problems.extend(self.engine_problem.clone());
-        let current = done.is_some_and(|done| done.settings == self.wanted_settings());
-        HostProgress { generation: self.generation, settled: current && !self.settings.busy && !unsettled, problems }
+        // Nodes that wait for their turn are still to come; those that the host's settings hold up are its problem.
+        let unsettled = !self.unsettled.is_empty()
+            || !self.touched.is_empty()
+            || (self.settings.allows_starts() && self.agenda.has_starts());
+        HostProgress { generation: self.generation, settled: self.settings.is_over() && !unsettled, problems }
     }
 
-    fn wanted_settings(&self) -> HostSettings {
-        let occupied = self.nodes.keys().map(|key| key.cluster.clone()).collect();
-        HostSettings { clusters: self.clusters.values().cloned().collect(), occupied }
+    /// Takes note of what the host as a whole must have, when its clusters or those of which nodes are left changed.
+    fn want_settings(&mut self) {
+        let occupied = self.occupied.keys().cloned().collect();
+        self.settings.want(HostSettings { clusters: self.clusters.values().cloned().collect(), occupied });
     }
 
     fn acted(&mut self, key: &Key, action: Action, outcome: ActOutcome, now: UnixMillis, commands: &mut Vec<Command>) {
@@ -183,6 +188,7 @@ impl Core {
             Action::Remove => self.pacer.removal_ended(),
         }
         let Some(state) = self.nodes.get_mut(key) else { return };
+        self.touched.insert(key.clone());
         state.busy = None;
         let wanted = self.wanted.get(key);
         match outcome {
@@ -217,6 +223,7 @@ impl Core {
 
     fn ended(&mut self, key: &Key, reason: Reason, failed: bool, now: UnixMillis, commands: &mut Vec<Command>) {
         let Some(state) = self.nodes.get_mut(key) else { return };
+        self.touched.insert(key.clone());
         commands.push(Command::EndProbe(key.clone()));
         // While it is being stopped or restarted its end is no news: the work's outcome tells.
         if state.busy.is_some() {
@@ -252,7 +259,8 @@ impl Core {
                 continue;
             }
             missing.remove(&key);
-            let state = self.nodes.entry(key.clone()).or_default();
+            let state = enter(&mut self.nodes, &mut self.occupied, &key);
+            self.touched.insert(key.clone());
             if state.busy.is_some() || state.presence.agrees_with(&presence) {
                 continue;
             }
@@ -294,6 +302,7 @@ impl Core {
                 }
             }
         }
+        self.want_settings();
     }
 
     fn is_believed_to_run(&self, key: &Key) -> bool {
@@ -302,91 +311,100 @@ impl Core {
         })
     }
 
-    fn settled(&mut self, settled: Settled, now: UnixMillis) {
-        self.settings.busy = false;
-        self.settings.retry_at =
-            (!settled.obstacles.is_empty()).then_some(UnixMillis(now.0.saturating_add(RETRY_MILLIS)));
-        self.settings.done = Some(settled);
-    }
-
-    /// Decides for the host and for every node. Stops come before starts: they make room.
+    /// Decides for the host and for every node that something happened to. Stops come before starts: they make room.
     fn plan(&mut self, now: UnixMillis, commands: &mut Vec<Command>) {
         self.wake_at = None;
+        self.touched.extend(self.agenda.due(now));
+        for key in std::mem::take(&mut self.touched) {
+            self.file(&key, now);
+        }
         self.forget(commands);
         self.plan_settings(now, commands);
-        let ready = self.settings.done.as_ref().is_some_and(|done| {
-            done.obstacles.is_empty() && done.settings == self.wanted_settings() && !self.settings.busy
-        });
-        let keys: Vec<Key> = self.nodes.keys().cloned().collect();
-        for starting in [false, true] {
-            for key in &keys {
-                self.plan_node(key, starting, ready, now, commands);
+        while let Some(key) = self.agenda.first_stop() {
+            if self.pacer.stop().is_err() {
+                break;
+            }
+            self.begin(&key, Action::Stop, now, commands);
+        }
+        while let Some(key) = self.agenda.first_removal() {
+            if self.pacer.removal().is_err() {
+                break;
+            }
+            self.begin(&key, Action::Remove, now, commands);
+        }
+        if self.settings.allows_starts() {
+            for cluster in self.agenda.starting_clusters() {
+                self.plan_starts(&cluster, now, commands);
             }
         }
+        if let Some(at) = self.agenda.next_due() {
+            self.wake(at);
+        }
+    }
+
+    /// Decides what a node needs next.
+    fn file(&mut self, key: &Key, now: UnixMillis) {
+        let Some(state) = self.nodes.get(key) else {
+            self.agenda.strike(key);
+            self.unsettled.remove(key);
+            return;
+        };
+        let wanted = self.wanted.get(key).map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
+        if wanted.is_none() || state.busy.is_some() || state.retry_at.is_some() {
+            self.unsettled.insert(key.clone());
+        } else {
+            self.unsettled.remove(key);
+        }
+        self.agenda.file(key, decide(wanted, state, self.clean.contains(key), now));
     }
 
     fn forget(&mut self, commands: &mut Vec<Command>) {
-        let gone: Vec<Key> = self
-            .clean
-            .iter()
-            .filter(|key| !self.wanted.contains_key(key))
-            .filter(|key| self.nodes.get(key).is_none_or(|state| state.busy.is_none()))
-            .cloned()
-            .collect();
+        let gone = self.agenda.to_forget();
+        if gone.is_empty() {
+            return;
+        }
         for key in gone {
             self.clean.remove(&key);
             self.nodes.remove(&key);
+            self.agenda.strike(&key);
+            self.unsettled.remove(&key);
+            if let Some(count) = self.occupied.get_mut(&key.cluster) {
+                *count -= 1;
+            }
             commands.push(Command::Gone(key));
         }
-        let wanted: BTreeSet<&ClusterId> = self.wanted.keys().map(|key| &key.cluster).collect();
-        let left: BTreeSet<&ClusterId> = self.nodes.keys().map(|key| &key.cluster).collect();
-        self.clusters.retain(|id, _| wanted.contains(id) || left.contains(id));
+        self.occupied.retain(|_, count| *count > 0);
+        let left = self.clusters.keys().filter(|id| self.occupied.contains_key(*id)).count();
+        if left < self.clusters.len() {
+            let wanted: BTreeSet<&ClusterId> = self.wanted.keys().map(|key| &key.cluster).collect();
+            self.clusters.retain(|id, _| wanted.contains(id) || self.occupied.contains_key(id));
+        }
+        self.want_settings();
     }
 
     fn plan_settings(&mut self, now: UnixMillis, commands: &mut Vec<Command>) {
-        let settings = self.wanted_settings();
-        let current = self.settings.done.as_ref().is_some_and(|done| done.settings == settings);
-        let waiting = self.settings.retry_at.filter(|at| *at > now);
-        match (self.settings.busy, current, self.settings.retry_at, waiting) {
-            (true, ..) | (false, true, None, _) => {}
-            (false, true, Some(_), Some(at)) => self.wake(at),
-            (false, false, ..) | (false, true, Some(_), None) => {
-                self.settings.busy = true;
-                self.settings.retry_at = None;
-                commands.push(Command::Settle(settings));
+        match self.settings.next(now) {
+            Next::Nothing => {}
+            Next::WaitUntil(at) => self.wake(at),
+            Next::Settle(settings) => commands.push(Command::Settle(settings)),
+        }
+    }
+
+    /// Begins as many starts of a cluster as its pace allows.
+    fn plan_starts(&mut self, cluster: &ClusterId, now: UnixMillis, commands: &mut Vec<Command>) {
+        let Some(pace) = self.clusters.get(cluster).map(|cluster| cluster.pace) else { return };
+        while let Some((key, action)) = self.agenda.first_start(cluster) {
+            match self.pacer.start(pace, now) {
+                Ok(()) => self.begin(&key, action, now, commands),
+                Err(Some(at)) => return self.wake(at),
+                // The end of another start wakes the loop.
+                Err(None) => return,
             }
         }
     }
 
-    fn plan_node(&mut self, key: &Key, starting: bool, ready: bool, now: UnixMillis, commands: &mut Vec<Command>) {
-        let Some(state) = self.nodes.get(key) else { return };
-        let wanted = self.wanted.get(key).map(Arc::clone);
-        let view = wanted.as_deref().map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
-        let action = match decide(view, state, self.clean.contains(key), now) {
-            Decision::Nothing | Decision::Forget => return,
-            Decision::WaitUntil(at) => return self.wake(at),
-            Decision::Do(action) => action,
-        };
-        let starts = matches!(action, Action::Start | Action::Replace);
-        if starts != starting || (starts && !ready) {
-            return;
-        }
-        let place = match action {
-            Action::Start | Action::Replace => {
-                let cluster = self.clusters.get(&key.cluster).map(|cluster| cluster.pace);
-                cluster.map_or(Err(None), |pace| self.pacer.start(pace, now))
-            }
-            Action::Stop => self.pacer.stop(),
-            Action::Remove => self.pacer.removal(),
-        };
-        match place {
-            Err(Some(at)) => self.wake(at),
-            Err(None) => {}
-            Ok(()) => self.begin(key, action, wanted, commands),
-        }
-    }
-
-    fn begin(&mut self, key: &Key, action: Action, wanted: Option<Arc<WantedNode>>, commands: &mut Vec<Command>) {
+    fn begin(&mut self, key: &Key, action: Action, now: UnixMillis, commands: &mut Vec<Command>) {
+        let wanted = self.wanted.get(key).cloned();
         let Some(state) = self.nodes.get_mut(key) else { return };
         let again = matches!(state.presence, Presence::Ended { .. })
             && wanted.as_ref().is_some_and(|wanted| wanted.spec.incarnation == state.incarnation);
@@ -397,6 +415,7 @@ impl Core {
         state.retry_at = None;
         state.ready = false;
         let job = Job { key: key.clone(), action, wanted, state: state.clone() };
+        self.file(key, now);
         commands.push(Command::EndProbe(key.clone()));
         commands.push(Command::Publish(key.clone()));
         commands.push(Command::Act(Box::new(job)));
@@ -407,9 +426,26 @@ impl Core {
     }
 }
 
+/// The state of a node, which is known from now on.
+fn enter<'a>(
+    nodes: &'a mut BTreeMap<Key, NodeState>,
+    occupied: &mut BTreeMap<ClusterId, usize>,
+    key: &Key,
+) -> &'a mut NodeState {
+    nodes.entry(key.clone()).or_insert_with(|| {
+        *occupied.entry(key.cluster.clone()).or_default() += 1;
+        NodeState::default()
+    })
+}
+
+/// When what could not be done is tried again.
+fn soon(now: UnixMillis) -> UnixMillis {
+    UnixMillis(now.0.saturating_add(RETRY_MILLIS))
+}
+
 /// What could not be done leads to another try.
 fn failed(state: &mut NodeState, action: Action, reason: Reason, wanted: Option<&Arc<WantedNode>>, now: UnixMillis) {
-    let soon = Some(UnixMillis(now.0.saturating_add(RETRY_MILLIS)));
+    let soon = Some(soon(now));
     match action {
         // What must go is tried again however often it fails.
         Action::Stop | Action::Remove => {

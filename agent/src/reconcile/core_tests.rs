@@ -7,6 +7,8 @@ use throng_common::host_spec::{
 use throng_common::ids::{Epoch, Incarnation, NodeName};
 use throng_common::scenario::model::RestartWhen;
 
+use super::super::command::Settled;
+use super::super::decide::Decision;
 use super::super::node_state::{DEFAULT_STOP, Running, STABLE_AFTER_MILLIS};
 use super::*;
 
@@ -88,8 +90,9 @@ impl World {
 
     /// Does what it is told until nothing is left, time passing where it must.
     fn settle(&mut self) {
-        for _ in 0..10_000 {
+        for _ in 0..100_000 {
             if self.queue.is_empty() {
+                self.check_agenda();
                 let Some(at) = self.core.wake_at() else { return };
                 self.now = at;
                 self.tell(Event::Tick);
@@ -106,6 +109,20 @@ impl World {
             }
         }
         panic!("the host never comes to rest");
+    }
+
+    /// The agenda holds of every node what would be decided now, and of nothing else.
+    fn check_agenda(&self) {
+        let core = &self.core;
+        for (key, state) in &core.nodes {
+            let wanted = core.wanted.get(key).map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
+            let decided = decide(wanted, state, core.clean.contains(key), self.now);
+            match core.agenda.place(key) {
+                Some(Decision::WaitUntil(at)) if at <= self.now => {} // the next tick moves it
+                place => assert_eq!(place.unwrap_or(Decision::Nothing), decided, "{key}: {state:?}"),
+            }
+        }
+        assert!(core.agenda.places() <= core.nodes.len());
     }
 
     fn act(&mut self, job: Job) {
@@ -215,7 +232,7 @@ fn a_node_that_cannot_start_is_given_up_with_its_reason_and_a_restart_tries_anew
 fn nothing_is_started_before_the_host_has_its_settings() {
     let mut world = World::default();
     world.apply(&host_spec(1, running_nodes(2)));
-    let settings = world.core.wanted_settings();
+    let Some(Command::Settle(settings)) = world.queue.pop() else { panic!("{:?}", world.queue) };
     world.queue.clear();
     let obstacles = vec![reason(ReasonKind::Sysctl)];
     world.tell(Event::Settled(Settled { settings, obstacles: obstacles.clone(), ..Settled::default() }));

@@ -8,12 +8,16 @@
 //!                     └────────────────────────┘
 //! ```
 //! [`core`] decides without effects and with time as data; [`task`] turns sources into events and commands into tasks;
-//! [`effects`] does the work. A wake-up carries no input of its own: the core looks at all it knows each time.
+//! [`effects`] does the work. A wake-up carries no input of its own. What a node needs next
+//! is decided anew whenever something happens to it, and waits in an agenda for its turn: what happens to one of a thousand
+//! nodes costs as much as with ten.
 
+mod agenda;
 pub mod command;
 pub mod core;
 pub mod decide;
 pub mod effects;
 pub mod node_state;
 mod pacer;
+mod settling;
 pub mod task;

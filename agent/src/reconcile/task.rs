@@ -371,8 +371,8 @@ impl ReconcileTask {
     }
 
     fn container_ended(&self, key: Key, id: ContainerId) {
-        let found = self.core.nodes().find(|(known, state)| **known == key && state.busy.is_none());
-        let Some(Presence::Running(running)) = found.map(|(_, state)| &state.presence) else { return };
+        let found = self.core.node(&key).filter(|state| state.busy.is_none());
+        let Some(Presence::Running(running)) = found.map(|state| &state.presence) else { return };
         if running.container.as_ref() == Some(&id) {
             let (host, events, pid) = (Arc::clone(&self.host), self.events.clone(), running.pid);
             self.tasks.spawn(async move {

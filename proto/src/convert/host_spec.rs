@@ -109,6 +109,8 @@ impl TryFrom<wire::SysctlSpec> for SysctlSpec {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use prost::Message as _;
     use throng_common::host_spec::{
         ContainerSpec, DesiredState, DiskSpec, FileSpec, Limits, NamedPorts, NodeSpec, PrepareSpec, Probe, ProbeCheck,
         ProcessSpec, RamdiskSpec, RestartSpec, StopSpec, Workload,
@@ -204,5 +206,69 @@ mod tests {
         sent.clusters[0].nodes[1].name = "worker".into();
         let error = HostSpec::try_from(sent).unwrap_err();
         assert_eq!(error.field, "clusters[0].nodes[1].name");
+    }
+
+    /// One thing that goes wrong with bytes on their way.
+    #[derive(Debug, Clone)]
+    enum Damage {
+        Flip(prop::sample::Index, u8),
+        Cut(prop::sample::Index),
+        Insert(prop::sample::Index, Vec<u8>),
+        Repeat(prop::sample::Index, prop::sample::Index),
+    }
+
+    impl Damage {
+        fn strategy() -> impl Strategy<Value = Self> {
+            let index = any::<prop::sample::Index>;
+            prop_oneof![
+                4 => (index(), any::<u8>()).prop_map(|(at, with)| Self::Flip(at, with)),
+                1 => index().prop_map(Self::Cut),
+                2 => (index(), proptest::collection::vec(any::<u8>(), 1..9)).prop_map(|(at, bytes)| Self::Insert(at, bytes)),
+                1 => (index(), index()).prop_map(|(from, to)| Self::Repeat(from, to)),
+            ]
+        }
+
+        fn apply(self, bytes: &mut Vec<u8>) {
+            if bytes.is_empty() {
+                return;
+            }
+            let len = bytes.len();
+            match self {
+                Self::Flip(at, with) => bytes[at.index(len)] ^= with,
+                Self::Cut(at) => bytes.truncate(at.index(len)),
+                Self::Insert(at, new) => {
+                    let at = at.index(len);
+                    bytes.splice(at..at, new);
+                }
+                Self::Repeat(from, to) => {
+                    let (from, to) = (from.index(len), to.index(len));
+                    let again = bytes[from.min(to)..from.max(to)].to_vec();
+                    bytes.splice(from..from, again);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn no_bytes_make_decoding_panic_and_what_is_taken_can_be_sent_on(
+            damages in proptest::collection::vec(Damage::strategy(), 1..6),
+        ) {
+            let mut bytes = wire::HostSpec::from(&spec()).encode_to_vec();
+            for damage in damages {
+                damage.apply(&mut bytes);
+            }
+            let Ok(sent) = wire::HostSpec::decode(bytes.as_slice()) else { return Ok(()) };
+            match HostSpec::try_from(sent) {
+                Ok(taken) => {
+                    let again = HostSpec::try_from(wire::HostSpec::from(&taken)).unwrap();
+                    // As text: a rate that is no number does not equal itself.
+                    prop_assert_eq!(format!("{again:?}"), format!("{taken:?}"));
+                }
+                Err(error) => prop_assert!(!error.field.is_empty(), "{}", error),
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use nix::mount::{MsFlags, mount, umount};
 use throng_agent::paths::Paths;
 use throng_agent::resources::files::beneath::Owner;
 use throng_agent::resources::files::error::FilesError;
-use throng_agent::resources::files::folders::{clusters, ensure, ensure_disk, remove_cluster, remove_node};
+use throng_agent::resources::files::folders::{Before, clusters, ensure, ensure_disk, remove_cluster, remove_node};
 use throng_common::host_spec::DiskSpec;
 
 use crate::mount_namespace::in_private_mount_namespace;
@@ -27,8 +27,8 @@ fn a_nodes_folders_are_made_owned_kept_or_emptied_and_removed() {
         let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
         let paths = Paths::new(&folder.path().join("state"), &folder.path().join("run")).unwrap();
         let (cluster, node) = (cluster(), node(1));
-        ensure(&paths, &cluster, &node, USER).unwrap();
-        ensure(&paths, &cluster, &node, USER).unwrap();
+        assert_eq!(ensure(&paths, &cluster, &node, USER).unwrap(), Before::Absent);
+        assert_eq!(ensure(&paths, &cluster, &node, USER).unwrap(), Before::Present);
         assert_eq!(owner_and_mode(&paths.work_dir(&cluster, &node)), (1234, 2345, 0o750));
         assert_eq!(owner_and_mode(&paths.shim_dir(&cluster, &node)), (0, 0, 0o700));
         assert_eq!(owner_and_mode(&paths.node_dir(&cluster, &node)), (0, 0, 0o711));

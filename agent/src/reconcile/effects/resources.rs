@@ -12,8 +12,10 @@ use crate::host::mounts::mounter::KernelMounter;
 use crate::host::mounts::table::Device;
 use crate::ledger::NodeRecord;
 use crate::resources::files::beneath::Owner;
+use crate::resources::files::folders::Before;
 use crate::resources::files::plan::DesiredFile;
 use crate::resources::ramdisk::desired::DesiredRamdisk;
+use crate::resources::ramdisk::observe::Observed;
 use crate::resources::ramdisk::plan::Occasion;
 use crate::resources::{files, outcome, ports, ramdisk};
 
@@ -30,7 +32,7 @@ impl Host {
         let spec = &wanted.spec;
         let paths = &self.parts.paths;
         let host = |error: &files::error::FilesError| Failure::new(ReasonKind::Host, error);
-        files::folders::ensure(paths, &key.cluster, &key.node, owner).map_err(|error| host(&error))?;
+        let before = files::folders::ensure(paths, &key.cluster, &key.node, owner).map_err(|error| host(&error))?;
         hit(Point::NodeFoldersMade);
         if let Some(disk) = &spec.disk {
             let made = files::folders::ensure_disk(paths, &key.cluster, &key.node, disk, owner, restart);
@@ -38,7 +40,7 @@ impl Host {
         }
         self.write_files(key, spec, owner)?;
         hit(Point::NodeFilesWritten);
-        let verified = self.provide_ramdisks(key, spec, restart)?;
+        let verified = self.provide_ramdisks(key, spec, before, restart)?;
         hit(Point::RamdisksVerified);
         let ranges: Vec<_> = spec.ports.iter().map(|ports| ports.range).collect();
         if let Some(error) = ports::probe::probe(&self.parts.procs, wanted.address, &ranges).first() {
@@ -66,7 +68,13 @@ impl Host {
         failed.map_or(Ok(()), Err)
     }
 
-    fn provide_ramdisks(&self, key: &Key, spec: &NodeSpec, restart: bool) -> Result<Vec<Device>, Failure> {
+    fn provide_ramdisks(
+        &self,
+        key: &Key,
+        spec: &NodeSpec,
+        before: Before,
+        restart: bool,
+    ) -> Result<Vec<Device>, Failure> {
         let failed = |error: &ramdisk::error::RamdiskError| Failure::new(ReasonKind::Ramdisk, error);
         let desired: Result<Vec<DesiredRamdisk>, _> = spec
             .ramdisks
@@ -76,7 +84,11 @@ impl Host {
         let desired = desired.map_err(|error| failed(&error))?;
         let scope = self.parts.paths.node_dir(&key.cluster, &key.node);
         let mounter = KernelMounter;
-        let observed = ramdisk::observe::observe(&mounter, &scope).map_err(|error| failed(&error))?;
+        let observed = match before {
+            // The host's mount table is as long as there are nodes, and would be read for each of them.
+            Before::Absent => Observed::default(),
+            Before::Present => ramdisk::observe::observe(&mounter, &scope).map_err(|error| failed(&error))?,
+        };
         let occasion = if restart { Occasion::Restart } else { Occasion::Keep };
         let plan = ramdisk::plan::plan(&desired, &observed, occasion);
         if let Some(obstacle) = plan.obstacles.first() {

@@ -22,14 +22,28 @@ const FILES_MODE: u32 = 0o755;
 /// The shim's: root's alone.
 const SHIM_MODE: u32 = 0o700;
 
-/// Makes a node's folders, with their modes and owners. Safe to repeat; contents stay.
+/// What there was of a node's folder before it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing: so nothing is in it, and nothing is mounted below it.
+    Absent,
+    /// A folder.
+    Present,
+}
+
+/// Makes a node's folders, with their modes and owners, and says whether there were any. Safe to repeat; contents stay.
 ///
 /// `owner` is the user that the node's process runs as; root for a container.
-pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, owner: Owner) -> Result<(), FilesError> {
+pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, owner: Owner) -> Result<Before, FilesError> {
     let node_dir = paths.node_dir(cluster, node);
-    for folder in [paths.run_dir(), &paths.cluster_dir(cluster), &node_dir] {
+    for folder in [paths.run_dir(), &paths.cluster_dir(cluster)] {
         make(folder, PASS_MODE)?;
     }
+    let before = match DirBuilder::new().mode(PASS_MODE).create(&node_dir) {
+        Ok(()) => Before::Absent,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && node_dir.is_dir() => Before::Present,
+        Err(source) => return Err(FilesError::Create { path: node_dir, source }),
+    };
     let failed = |path: &Path, source| FilesError::Create { path: path.to_path_buf(), source };
     let beneath = Beneath::open(&node_dir).map_err(|source| failed(&node_dir, source))?;
     let own = [
@@ -44,7 +58,7 @@ pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, owner: Owner)
             beneath.make_folder(&relative, mode, owner).and_then(|()| beneath.own_folder(&relative, mode, owner));
         made.map_err(|source| failed(&path, source))?;
     }
-    Ok(())
+    Ok(before)
 }
 
 /// Makes a node's folder on disk and gives its path. `restart`: one that is not kept over a restart is emptied.

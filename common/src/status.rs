@@ -144,6 +144,8 @@ pub struct NodeStatus {
     pub restarts: u32,
     /// The engine's id of its container.
     pub container_id: Option<String>,
+    /// The engine's id of the image that its container was made from.
+    pub image_id: Option<String>,
     /// The process id of its first process, while it runs.
     pub pid: Option<u32>,
     /// When it was last started.
@@ -221,6 +223,26 @@ pub struct HostSample {
     pub net_received_bytes: u64,
     /// Sent on all interfaces but loopback, since boot.
     pub net_sent_bytes: u64,
+    /// How late the latest tick of the agent's ticker came since the last sample; none: no ticker runs.
+    pub late_max: Option<Duration>,
+    /// Time since boot, suspended time included: a step of the clock shows against it.
+    pub uptime: Duration,
+    /// Cores that the hypervisor gave to somebody else, since the last sample.
+    pub cpu_stolen_cores: f64,
+    /// Time since boot in which somebody waited for a CPU (PSI "some"); none where the kernel has no PSI.
+    pub psi_cpu_stalled: Option<Duration>,
+    /// As above, for memory.
+    pub psi_memory_stalled: Option<Duration>,
+    /// As above, for input and output.
+    pub psi_io_stalled: Option<Duration>,
+    /// Processes that the kernel killed for memory since boot, those of nodes included.
+    pub oom_kills: u64,
+    /// Free space of the file system that holds the engine's data; none where unknown.
+    pub engine_disk_free_bytes: Option<u64>,
+    /// Read from disks since boot.
+    pub disk_read_bytes: u64,
+    /// Written to disks since boot.
+    pub disk_written_bytes: u64,
 }
 
 /// A sample of a node, from its cgroup.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use throng_common::status::{AgentEvent, NodeStatus};
+use throng_common::status::{AgentEvent, HostSample, NodeStatus};
 
 use crate::board::Board;
 use crate::reconcile::command::Key;
@@ -12,26 +13,28 @@ use crate::reconcile::effects::Host;
 use crate::resources::cgroup::error::CgroupError;
 use crate::telemetry::host::HostSampler;
 use crate::telemetry::node::NodeSampler;
+use crate::telemetry::ticker::Ticker;
 
 /// Takes samples; remembers where each node's figures lie for as long as its process lives.
 pub(super) struct Sampling {
     host: Arc<Host>,
     board: Arc<Board>,
     machine: Option<HostSampler>,
+    ticker: Option<Ticker>,
     nodes: BTreeMap<Key, (u32, NodeSampler)>,
 }
 
 impl Sampling {
-    pub(super) fn new(host: Arc<Host>, board: Arc<Board>) -> Self {
+    /// `tick`: the interval of a ticker whose lateness is in the host's samples. Where none is wanted none runs.
+    pub(super) fn new(host: Arc<Host>, board: Arc<Board>, tick: Option<Duration>) -> Self {
         let machine = HostSampler::new(host.parts().paths.state_dir().to_owned());
         let machine = machine.inspect_err(|error| tracing::warn!(%error, "the host cannot be sampled")).ok();
-        Self { host, board, machine, nodes: BTreeMap::new() }
+        Self { host, board, machine, ticker: tick.map(Ticker::start), nodes: BTreeMap::new() }
     }
 
     /// A sample of everything. Blocks for a millisecond, and for some small files a node.
     pub(super) fn take(mut self) -> (Self, Vec<AgentEvent>) {
-        let mut events: Vec<_> =
-            self.machine.as_mut().map(|machine| AgentEvent::Host(machine.sample())).into_iter().collect();
+        let mut events: Vec<_> = self.sample_of_host().map(AgentEvent::Host).into_iter().collect();
         let mut samplers = BTreeMap::new();
         let mut samples = Vec::new();
         for status in self.board.nodes().into_iter().filter(|status| status.phase.is_running()) {
@@ -52,6 +55,11 @@ impl Sampling {
             events.push(AgentEvent::Nodes(samples));
         }
         (self, events)
+    }
+
+    fn sample_of_host(&mut self) -> Option<HostSample> {
+        let late_max = self.ticker.as_ref().map(Ticker::late_max);
+        Some(HostSample { late_max, ..self.machine.as_mut()?.sample() })
     }
 
     /// A sampler of a node that runs; none where its group cannot be found.

@@ -1,5 +1,7 @@
 //! What an agent saw.
 
+use std::time::Duration;
+
 use throng_common::ids::{Generation, Incarnation};
 use throng_common::status::{
     AgentEvent, HostProgress, HostSample, NodePhase, NodeSample, NodeStatus, Reason, ReasonKind, UnixMillis,
@@ -54,6 +56,7 @@ impl From<&NodeStatus> for wire::NodeStatus {
             incarnation: status.incarnation.0,
             restarts: status.restarts,
             container_id: status.container_id.clone(),
+            image_id: status.image_id.clone(),
             pid: status.pid,
             started_at_unix_millis: status.started_at.map(|at| at.0),
             ready_at_unix_millis: status.ready_at.map(|at| at.0),
@@ -73,6 +76,7 @@ impl TryFrom<wire::NodeStatus> for NodeStatus {
             incarnation: Incarnation(status.incarnation),
             restarts: status.restarts,
             container_id: status.container_id,
+            image_id: status.image_id,
             pid: status.pid,
             started_at: status.started_at_unix_millis.map(UnixMillis),
             ready_at: status.ready_at_unix_millis.map(UnixMillis),
@@ -180,8 +184,22 @@ impl From<&HostSample> for wire::HostSample {
             disk_free_bytes: sample.disk_free_bytes,
             net_received_bytes: sample.net_received_bytes,
             net_sent_bytes: sample.net_sent_bytes,
+            late_max_micros: sample.late_max.map(micros),
+            uptime_millis: u64::try_from(sample.uptime.as_millis()).unwrap_or(u64::MAX),
+            cpu_stolen_cores: sample.cpu_stolen_cores,
+            psi_cpu_stalled_micros: sample.psi_cpu_stalled.map(micros),
+            psi_memory_stalled_micros: sample.psi_memory_stalled.map(micros),
+            psi_io_stalled_micros: sample.psi_io_stalled.map(micros),
+            oom_kills: sample.oom_kills,
+            engine_disk_free_bytes: sample.engine_disk_free_bytes,
+            disk_read_bytes: sample.disk_read_bytes,
+            disk_written_bytes: sample.disk_written_bytes,
         }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl From<wire::HostSample> for HostSample {
@@ -197,6 +215,16 @@ impl From<wire::HostSample> for HostSample {
             disk_free_bytes: sample.disk_free_bytes,
             net_received_bytes: sample.net_received_bytes,
             net_sent_bytes: sample.net_sent_bytes,
+            late_max: sample.late_max_micros.map(Duration::from_micros),
+            uptime: Duration::from_millis(sample.uptime_millis),
+            cpu_stolen_cores: sample.cpu_stolen_cores,
+            psi_cpu_stalled: sample.psi_cpu_stalled_micros.map(Duration::from_micros),
+            psi_memory_stalled: sample.psi_memory_stalled_micros.map(Duration::from_micros),
+            psi_io_stalled: sample.psi_io_stalled_micros.map(Duration::from_micros),
+            oom_kills: sample.oom_kills,
+            engine_disk_free_bytes: sample.engine_disk_free_bytes,
+            disk_read_bytes: sample.disk_read_bytes,
+            disk_written_bytes: sample.disk_written_bytes,
         }
     }
 }
@@ -247,6 +275,7 @@ mod tests {
             incarnation: Incarnation(2),
             restarts: 1,
             container_id: Some("abc".into()),
+            image_id: Some("sha256:0f".into()),
             pid: Some(17),
             started_at: Some(UnixMillis(5)),
             ready_at: None,
@@ -264,5 +293,34 @@ mod tests {
                 assert_eq!(AgentEvent::try_from(wire::AgentEvent::from(&event)).unwrap(), event);
             }
         }
+    }
+
+    #[test]
+    fn every_figure_of_a_host_survives_the_wire() {
+        let seconds = Duration::from_secs;
+        let sample = HostSample {
+            at: UnixMillis(1),
+            cpu_busy_cores: 2.5,
+            load_1m: 3.5,
+            memory_available_bytes: 4,
+            psi_cpu_some_percent: Some(5.5),
+            psi_memory_some_percent: Some(6.5),
+            psi_io_some_percent: None,
+            disk_free_bytes: 8,
+            net_received_bytes: 9,
+            net_sent_bytes: 10,
+            late_max: Some(Duration::from_micros(11_001)),
+            uptime: Duration::from_millis(12_001),
+            cpu_stolen_cores: 0.25,
+            psi_cpu_stalled: Some(seconds(14)),
+            psi_memory_stalled: None,
+            psi_io_stalled: Some(seconds(16)),
+            oom_kills: 17,
+            engine_disk_free_bytes: Some(18),
+            disk_read_bytes: 19,
+            disk_written_bytes: 20,
+        };
+        let event = AgentEvent::Host(sample);
+        assert_eq!(AgentEvent::try_from(wire::AgentEvent::from(&event)).unwrap(), event);
     }
 }

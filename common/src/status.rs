@@ -243,6 +243,62 @@ pub struct HostSample {
     pub disk_read_bytes: u64,
     /// Written to disks since boot.
     pub disk_written_bytes: u64,
+    /// Who used the host since the last sample; empty unless somebody waited for it and it was looked for.
+    pub uses: Vec<PartyUse>,
+}
+
+/// Those who share a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Party {
+    /// The nodes of all clusters, and the commands that run in them.
+    Nodes,
+    /// The container engine with its helpers.
+    Engine,
+    /// Agent, coordinator, command line, and the programs of tests.
+    Throng,
+    /// Everybody else, containers that are none of throng's included.
+    Others,
+}
+
+impl Party {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Nodes, Self::Engine, Self::Throng, Self::Others];
+}
+
+/// What a party used of a host, since the last look at it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartyUse {
+    /// Who.
+    pub party: Party,
+    /// Cores.
+    pub cpu_cores: f64,
+    /// Memory that it holds; pages that processes share count for each of them.
+    pub memory_bytes: u64,
+    /// Read from disks and given to be written, in bytes a second.
+    pub io_bytes_per_second: u64,
+    /// The process with most of the CPU time, of the memory and of the input and output, as far as there is one.
+    pub top: TopProcesses,
+}
+
+/// The processes of a party that used most.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopProcesses {
+    /// Most CPU time.
+    pub cpu: Option<TopProcess>,
+    /// Most memory.
+    pub memory: Option<TopProcess>,
+    /// Most input and output.
+    pub io: Option<TopProcess>,
+}
+
+/// A process that used most of something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopProcess {
+    /// Its id.
+    pub pid: u32,
+    /// The short name of its program.
+    pub name: String,
 }
 
 /// A sample of a node, from its cgroup.

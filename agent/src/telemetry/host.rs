@@ -90,6 +90,7 @@ impl HostSampler {
             engine_disk_free_bytes: engine_free_bytes(),
             disk_read_bytes,
             disk_written_bytes,
+            uses: Vec::new(),
         }
     }
 

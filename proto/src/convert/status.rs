@@ -1,10 +1,8 @@
 //! What an agent saw.
 
-use std::time::Duration;
-
 use throng_common::ids::{Generation, Incarnation};
 use throng_common::status::{
-    AgentEvent, HostProgress, HostSample, NodePhase, NodeSample, NodeStatus, Reason, ReasonKind, UnixMillis,
+    AgentEvent, HostProgress, NodePhase, NodeSample, NodeStatus, Reason, ReasonKind, UnixMillis,
 };
 
 use super::{DecodeError, list, required, text};
@@ -40,7 +38,7 @@ impl TryFrom<wire::AgentEvent> for AgentEvent {
             }
             Event::Progress(progress) => Self::Progress(progress.try_into()?),
             Event::Sysctl(change) => Self::Sysctl(change.into()),
-            Event::Host(sample) => Self::Host(sample.into()),
+            Event::Host(sample) => Self::Host(sample.try_into().map_err(|error: DecodeError| error.within("host"))?),
             Event::Nodes(samples) => Self::Nodes(list("nodes.samples", samples.samples)?),
         })
     }
@@ -171,64 +169,6 @@ impl TryFrom<wire::HostProgress> for HostProgress {
     }
 }
 
-impl From<&HostSample> for wire::HostSample {
-    fn from(sample: &HostSample) -> Self {
-        Self {
-            at_unix_millis: sample.at.0,
-            cpu_busy_cores: sample.cpu_busy_cores,
-            load_1m: sample.load_1m,
-            memory_available_bytes: sample.memory_available_bytes,
-            psi_cpu_some_percent: sample.psi_cpu_some_percent,
-            psi_memory_some_percent: sample.psi_memory_some_percent,
-            psi_io_some_percent: sample.psi_io_some_percent,
-            disk_free_bytes: sample.disk_free_bytes,
-            net_received_bytes: sample.net_received_bytes,
-            net_sent_bytes: sample.net_sent_bytes,
-            late_max_micros: sample.late_max.map(micros),
-            uptime_millis: u64::try_from(sample.uptime.as_millis()).unwrap_or(u64::MAX),
-            cpu_stolen_cores: sample.cpu_stolen_cores,
-            psi_cpu_stalled_micros: sample.psi_cpu_stalled.map(micros),
-            psi_memory_stalled_micros: sample.psi_memory_stalled.map(micros),
-            psi_io_stalled_micros: sample.psi_io_stalled.map(micros),
-            oom_kills: sample.oom_kills,
-            engine_disk_free_bytes: sample.engine_disk_free_bytes,
-            disk_read_bytes: sample.disk_read_bytes,
-            disk_written_bytes: sample.disk_written_bytes,
-        }
-    }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-impl From<wire::HostSample> for HostSample {
-    fn from(sample: wire::HostSample) -> Self {
-        Self {
-            at: UnixMillis(sample.at_unix_millis),
-            cpu_busy_cores: sample.cpu_busy_cores,
-            load_1m: sample.load_1m,
-            memory_available_bytes: sample.memory_available_bytes,
-            psi_cpu_some_percent: sample.psi_cpu_some_percent,
-            psi_memory_some_percent: sample.psi_memory_some_percent,
-            psi_io_some_percent: sample.psi_io_some_percent,
-            disk_free_bytes: sample.disk_free_bytes,
-            net_received_bytes: sample.net_received_bytes,
-            net_sent_bytes: sample.net_sent_bytes,
-            late_max: sample.late_max_micros.map(Duration::from_micros),
-            uptime: Duration::from_millis(sample.uptime_millis),
-            cpu_stolen_cores: sample.cpu_stolen_cores,
-            psi_cpu_stalled: sample.psi_cpu_stalled_micros.map(Duration::from_micros),
-            psi_memory_stalled: sample.psi_memory_stalled_micros.map(Duration::from_micros),
-            psi_io_stalled: sample.psi_io_stalled_micros.map(Duration::from_micros),
-            oom_kills: sample.oom_kills,
-            engine_disk_free_bytes: sample.engine_disk_free_bytes,
-            disk_read_bytes: sample.disk_read_bytes,
-            disk_written_bytes: sample.disk_written_bytes,
-        }
-    }
-}
-
 impl From<&NodeSample> for wire::NodeSample {
     fn from(sample: &NodeSample) -> Self {
         Self {
@@ -293,34 +233,5 @@ mod tests {
                 assert_eq!(AgentEvent::try_from(wire::AgentEvent::from(&event)).unwrap(), event);
             }
         }
-    }
-
-    #[test]
-    fn every_figure_of_a_host_survives_the_wire() {
-        let seconds = Duration::from_secs;
-        let sample = HostSample {
-            at: UnixMillis(1),
-            cpu_busy_cores: 2.5,
-            load_1m: 3.5,
-            memory_available_bytes: 4,
-            psi_cpu_some_percent: Some(5.5),
-            psi_memory_some_percent: Some(6.5),
-            psi_io_some_percent: None,
-            disk_free_bytes: 8,
-            net_received_bytes: 9,
-            net_sent_bytes: 10,
-            late_max: Some(Duration::from_micros(11_001)),
-            uptime: Duration::from_millis(12_001),
-            cpu_stolen_cores: 0.25,
-            psi_cpu_stalled: Some(seconds(14)),
-            psi_memory_stalled: None,
-            psi_io_stalled: Some(seconds(16)),
-            oom_kills: 17,
-            engine_disk_free_bytes: Some(18),
-            disk_read_bytes: 19,
-            disk_written_bytes: 20,
-        };
-        let event = AgentEvent::Host(sample);
-        assert_eq!(AgentEvent::try_from(wire::AgentEvent::from(&event)).unwrap(), event);
     }
 }

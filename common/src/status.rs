@@ -144,6 +144,8 @@ pub struct NodeStatus {
     pub restarts: u32,
     /// The engine's id of its container.
     pub container_id: Option<String>,
+    /// The engine's id of the image that its container was made from.
+    pub image_id: Option<String>,
     /// The process id of its first process, while it runs.
     pub pid: Option<u32>,
     /// When it was last started.
@@ -221,6 +223,82 @@ pub struct HostSample {
     pub net_received_bytes: u64,
     /// Sent on all interfaces but loopback, since boot.
     pub net_sent_bytes: u64,
+    /// How late the latest tick of the agent's ticker came since the last sample; none: no ticker runs.
+    pub late_max: Option<Duration>,
+    /// Time since boot, suspended time included: a step of the clock shows against it.
+    pub uptime: Duration,
+    /// Cores that the hypervisor gave to somebody else, since the last sample.
+    pub cpu_stolen_cores: f64,
+    /// Time since boot in which somebody waited for a CPU (PSI "some"); none where the kernel has no PSI.
+    pub psi_cpu_stalled: Option<Duration>,
+    /// As above, for memory.
+    pub psi_memory_stalled: Option<Duration>,
+    /// As above, for input and output.
+    pub psi_io_stalled: Option<Duration>,
+    /// Processes that the kernel killed for memory since boot, those of nodes included.
+    pub oom_kills: u64,
+    /// Free space of the file system that holds the engine's data; none where unknown.
+    pub engine_disk_free_bytes: Option<u64>,
+    /// Read from disks since boot.
+    pub disk_read_bytes: u64,
+    /// Written to disks since boot.
+    pub disk_written_bytes: u64,
+    /// Who used the host since the last sample; empty unless somebody waited for it and it was looked for.
+    pub uses: Vec<PartyUse>,
+}
+
+/// Those who share a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Party {
+    /// The nodes of all clusters, and the commands that run in them.
+    Nodes,
+    /// The container engine with its helpers.
+    Engine,
+    /// Agent, coordinator, command line, and the programs of tests.
+    Throng,
+    /// Everybody else, containers that are none of throng's included.
+    Others,
+}
+
+impl Party {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Nodes, Self::Engine, Self::Throng, Self::Others];
+}
+
+/// What a party used of a host, since the last look at it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartyUse {
+    /// Who.
+    pub party: Party,
+    /// Cores.
+    pub cpu_cores: f64,
+    /// Memory that it holds; pages that processes share count for each of them.
+    pub memory_bytes: u64,
+    /// Read from disks and given to be written, in bytes a second.
+    pub io_bytes_per_second: u64,
+    /// The process with most of the CPU time, of the memory and of the input and output, as far as there is one.
+    pub top: TopProcesses,
+}
+
+/// The processes of a party that used most.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopProcesses {
+    /// Most CPU time.
+    pub cpu: Option<TopProcess>,
+    /// Most memory.
+    pub memory: Option<TopProcess>,
+    /// Most input and output.
+    pub io: Option<TopProcess>,
+}
+
+/// A process that used most of something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopProcess {
+    /// Its id.
+    pub pid: u32,
+    /// The short name of its program.
+    pub name: String,
 }
 
 /// A sample of a node, from its cgroup.

@@ -14,6 +14,7 @@ pub mod daemon;
 pub mod fleet;
 pub mod image;
 pub mod listener;
+pub mod measure;
 pub mod operation;
 pub mod output;
 pub mod paths;

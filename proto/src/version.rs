@@ -5,7 +5,7 @@ use crate::agent::Version;
 /// Raised when old and new cannot work together.
 pub const MAJOR: u32 = 1;
 /// Raised with every addition.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 2;
 /// The build: package version. Coordinator and agent of one machine must be of the same build.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 

@@ -79,7 +79,7 @@ pub fn observe(paths: &Paths, engine: EngineProbe) -> Result<HostFacts, FactsErr
         memory_total_bytes: meminfo.mem_total,
         memory_available_bytes: meminfo.mem_available.unwrap_or(meminfo.mem_free),
         cgroup_version: Cgroups::discover().map_or(0, |cgroups| cgroups.version().number()),
-        engine_disk_free_bytes: engine.as_ref().and_then(|_| free_bytes(Path::new(ENGINE_DATA))),
+        engine_disk_free_bytes: engine.as_ref().and_then(|_| engine_free_bytes()),
         engine,
         engine_problem,
         run_dir: paths.run_dir().display().to_string(),
@@ -106,6 +106,11 @@ pub fn now() -> UnixMillis {
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let stat = statvfs(path).ok()?;
     Some(stat.blocks_available() * stat.fragment_size())
+}
+
+/// Free space of the file system that holds the engine's data, where it has any.
+pub fn engine_free_bytes() -> Option<u64> {
+    free_bytes(Path::new(ENGINE_DATA))
 }
 
 fn kernel_text(path: &'static str) -> Result<String, FactsError> {

@@ -152,6 +152,7 @@ impl Core {
             incarnation: state.incarnation,
             restarts: state.restarts,
             container_id: container.map(|id| id.as_str().to_owned()),
+            image_id: running.and_then(|running| running.image_id.clone()),
             pid: running.map(|running| running.pid),
             started_at: state.started_at,
             ready_at: state.ready_at,

@@ -141,7 +141,7 @@ impl World {
                     self.running.insert(key.clone(), self.next_pid);
                     let stop = job.wanted.map_or(DEFAULT_STOP, |wanted| wanted.spec.stop.clone());
                     let digest = "digest".into();
-                    ActOutcome::Started(Running { container: None, pid: self.next_pid, digest, stop })
+                    ActOutcome::Started(Running { container: None, image_id: None, pid: self.next_pid, digest, stop })
                 }
             }
             Action::Stop => {
@@ -247,12 +247,18 @@ fn an_adopted_node_keeps_running_and_a_lost_one_is_started() {
     let mut world = World::default();
     world.core.set_spec(&host_spec(1, running_nodes(2)), |_, _| "digest".to_owned());
     world.running.insert(key(0), 77);
-    let running = Running { container: None, pid: 77, digest: "digest".into(), stop: DEFAULT_STOP };
+    let running = Running { container: None, image_id: None, pid: 77, digest: "digest".into(), stop: DEFAULT_STOP };
     let remembered =
         super::super::command::Remembered { incarnation: Incarnation(1), restarts: 2, started_at: UnixMillis(5) };
     let stranger = Found {
         key: key(9),
-        presence: Presence::Running(Running { container: None, pid: 78, digest: "old".into(), stop: by(2, 30) }),
+        presence: Presence::Running(Running {
+            container: None,
+            image_id: None,
+            pid: 78,
+            digest: "old".into(),
+            stop: by(2, 30),
+        }),
         remembered: None,
         reason: None,
     };

@@ -35,7 +35,7 @@ fn state(presence: Presence) -> NodeState {
 }
 
 fn running(digest: &str) -> Presence {
-    Presence::Running(Running { container: None, pid: 1, digest: digest.into(), stop: DEFAULT_STOP })
+    Presence::Running(Running { container: None, image_id: None, pid: 1, digest: digest.into(), stop: DEFAULT_STOP })
 }
 
 fn ended(failed: bool) -> Presence {

@@ -77,6 +77,8 @@ pub enum Presence {
 pub struct Running {
     /// The container; none for a process.
     pub container: Option<ContainerId>,
+    /// The id of the image that it was made from.
+    pub image_id: Option<String>,
     /// Its first process.
     pub pid: u32,
     /// The digest of the spec that it was made from.

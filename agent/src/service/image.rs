@@ -16,7 +16,7 @@ use tonic::{Status, Streaming};
 use super::context::Context;
 use super::error::ServiceError;
 use super::request::EnsureImage;
-use crate::host::engine::model::{Pull, PullProgress};
+use crate::host::engine::model::{ImageFacts, Pull, PullProgress};
 use crate::resources::image::ensure::{ensure, import};
 use crate::resources::image::tag::{REPOSITORY, is_ours};
 
@@ -65,10 +65,11 @@ pub(super) fn ensure_image(
         let EnsureImage { image, policy, login } = request;
         let pull = Pull { image: &image, login: login.as_ref(), progress: &progress };
         let ensured = ensure(engine.as_ref(), pull, policy).await.map_err(ServiceError::from)?;
-        Ok(wire::ImageProgress { image_id: Some(ensured.id), ..wire::ImageProgress::default() })
+        let ImageFacts { id, repo_digest, .. } = ensured;
+        Ok(wire::ImageProgress { image_id: Some(id), repo_digest, ..wire::ImageProgress::default() })
     };
     let progress = WatchStream::from_changes(told).map(|PullProgress { done_bytes, total_bytes }| {
-        Ok(wire::ImageProgress { done_bytes, total_bytes, image_id: None })
+        Ok(wire::ImageProgress { done_bytes, total_bytes, ..wire::ImageProgress::default() })
     });
     stream::select(progress, stream::once(work))
 }

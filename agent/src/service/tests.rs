@@ -103,6 +103,7 @@ fn status(phase: NodePhase) -> NodeStatus {
         incarnation: throng_common::ids::Incarnation(1),
         restarts: 0,
         container_id: None,
+        image_id: None,
         pid: None,
         started_at: None,
         ready_at: None,
@@ -139,7 +140,7 @@ async fn an_older_generation_is_refused_and_the_newest_is_what_a_hello_tells() {
 async fn a_watch_tells_what_stands_then_what_changes_then_samples() {
     let mut served = served().await;
     served.board.publish(AgentEvent::Node(status(NodePhase::Starting)));
-    let request = wire::WatchRequest { sample_interval_millis: 200 };
+    let request = wire::WatchRequest { sample_interval_millis: 200, tick_interval_millis: 0 };
     let mut batches = served.client.watch(request).await.unwrap().into_inner();
     let mut seen = Vec::new();
     let wanted = |seen: &[AgentEvent]| {
@@ -157,6 +158,27 @@ async fn a_watch_tells_what_stands_then_what_changes_then_samples() {
             assert_eq!(node_phase(&seen[0]), Some(NodePhase::Starting), "the first message has the snapshot");
             served.board.publish(AgentEvent::Node(status(NodePhase::Ready)));
         }
+    }
+    served.shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_ticker_runs_only_where_it_is_asked_for_and_its_lateness_is_in_the_samples() {
+    let mut served = served().await;
+    for (tick_interval_millis, ticks) in [(0, false), (20, true)] {
+        let request = wire::WatchRequest { sample_interval_millis: 200, tick_interval_millis };
+        let mut batches = served.client.watch(request).await.unwrap().into_inner();
+        let mut samples = Vec::new();
+        while samples.len() < 2 {
+            let batch = timeout(DEADLINE, batches.message()).await.unwrap_or_else(|_| panic!("only saw {samples:?}"));
+            let events = batch.unwrap().unwrap().events.into_iter().map(|event| AgentEvent::try_from(event).unwrap());
+            samples.extend(events.filter_map(|event| match event {
+                AgentEvent::Host(sample) => Some(sample),
+                _ => None,
+            }));
+        }
+        assert!(samples.iter().all(|sample| sample.late_max.is_some() == ticks), "{samples:?}");
+        assert!(!ticks || samples.iter().any(|sample| sample.late_max > Some(Duration::ZERO)), "{samples:?}");
     }
     served.shutdown.cancel();
 }

@@ -23,6 +23,8 @@ const BATCH_EVENTS: usize = 512;
 const QUEUE_BATCHES: usize = 4;
 /// Shortest time between samples: within 200 ms the figure of the CPUs does not change.
 const SAMPLE_INTERVAL_MIN: Duration = Duration::from_millis(200);
+/// Shortest interval of the ticker: more often would be work of its own.
+const TICK_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 type Batches = mpsc::Sender<Result<wire::WatchBatch, Status>>;
 
@@ -32,8 +34,8 @@ pub(super) fn watch(
     request: wire::WatchRequest,
 ) -> ReceiverStream<Result<wire::WatchBatch, Status>> {
     let (batches, queue) = mpsc::channel(QUEUE_BATCHES);
-    let every = Some(request.sample_interval_millis).filter(|millis| *millis > 0);
-    let every = every.map(|millis| Duration::from_millis(millis).max(SAMPLE_INTERVAL_MIN));
+    let every = interval_of(request.sample_interval_millis, SAMPLE_INTERVAL_MIN);
+    let tick = interval_of(request.tick_interval_millis, TICK_INTERVAL_MIN).filter(|_| every.is_some());
     let parts = &context.parts;
     let (all, changes) = parts.board.listen();
     let (host, board, shutdown) = (Arc::clone(&parts.host), Arc::clone(&parts.board), parts.shutdown.clone());
@@ -41,7 +43,7 @@ pub(super) fn watch(
     tokio::spawn(async move {
         let tell = async {
             send_all(&batches, &all).await?;
-            let sampling = Sampling::new(host, board);
+            let sampling = Sampling::new(host, board, tick);
             tell_changes(changes, &batches, every, sampling).await
         };
         // Both may be dropped: what was not sent is asked for anew on the next connection.
@@ -55,6 +57,11 @@ pub(super) fn watch(
         }
     });
     ReceiverStream::new(queue)
+}
+
+/// An interval as it was asked for, none for 0.
+fn interval_of(millis: u64, least: Duration) -> Option<Duration> {
+    (millis > 0).then(|| Duration::from_millis(millis).max(least))
 }
 
 /// Why a watch ends before the agent does.

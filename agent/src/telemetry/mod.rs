@@ -3,4 +3,7 @@
 //! Nothing is enumerated: paths are found once, and each figure costs one small file.
 
 pub mod host;
+pub mod look;
 pub mod node;
+pub mod parties;
+pub mod ticker;

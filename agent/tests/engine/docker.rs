@@ -44,6 +44,8 @@ async fn a_container_lives_through_create_start_stop_start_and_remove_as_the_sam
         let (id, pid) = place.run(&place.plan("worker-0001", FOR_EVER)).await;
         let listed = engine.list(&place.label()).await.unwrap();
         assert_eq!((listed.len(), &listed[0].id, listed[0].state), (1, &id, ContainerPhase::Running));
+        let image_id = Some(engine.image(&listed[0].image).await.unwrap().expect("its image is there").id);
+        assert_eq!((&listed[0].image_id, &engine.inspect(id.as_str()).await.unwrap().image_id), (&image_id, &image_id));
         engine.start(&id).await.expect("a second start changes nothing");
         wait_for("it is ready for its signal", SOON, async || {
             let lines: Vec<_> = engine.logs(&id, LogOptions::default()).collect().await;

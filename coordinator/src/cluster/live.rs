@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use throng_common::ids::{ClusterId, HostId, Incarnation, NodeName, RoleName};
 use throng_common::scenario::model::Scenario;
-use throng_common::size::ByteSize;
 use throng_common::status::{NodeSample, NodeStatus, SysctlChange, UnixMillis};
 use tokio::sync::watch;
 
@@ -72,17 +71,6 @@ pub struct ClusterRecord {
     pub created: UnixMillis,
 }
 
-/// The most memory that a node of a role was seen to use.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Peak {
-    /// Anonymous memory.
-    pub anonymous: ByteSize,
-    /// Pages of its ramdisks.
-    pub ramdisk: ByteSize,
-    /// Kernel memory.
-    pub kernel: ByteSize,
-}
-
 /// What is meant for nodes, by host.
 #[derive(Debug)]
 pub struct Placed<T> {
@@ -112,7 +100,6 @@ struct Inner {
     statuses: BTreeMap<NodeName, Heard>,
     columns: BTreeMap<RoleName, Column>,
     samples: BTreeMap<NodeName, NodeSample>,
-    peaks: BTreeMap<RoleName, Peak>,
 }
 
 impl LiveCluster {
@@ -123,7 +110,6 @@ impl LiveCluster {
             statuses: BTreeMap::new(),
             columns: BTreeMap::new(),
             samples: BTreeMap::new(),
-            peaks: BTreeMap::new(),
         };
         Self { inner: Mutex::new(inner), changes: watch::Sender::new(0) }
     }
@@ -197,10 +183,6 @@ impl LiveCluster {
     pub fn sampled(&self, samples: impl IntoIterator<Item = NodeSample>) {
         let mut inner = self.inner();
         for sample in samples {
-            let peak = inner.peaks.entry(sample.node.role().clone()).or_default();
-            peak.anonymous = peak.anonymous.max(ByteSize::bytes(sample.anonymous_bytes));
-            peak.ramdisk = peak.ramdisk.max(ByteSize::bytes(sample.ramdisk_bytes));
-            peak.kernel = peak.kernel.max(ByteSize::bytes(sample.kernel_bytes.unwrap_or(0)));
             inner.samples.insert(sample.node.clone(), sample);
         }
     }
@@ -240,11 +222,6 @@ impl LiveCluster {
     /// The last sample of a node.
     pub fn sample(&self, node: &NodeName) -> Option<NodeSample> {
         self.inner().samples.get(node).cloned()
-    }
-
-    /// The most memory that a node of each role was seen to use.
-    pub fn peaks(&self) -> BTreeMap<RoleName, Peak> {
-        self.inner().peaks.clone()
     }
 
     /// What the system under test last said of a role.
@@ -333,6 +310,7 @@ mod tests {
             incarnation: Incarnation(1),
             restarts: 0,
             container_id: None,
+            image_id: None,
             pid: None,
             started_at: None,
             ready_at: None,

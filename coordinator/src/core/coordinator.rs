@@ -14,6 +14,7 @@ use crate::cluster::{ClusterRecord, LiveCluster};
 use crate::content::ContentStore;
 use crate::fleet::{Fleet, FleetError};
 use crate::image::ImageShelf;
+use crate::measure::Measurements;
 use crate::operation::Operations;
 use crate::paths::StateDir;
 use crate::planner::render::RenderError;
@@ -81,6 +82,8 @@ pub struct Core {
     pub fleet: Fleet,
     /// What is known of hosts.
     pub hosts: HostBook,
+    /// What runs record of hosts and nodes.
+    pub measurements: Measurements,
     /// Long-running commands.
     pub operations: Operations,
     /// Its tasks.
@@ -134,6 +137,7 @@ impl Core {
             store: parts.store,
             fleet: parts.fleet,
             hosts: HostBook::default(),
+            measurements: Measurements::default(),
             operations: Operations::default(),
             tasks: TaskTracker::new(),
             stop: parts.stop,

@@ -13,11 +13,37 @@ use tokio::task::AbortHandle;
 use super::coordinator::Core;
 use crate::fleet::LinkState;
 
-/// How often hosts and nodes are sampled while nothing is measured.
+/// How often hosts and nodes are sampled while no run is under way.
 const IDLE_SAMPLE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How often they are during a run: a peak of memory that lasts a second is seen.
+const RUN_SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The interval of the ticker during a run whose lateness tells how starved a host is.
+const RUN_TICK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The wait before a host whose stream ended, though its link lives, is asked again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// Why a watch ended that did not fail.
+enum WatchEnd {
+    /// A run began, or the last one ended.
+    OtherPace,
+    /// The agent ended it.
+    Over,
+}
+
+fn watch_request(is_run: bool) -> wire::WatchRequest {
+    let millis = |interval: Duration| u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+    if is_run {
+        wire::WatchRequest {
+            sample_interval_millis: millis(RUN_SAMPLE_INTERVAL),
+            tick_interval_millis: millis(RUN_TICK_INTERVAL),
+        }
+    } else {
+        wire::WatchRequest { sample_interval_millis: millis(IDLE_SAMPLE_INTERVAL), tick_interval_millis: 0 }
+    }
+}
 
 impl Core {
     /// Keeps a session with every host that is connected, until the coordinator ends.
@@ -71,21 +97,36 @@ impl Core {
             if let Err(error) = self.tell(&host).await {
                 tracing::warn!(%host, error = %error, "the host could not be told what it must hold");
             }
-            if let Err(error) = self.take_in(&host).await {
-                tracing::info!(%host, error = %error, "the stream of what the host sees ended");
+            loop {
+                match self.take_in(&host).await {
+                    Ok(WatchEnd::OtherPace) => {}
+                    Ok(WatchEnd::Over) => break,
+                    Err(error) => {
+                        tracing::info!(%host, error = %error, "the stream of what the host sees ended");
+                        break;
+                    }
+                }
             }
             tokio::time::sleep(RETRY_WAIT).await;
         }
     }
 
-    async fn take_in(&self, host: &HostId) -> Result<(), crate::fleet::FleetError> {
-        let sample_interval_millis = u64::try_from(IDLE_SAMPLE_INTERVAL.as_millis()).unwrap_or(u64::MAX);
-        let request = wire::WatchRequest { sample_interval_millis };
+    /// Takes in what a host sees, until its stream ends or samples are wanted at another pace: it is asked anew then.
+    async fn take_in(&self, host: &HostId) -> Result<WatchEnd, crate::fleet::FleetError> {
+        let mut recording = self.measurements.watch();
+        let is_run = *recording.borrow_and_update() > 0;
+        let request = watch_request(is_run);
         let mut stream =
             self.fleet.open(host, request, |mut agent, request| async move { agent.watch(request).await }).await?;
         // A stream begins with all nodes, then how the work stands.
         let mut listing = Some(BTreeSet::new());
-        while let Some(batch) = stream.next().await? {
+        loop {
+            // Both are cancel safe: an answer that was not taken is the next one, and the count is still what it is.
+            let batch = tokio::select! {
+                batch = stream.next() => batch?,
+                _ = recording.wait_for(|held| (*held > 0) != is_run) => return Ok(WatchEnd::OtherPace),
+            };
+            let Some(batch) = batch else { return Ok(WatchEnd::Over) };
             for event in batch.events {
                 let event = match AgentEvent::try_from(event) {
                     Ok(event) => event,
@@ -105,10 +146,10 @@ impl Core {
                     }
                     _ => {}
                 }
+                self.measurements.happened(host, &event);
                 self.happened(host, event).await;
             }
         }
-        Ok(())
     }
 
     /// The agent has named all nodes of its host.

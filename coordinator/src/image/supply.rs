@@ -25,6 +25,9 @@ const IMPORT_DEADLINE: Duration = Duration::from_mins(10);
 /// engine says nothing any more.
 const PULL_DEADLINE: Duration = Duration::from_mins(90);
 
+/// How long a host may take to say where an image came from: a report does without.
+const DIGEST_DEADLINE: Duration = Duration::from_secs(5);
+
 /// Bytes sent at once: well below gRPC's limit of 4 MiB for a message.
 const CHUNK_BYTES: usize = 512 << 10;
 
@@ -113,7 +116,7 @@ impl Supplier {
         if pull != PullPolicy::Always {
             match self.ensure(host, image, (PullPolicy::Never, None)).await {
                 Err(FleetError::Answered { code: Code::FailedPrecondition, .. }) if pull == PullPolicy::Missing => {}
-                there => return there,
+                there => return there.map(drop),
             }
         }
         (self.tell)(format!("{image} on {host}"));
@@ -126,15 +129,30 @@ impl Supplier {
             (self.tell)(format!("{image}: its registry is asked without a login: {problem}"));
             None
         });
-        self.ensure(host, image, (pull, login.map(Into::into))).await
+        self.ensure(host, image, (pull, login.map(Into::into))).await.map(drop)
     }
 
+    /// The digest in its registry of an image that a host has, by its id; none where it came from none, or the host does
+    /// not say.
+    pub async fn repo_digest(&self, host: &HostId, image_id: &str) -> Option<String> {
+        let asked = self.ensure(host, image_id, (PullPolicy::Never, None));
+        match tokio::time::timeout(DIGEST_DEADLINE, asked).await {
+            Ok(Ok(digest)) => digest,
+            Ok(Err(error)) => {
+                tracing::info!(%host, image_id, error = %error, "where an image came from is not known");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Makes sure of an image. Gives its digest in the registry that it came from, where it came from one.
     async fn ensure(
         &self,
         host: &HostId,
         image: &str,
         (pull, login): (PullPolicy, Option<wire::RegistryLogin>),
-    ) -> Result<(), FleetError> {
+    ) -> Result<Option<String>, FleetError> {
         let pull = match pull {
             PullPolicy::Missing => wire::PullPolicy::Missing,
             PullPolicy::Always => wire::PullPolicy::Always,
@@ -145,13 +163,15 @@ impl Supplier {
             |mut agent: wire::agent_client::AgentClient<_>, request| async move { agent.ensure_image(request).await };
         let ensured = async {
             let mut progress = self.core.fleet.open(host, request, rpc).await?;
+            let mut repo_digest = None;
             while let Some(news) = progress.next().await? {
+                repo_digest = news.repo_digest.or(repo_digest);
                 if news.total_bytes > 0 {
                     let (done, total) = (ByteSize::bytes(news.done_bytes), ByteSize::bytes(news.total_bytes));
                     (self.tell)(format!("{image} on {host}: {done} of {total}"));
                 }
             }
-            Ok(())
+            Ok(repo_digest)
         };
         let late = |_| FleetError::DeadlineExceeded { host: host.clone(), deadline: PULL_DEADLINE };
         tokio::time::timeout(PULL_DEADLINE, ensured).await.unwrap_or_else(|over| Err(late(over)))

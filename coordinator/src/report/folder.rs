@@ -26,6 +26,9 @@ pub const PLAN_FILE: &str = "plan.json";
 /// The samples of all metrics.
 pub const METRICS_FILE: &str = "metrics.csv";
 
+/// The load of all hosts.
+pub const HOSTS_FILE: &str = "hosts.csv";
+
 /// The scenario with every file that it names.
 const SCENARIO_DIR: &str = "scenario";
 
@@ -137,12 +140,13 @@ impl RunFolder {
         written.unwrap_or_else(|error| Err(FolderError::Write { path, source: io::Error::other(error) }))
     }
 
-    /// Writes the report in all its forms: `report.json`, `junit.xml`, `metrics.csv`. Blocks; `report.json` comes last,
+    /// Writes the report in all its forms: `report.json`, `junit.xml`, `metrics.csv`, `hosts.csv`. Blocks; `report.json` comes last,
     /// so that where it is, the others are too.
     pub fn write_report(&self, report: &RunReport) -> Result<(), FolderError> {
         let xml = junit::xml(report).map_err(FolderError::Junit)?;
         self.write(JUNIT_FILE, xml.as_bytes(), 0o644)?;
         self.write(METRICS_FILE, csv::metrics(&report.metrics).as_bytes(), 0o644)?;
+        self.write(HOSTS_FILE, csv::hosts(&report.hosts).as_bytes(), 0o644)?;
         let malformed = |source| FolderError::Malformed { path: self.path(REPORT_FILE), source };
         let mut json = serde_json::to_vec_pretty(report).map_err(malformed)?;
         json.push(b'\n');

@@ -7,6 +7,7 @@ mod csv;
 pub mod folder;
 pub mod human;
 mod junit;
+pub mod load;
 pub mod model;
 pub mod outcome;
 #[cfg(test)]

@@ -7,6 +7,8 @@ use throng_common::ids::{ClusterId, HostId, RoleName, RunId};
 use throng_common::status::{Residue, UnixMillis};
 use throng_common::verdict::{Outcome, Verdict};
 
+use super::load::HostLoad;
+
 /// The version of this document. It grows; a key that is there keeps its meaning.
 pub const REPORT_FORMAT: u32 = 1;
 
@@ -65,8 +67,8 @@ pub struct Versions {
     pub build: String,
 }
 
-/// A host, as it was when the run began.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A host, as it was when the run began, and what it went through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostReport {
     /// The host.
     pub host: HostId,
@@ -82,30 +84,54 @@ pub struct HostReport {
     pub memory_total_bytes: u64,
     /// How many nodes lay on it.
     pub nodes: u32,
+    /// Its load during the run; none where it was not watched.
+    #[serde(default)]
+    pub load: Option<HostLoad>,
 }
 
-/// A role of the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A role of the run. A peak is that of one node, whichever had it; none where it was not measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoleReport {
     /// The role.
     pub role: RoleName,
     /// How many nodes it had at the end.
     pub nodes: u32,
-    /// The most memory that one of its nodes was seen to use, ramdisk included; none where it was not measured.
+    /// The most memory that one of its nodes was seen to use, ramdisk included.
     pub peak_memory_bytes: Option<u64>,
+    /// The most anonymous memory.
+    #[serde(default)]
+    pub peak_anonymous_bytes: Option<u64>,
+    /// The most pages of its ramdisks.
+    #[serde(default)]
+    pub peak_ramdisk_bytes: Option<u64>,
+    /// The most kernel memory.
+    #[serde(default)]
+    pub peak_kernel_bytes: Option<u64>,
+    /// The most cores.
+    #[serde(default)]
+    pub peak_cpu_cores: Option<f64>,
+    /// How long the node waited that waited longest because of its CPU limit.
+    #[serde(default)]
+    pub throttled_millis: Option<u64>,
+    /// Processes of all its nodes that the kernel killed for memory.
+    #[serde(default)]
+    pub oom_kills: Option<u64>,
     /// The node's limit; none where it has none.
     pub memory_limit_bytes: Option<u64>,
 }
 
-/// An image.
+/// An image that nodes of a role ran. A role has several where its hosts have different ones under the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageReport {
     /// The role that uses it.
     pub role: RoleName,
     /// Its name.
     pub image: String,
-    /// Its digest or id, as the engine knows it.
+    /// Its id, as the engine knows it; empty where no node ran.
     pub digest: String,
+    /// Its digest in the registry that it came from.
+    #[serde(default)]
+    pub repo_digest: Option<String>,
 }
 
 /// One thing done, with its duration.

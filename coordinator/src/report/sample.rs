@@ -4,6 +4,7 @@ use throng_common::ids::{ClusterId, HostId, RoleName, RunId};
 use throng_common::status::{Residue, ResidueKind, UnixMillis};
 use throng_common::verdict::{Outcome, Verdict};
 
+use super::load::{HostLoad, LoadSample, LoadSummary};
 use super::model::*;
 use super::outcome::outcome;
 
@@ -94,6 +95,21 @@ fn metric(name: &str, unit: &str, values: &[f64]) -> MetricReport {
     }
 }
 
+fn load() -> HostLoad {
+    let calm = LoadSample {
+        at: UnixMillis(1_790_000_001_000),
+        took_millis: 1_000,
+        cpu_busy_cores: 0.5,
+        memory_available_bytes: 9 << 30,
+        cpu_stalled_percent: Some(1.5),
+        late_millis: Some(3),
+        ..LoadSample::default()
+    };
+    let without_ticker = LoadSample { at: UnixMillis(1_790_000_002_000), late_millis: None, ..calm.clone() };
+    let summary = LoadSummary { watched_millis: 2_000, memory_available_bytes: 9 << 30, ..LoadSummary::default() };
+    HostLoad { summary, samples: vec![calm, without_ticker] }
+}
+
 /// A run where all passed and nothing was left.
 pub(super) fn passed() -> RunReport {
     let steps = || vec![step("1", "exec on primary: redis-cli set k 1", Vec::new())];
@@ -115,17 +131,25 @@ pub(super) fn passed() -> RunReport {
             cpu_cores: 8,
             memory_total_bytes: 16 << 30,
             nodes: 101,
+            load: Some(load()),
         }],
         roles: vec![RoleReport {
             role: RoleName::new("worker").unwrap(),
             nodes: 100,
             peak_memory_bytes: Some(9 << 20),
+            peak_anonymous_bytes: Some(3 << 20),
+            peak_ramdisk_bytes: Some(6 << 20),
+            peak_kernel_bytes: Some(1 << 20),
+            peak_cpu_cores: Some(0.25),
+            throttled_millis: Some(0),
+            oom_kills: Some(0),
             memory_limit_bytes: Some(16 << 20),
         }],
         images: vec![ImageReport {
             role: RoleName::new("worker").unwrap(),
             image: "redis:7".to_owned(),
             digest: "sha256:0123".to_owned(),
+            repo_digest: Some("redis@sha256:4567".to_owned()),
         }],
         plan: "plan.json".to_owned(),
         phases: vec![

@@ -55,9 +55,9 @@ pub fn start_run(
     wish: RunWish,
     keep: Keep,
 ) -> Result<OperationHandle, RolloutError> {
-    let log = RunLog::begin(core, wish, &admitted.scenario)?;
-    admitted.lay_out(core, &log.folder.scenario_dir())?;
     let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
+    let log = RunLog::begin(core, wish, &id, &admitted.scenario)?;
+    admitted.lay_out(core, &log.folder.scenario_dir())?;
     let operation = core.operations.begin(Verb::Run, id.clone());
     Ok(spawn(core, &operation, |core, operation| run(core, operation, id, admitted, log, keep)))
 }
@@ -110,7 +110,7 @@ async fn run(
 pub fn start_test(core: &Arc<Core>, cluster: Arc<LiveCluster>, wish: RunWish) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
     let record = cluster.record();
-    let mut log = RunLog::begin(core, wish, &record.scenario)?;
+    let mut log = RunLog::begin(core, wish, &record.id, &record.scenario)?;
     lay_out_copy(&record.bundle_dir, &log.folder.scenario_dir())?;
     let operation = core.operations.begin(Verb::Test, record.id.clone());
     Ok(spawn(core, &operation, |core, operation| async move {

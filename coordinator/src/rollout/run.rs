@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
-use throng_common::ids::RunId;
+use throng_common::ids::{ClusterId, HostId, RoleName, RunId};
 use throng_common::scenario::model::Scenario;
 use throng_common::verdict::{Outcome, Verdict};
 use throng_failpoints::{Point, hit};
@@ -15,6 +15,8 @@ use super::take_down::TornDown;
 use crate::clock;
 use crate::cluster::LiveCluster;
 use crate::core::{Core, LiveOps};
+use crate::image::Supplier;
+use crate::measure::Recording;
 use crate::operation::{OperationEvent, OperationHandle};
 use crate::report::folder::{PLAN_FILE, RunFolder};
 use crate::report::model::{
@@ -23,6 +25,7 @@ use crate::report::model::{
 };
 use crate::report::outcome::outcome;
 use crate::store::{RunCounts, RunRecord};
+use crate::suite::RunClock;
 use crate::suite::engine::{self, RunOptions, RunResult};
 
 /// What is wanted of a run.
@@ -43,19 +46,26 @@ pub(super) struct RunLog {
     began: Instant,
     started_at: throng_common::status::UnixMillis,
     scenario: Scenario,
+    recording: Arc<Recording>,
     pub(super) result: RunResult,
 }
 
 impl RunLog {
-    /// Begins a run: it has its folder from now on.
-    pub(super) fn begin(core: &Core, wish: RunWish, scenario: &Scenario) -> Result<Self, RolloutError> {
+    /// Begins a run of this cluster: it has its folder from now on, and hosts are watched closely.
+    pub(super) fn begin(
+        core: &Core,
+        wish: RunWish,
+        cluster: &ClusterId,
+        scenario: &Scenario,
+    ) -> Result<Self, RolloutError> {
         engine::check_filter(scenario, wish.tests.as_ref())?;
         let folder = RunFolder::create(core.state.run_dir(&wish.run))?;
         hit(Point::RunFolderMade);
         let not_run = scenario.test.iter().map(|test| NotRun { name: test.name.clone(), why: WhyNotRun::NoCluster });
         let result = RunResult { tests: vec![], not_run: not_run.collect(), metrics: vec![], interrupted: false };
         let (began, started_at) = (Instant::now(), clock::now());
-        Ok(Self { wish, folder, began, started_at, scenario: scenario.clone(), result })
+        let recording = core.measurements.begin(cluster.clone(), RunClock::start(started_at));
+        Ok(Self { wish, folder, began, started_at, scenario: scenario.clone(), recording, result })
     }
 
     /// Runs the tests.
@@ -74,8 +84,10 @@ impl RunLog {
                 core.state.root().display().to_string(),
             )]),
             throng_bin: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("throng")),
-            started_at: clock::now(),
+            recording: Arc::clone(&self.recording),
         };
+        // What was seen of nodes before the run began is not said again.
+        cluster.statuses().values().for_each(|status| self.recording.node_seen(status));
         let ops = Arc::new(LiveOps::new(Arc::clone(core), Arc::clone(cluster)));
         let phase = operation.phase(engine::PHASE, 0);
         let scenario = cluster.record().scenario.clone();
@@ -96,7 +108,7 @@ impl RunLog {
     /// Writes the report and journals the run.
     pub(super) async fn finish(
         self,
-        core: &Core,
+        core: &Arc<Core>,
         cluster: Option<&LiveCluster>,
         operation: &OperationHandle,
         ending: Ending,
@@ -108,6 +120,7 @@ impl RunLog {
         if let Some(plan) = &plan {
             self.folder.write(PLAN_FILE, plan, 0o644)?;
         }
+        let images = images(core, cluster, &self.recording).await;
         let took = self.began.elapsed();
         let report = RunReport {
             format: REPORT_FORMAT,
@@ -122,9 +135,9 @@ impl RunLog {
                 throng: env!("CARGO_PKG_VERSION").to_owned(),
                 build: throng_proto::version::BUILD.to_owned(),
             },
-            hosts: hosts(core, cluster),
-            roles: roles(&self.scenario, cluster),
-            images: images(cluster),
+            hosts: hosts(core, cluster, &self.recording),
+            roles: roles(&self.scenario, cluster, &self.recording),
+            images,
             plan: plan.map(|_| PLAN_FILE.to_owned()).unwrap_or_default(),
             phases: phases(operation),
             tests: self.result.tests,
@@ -198,9 +211,10 @@ fn phases(operation: &OperationHandle) -> Vec<PhaseReport> {
     operation.log().into_iter().filter_map(ended).collect()
 }
 
-fn hosts(core: &Core, cluster: Option<&LiveCluster>) -> Vec<HostReport> {
+fn hosts(core: &Core, cluster: Option<&LiveCluster>, recording: &Recording) -> Vec<HostReport> {
     let Some(record) = cluster.map(LiveCluster::record) else { return Vec::new() };
-    let report = |planned: &crate::planner::plan::HostPlan| {
+    let mut loads = recording.loads(record.plan.hosts.iter().map(|planned| &planned.host));
+    let mut report = |planned: &crate::planner::plan::HostPlan| {
         let facts = core.hosts.get(&planned.host).facts;
         let engine = facts.as_ref().and_then(|facts| facts.engine.as_ref());
         HostReport {
@@ -211,30 +225,55 @@ fn hosts(core: &Core, cluster: Option<&LiveCluster>) -> Vec<HostReport> {
             cpu_cores: facts.as_ref().map_or(0, |facts| facts.cpu_cores),
             memory_total_bytes: facts.as_ref().map_or(0, |facts| facts.memory_total_bytes),
             nodes: u32::try_from(planned.nodes.len()).unwrap_or(u32::MAX),
+            load: loads.remove(&planned.host),
         }
     };
-    record.plan.hosts.iter().map(report).collect()
+    record.plan.hosts.iter().map(&mut report).collect()
 }
 
-fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>) -> Vec<RoleReport> {
-    let peaks = cluster.map(LiveCluster::peaks).unwrap_or_default();
+fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>, recording: &Recording) -> Vec<RoleReport> {
     let record = cluster.map(LiveCluster::record);
-    let report = |(name, role): (&throng_common::ids::RoleName, &throng_common::scenario::model::Role)| RoleReport {
-        role: name.clone(),
-        nodes: record.as_ref().and_then(|record| record.plan.roles.get(name)).map_or(role.count, |role| role.count),
-        peak_memory_bytes: peaks.get(name).map(|peak| peak.anonymous.as_bytes() + peak.ramdisk.as_bytes()),
-        memory_limit_bytes: role.memory.map(throng_common::size::ByteSize::as_bytes),
+    let report = |(name, role): (&RoleName, &throng_common::scenario::model::Role)| {
+        let used = recording.role_use(name);
+        RoleReport {
+            role: name.clone(),
+            nodes: record.as_ref().and_then(|record| record.plan.roles.get(name)).map_or(role.count, |role| role.count),
+            peak_memory_bytes: used.map(|used| used.memory_bytes),
+            peak_anonymous_bytes: used.map(|used| used.anonymous_bytes),
+            peak_ramdisk_bytes: used.map(|used| used.ramdisk_bytes),
+            peak_kernel_bytes: used.and_then(|used| used.kernel_bytes),
+            peak_cpu_cores: used.map(|used| used.cpu_cores),
+            throttled_millis: used.map(|used| millis(used.throttled)),
+            oom_kills: used.map(|used| used.oom_kills),
+            memory_limit_bytes: role.memory.map(throng_common::size::ByteSize::as_bytes),
+        }
     };
     scenario.role.iter().map(report).collect()
 }
 
-fn images(cluster: Option<&LiveCluster>) -> Vec<ImageReport> {
+/// The images that nodes really ran. Where none ran, what they would have run.
+async fn images(core: &Arc<Core>, cluster: Option<&LiveCluster>, recording: &Recording) -> Vec<ImageReport> {
     let Some(record) = cluster.map(LiveCluster::record) else { return Vec::new() };
-    let report = |(name, role): (&throng_common::ids::RoleName, &crate::planner::plan::RolePlan)| {
-        let image = role.image.clone()?;
-        Some(ImageReport { role: name.clone(), digest: image.clone(), image })
-    };
-    record.plan.roles.iter().filter_map(report).collect()
+    let supplier = Supplier::new(core, Arc::new(|_| {}));
+    let mut images = Vec::new();
+    for (role, planned) in &record.plan.roles {
+        let Some(image) = &planned.image else { continue };
+        let named = |digest, repo_digest| ImageReport { role: role.clone(), image: image.clone(), digest, repo_digest };
+        let has_role = |host: &&crate::planner::plan::HostPlan| host.nodes.iter().any(|node| node.name.role() == role);
+        let hosts: Vec<&HostId> = record.plan.hosts.iter().filter(has_role).map(|host| &host.host).collect();
+        let ids = recording.images(role);
+        if ids.is_empty() {
+            images.push(named(String::new(), None));
+        }
+        for id in ids {
+            let mut repo_digest = None;
+            for host in &hosts {
+                repo_digest = repo_digest.or(supplier.repo_digest(host, &id).await);
+            }
+            images.push(named(id, repo_digest));
+        }
+    }
+    images
 }
 
 /// What a report says of a teardown.

@@ -246,6 +246,7 @@ mod tests {
             incarnation: Incarnation(1),
             restarts: 0,
             container_id: None,
+            image_id: None,
             pid: None,
             started_at: None,
             ready_at: None,

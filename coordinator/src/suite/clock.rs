@@ -8,19 +8,19 @@ use tokio::time::Instant;
 
 /// A run's clock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RunClock {
+pub struct RunClock {
     began: Instant,
     began_at: UnixMillis,
 }
 
 impl RunClock {
     /// Starts it at this moment.
-    pub(super) fn start(began_at: UnixMillis) -> Self {
+    pub fn start(began_at: UnixMillis) -> Self {
         Self { began: Instant::now(), began_at }
     }
 
     /// Now.
-    pub(super) fn now(&self) -> UnixMillis {
+    pub fn now(&self) -> UnixMillis {
         UnixMillis(self.began_at.0 + millis(self.began.elapsed()))
     }
 }

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use regex::Regex;
 use throng_common::scenario::model::{Scenario, Test};
-use throng_common::status::UnixMillis;
 use tokio_util::sync::CancellationToken;
 
 use super::artefacts::NODES_PER_RUN_MAX;
-use super::clock::RunClock;
 use super::context::Context;
 use super::fold;
 use super::ops::ClusterOps;
 use super::sampler::Sampler;
 use super::test_run::run_test;
+use crate::measure::Recording;
 use crate::operation::{EventSink, NoteLevel, OperationEvent};
 use crate::report::folder::RunFolder;
 use crate::report::human::failures::failure_line;
@@ -42,8 +41,8 @@ pub struct RunOptions {
     pub throng_bin: PathBuf,
     /// Further variables for programs: where the CLI finds this coordinator.
     pub environment: BTreeMap<String, String>,
-    /// The wall clock's time now: all moments of the report are counted from it.
-    pub started_at: UnixMillis,
+    /// What the run records; its clock is the run's.
+    pub recording: Arc<Recording>,
 }
 
 /// What the tests came to.
@@ -92,7 +91,7 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Result<RunResult, SuiteError> {
     check_filter(scenario, options.tests.as_ref())?;
-    let clock = RunClock::start(options.started_at);
+    let clock = options.recording.clock();
     let sampler = Sampler::new(scenario, Arc::clone(&ops), clock);
     let context = Context {
         scenario,

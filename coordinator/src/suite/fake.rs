@@ -196,6 +196,7 @@ fn set_count(state: &mut State, role: &RoleName, count: u32) {
             incarnation: Incarnation(1),
             restarts: 0,
             container_id: None,
+            image_id: None,
             pid: Some(100 + index),
             started_at: None,
             ready_at: None,

@@ -33,3 +33,5 @@ mod test_run;
 #[cfg(test)]
 mod tests;
 mod verdict;
+
+pub use clock::RunClock;

@@ -16,8 +16,10 @@ use throng_common::status::UnixMillis;
 use throng_common::verdict::Verdict;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::RunClock;
 use super::engine::{RunOptions, RunResult, run};
 use super::fake::FakeCluster;
+use crate::measure::Measurements;
 use crate::operation::{EventSink, OperationEvent};
 use crate::report::folder::RunFolder;
 use crate::report::human::failures::failure_line;
@@ -79,7 +81,7 @@ async fn run_with(tests: &str, cluster: Arc<FakeCluster>, how: How) -> Ran {
         folder: folder.clone(),
         throng_bin: PathBuf::from("/usr/bin/throng"),
         environment: BTreeMap::from([("THRONG_STATE_DIR".to_owned(), "/state".to_owned())]),
-        started_at: UnixMillis(1_000_000),
+        recording: Measurements::default().begin("fake-x7k2".parse().unwrap(), RunClock::start(UnixMillis(1_000_000))),
     };
     let said = Said::default();
     let result = run(&scenario(tests), cluster, options, &said, how.cancel).await.unwrap();

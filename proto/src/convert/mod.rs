@@ -7,6 +7,7 @@ pub mod facts;
 pub mod host_spec;
 pub mod node_spec;
 pub mod residue;
+mod sample;
 pub mod status;
 
 pub use decode::{DecodeError, text};

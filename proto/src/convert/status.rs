@@ -2,7 +2,7 @@
 
 use throng_common::ids::{Generation, Incarnation};
 use throng_common::status::{
-    AgentEvent, HostProgress, HostSample, NodePhase, NodeSample, NodeStatus, Reason, ReasonKind, UnixMillis,
+    AgentEvent, HostProgress, NodePhase, NodeSample, NodeStatus, Reason, ReasonKind, UnixMillis,
 };
 
 use super::{DecodeError, list, required, text};
@@ -38,7 +38,7 @@ impl TryFrom<wire::AgentEvent> for AgentEvent {
             }
             Event::Progress(progress) => Self::Progress(progress.try_into()?),
             Event::Sysctl(change) => Self::Sysctl(change.into()),
-            Event::Host(sample) => Self::Host(sample.into()),
+            Event::Host(sample) => Self::Host(sample.try_into().map_err(|error: DecodeError| error.within("host"))?),
             Event::Nodes(samples) => Self::Nodes(list("nodes.samples", samples.samples)?),
         })
     }
@@ -54,6 +54,7 @@ impl From<&NodeStatus> for wire::NodeStatus {
             incarnation: status.incarnation.0,
             restarts: status.restarts,
             container_id: status.container_id.clone(),
+            image_id: status.image_id.clone(),
             pid: status.pid,
             started_at_unix_millis: status.started_at.map(|at| at.0),
             ready_at_unix_millis: status.ready_at.map(|at| at.0),
@@ -73,6 +74,7 @@ impl TryFrom<wire::NodeStatus> for NodeStatus {
             incarnation: Incarnation(status.incarnation),
             restarts: status.restarts,
             container_id: status.container_id,
+            image_id: status.image_id,
             pid: status.pid,
             started_at: status.started_at_unix_millis.map(UnixMillis),
             ready_at: status.ready_at_unix_millis.map(UnixMillis),
@@ -167,40 +169,6 @@ impl TryFrom<wire::HostProgress> for HostProgress {
     }
 }
 
-impl From<&HostSample> for wire::HostSample {
-    fn from(sample: &HostSample) -> Self {
-        Self {
-            at_unix_millis: sample.at.0,
-            cpu_busy_cores: sample.cpu_busy_cores,
-            load_1m: sample.load_1m,
-            memory_available_bytes: sample.memory_available_bytes,
-            psi_cpu_some_percent: sample.psi_cpu_some_percent,
-            psi_memory_some_percent: sample.psi_memory_some_percent,
-            psi_io_some_percent: sample.psi_io_some_percent,
-            disk_free_bytes: sample.disk_free_bytes,
-            net_received_bytes: sample.net_received_bytes,
-            net_sent_bytes: sample.net_sent_bytes,
-        }
-    }
-}
-
-impl From<wire::HostSample> for HostSample {
-    fn from(sample: wire::HostSample) -> Self {
-        Self {
-            at: UnixMillis(sample.at_unix_millis),
-            cpu_busy_cores: sample.cpu_busy_cores,
-            load_1m: sample.load_1m,
-            memory_available_bytes: sample.memory_available_bytes,
-            psi_cpu_some_percent: sample.psi_cpu_some_percent,
-            psi_memory_some_percent: sample.psi_memory_some_percent,
-            psi_io_some_percent: sample.psi_io_some_percent,
-            disk_free_bytes: sample.disk_free_bytes,
-            net_received_bytes: sample.net_received_bytes,
-            net_sent_bytes: sample.net_sent_bytes,
-        }
-    }
-}
-
 impl From<&NodeSample> for wire::NodeSample {
     fn from(sample: &NodeSample) -> Self {
         Self {
@@ -247,6 +215,7 @@ mod tests {
             incarnation: Incarnation(2),
             restarts: 1,
             container_id: Some("abc".into()),
+            image_id: Some("sha256:0f".into()),
             pid: Some(17),
             started_at: Some(UnixMillis(5)),
             ready_at: None,

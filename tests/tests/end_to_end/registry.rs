@@ -58,6 +58,14 @@ fn an_image_is_fetched_once_for_all_workers_and_only_when_it_is_missing() {
         let _ = up(site, image, "always").expect_code(0);
         assert_eq!(pulls(), pushed + 2, "`always` asks at every `up`, once");
 
+        let _ = site.throng(&["test", "--test", "answers under its own name"]).expect_code(0);
+        let report = site.throng(&["report", "--format", "json"]).expect_code(0).json();
+        let reported = &report["images"][0];
+        assert_eq!(reported["image"], image);
+        assert!(reported["digest"].as_str().unwrap_or_default().starts_with("sha256:"), "{reported:#}");
+        let in_registry = format!("{}/tiny@sha256:", registry.host());
+        assert!(reported["repo_digest"].as_str().unwrap_or_default().starts_with(&in_registry), "{reported:#}");
+
         // A node that is started again must not need the registry.
         drop(registry);
         let worker = site.node("worker-0001");

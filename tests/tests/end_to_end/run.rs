@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use throng_tests::host;
+use serde_json::Value;
 use throng_tests::site::in_site;
+use throng_tests::{engine, host};
 
 #[test]
 fn a_run_passes_is_stored_and_leaves_nothing_behind() {
@@ -31,6 +32,38 @@ fn a_run_passes_is_stored_and_leaves_nothing_behind() {
         let cases: Vec<_> = junit.test_suites.iter().flat_map(|suite| &suite.test_cases).collect();
         assert!(cases.iter().any(|case| case.name.as_str() == "every worker answers under its own name"), "{cases:?}");
         assert_eq!(junit.test_suites.iter().map(|suite| suite.failures + suite.errors).sum::<usize>(), 0);
+    });
+}
+
+#[test]
+fn a_run_watches_its_host_every_second_and_names_the_image_that_nodes_really_ran() {
+    in_site(|site| {
+        let scenario = site.tiny();
+        let waiting =
+            site.file("waiting.toml", "[[test]]\nname = \"some time passes\"\nstep = [ { wait = \"4s\" } ]\n");
+        let _ =
+            site.throng(&["run", &scenario, "--overlay", &waiting, "--test", "time passes", "--keep"]).expect_code(0);
+        let report = site.throng(&["report", "--format", "json"]).expect_code(0).json();
+
+        let load = &report["hosts"][0]["load"];
+        let samples = load["samples"].as_array().unwrap();
+        let figure = |sample: &Value, key: &str| sample[key].as_f64().unwrap_or_else(|| panic!("no {key}: {sample:#}"));
+        let short = samples.iter().filter(|sample| figure(sample, "took_millis") < 2_500.0).count();
+        assert!(short >= 4, "a second each, over more than four: {samples:#?}");
+        assert!(samples.iter().all(|sample| figure(sample, "memory_available_bytes") > 0.0), "{samples:#?}");
+        assert!(samples.iter().skip(1).any(|sample| sample["late_millis"].is_u64()), "no ticker ran: {samples:#?}");
+        assert!(figure(&load["summary"], "nodes_memory_bytes") > 0.0, "{load:#}");
+        let worker = report["roles"].as_array().unwrap().iter().find(|role| role["role"] == "worker").unwrap();
+        assert!(worker["peak_anonymous_bytes"].as_u64() > Some(0), "{worker:#}");
+        assert!(worker["peak_memory_bytes"].as_u64() >= worker["peak_anonymous_bytes"].as_u64(), "{worker:#}");
+
+        let containers = engine::containers(&format!("throng-{}", site.name()));
+        let ran = engine::inspect(&containers[0].id).unwrap()["Image"].clone();
+        assert_eq!(report["images"][0]["digest"], ran, "{:#}", report["images"]);
+        let csv = std::fs::read_to_string(format!("{}/hosts.csv", report["folder"].as_str().unwrap())).unwrap();
+        assert_eq!(csv.lines().count(), samples.len() + 1, "{csv}");
+        site.down();
+        let _ = site.throng(&["stop"]).expect_code(0);
     });
 }
 

@@ -110,6 +110,8 @@ pub struct ContainerSummary {
     pub labels: BTreeMap<String, String>,
     /// The image's name.
     pub image: String,
+    /// The image's id.
+    pub image_id: Option<String>,
 }
 
 impl ContainerSummary {
@@ -171,6 +173,8 @@ pub struct ContainerState {
     pub finished_at: Option<UnixMillis>,
     /// Why the engine could not start it.
     pub error: Option<String>,
+    /// The id of the image that it was made from.
+    pub image_id: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
 }

@@ -1,5 +1,6 @@
 //! Processes of this host as `/proc` shows them, their ends, and who is at the other end of a socket.
 
+pub mod account;
 pub mod end;
 pub mod peer;
 pub mod table;

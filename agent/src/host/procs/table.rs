@@ -111,7 +111,7 @@ impl Procs {
         fs::read(self.folder(pid).join(file))
     }
 
-    fn text(&self, pid: u32, file: &str) -> io::Result<String> {
+    pub(super) fn text(&self, pid: u32, file: &str) -> io::Result<String> {
         Ok(String::from_utf8_lossy(&self.bytes(pid, file)?).into_owned())
     }
 }

@@ -73,7 +73,8 @@ impl Host {
             ContainerPhase::Created => (Presence::Created { container: id, digest }, None),
             state if state.has_process() => match self.living_pid(record) {
                 Some(pid) => {
-                    let running = Running { container: Some(id), pid, digest, stop: stop_of(record) };
+                    let (image_id, stop) = (container.image_id.clone(), stop_of(record));
+                    let running = Running { container: Some(id), image_id, pid, digest, stop };
                     (Presence::Running(running), None)
                 }
                 None => self.look_closely(&id, record).await,
@@ -121,7 +122,8 @@ pub(super) fn presence_of(state: ContainerState, record: Option<&NodeRecord>) ->
     let digest = state.labels.get(labels::SPEC).cloned().unwrap_or_default();
     match state.pid.filter(|_| state.phase.has_process()) {
         Some(pid) => {
-            (Presence::Running(Running { container: Some(state.id), pid, digest, stop: stop_of(record) }), None)
+            let (container, image_id, stop) = (Some(state.id), state.image_id, stop_of(record));
+            (Presence::Running(Running { container, image_id, pid, digest, stop }), None)
         }
         None if state.phase == ContainerPhase::Created => (Presence::Created { container: state.id, digest }, None),
         None => {

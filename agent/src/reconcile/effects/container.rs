@@ -15,7 +15,7 @@ use crate::host::engine::error::EngineError;
 use crate::host::engine::labels::{self, Owner};
 use crate::host::engine::model::{ContainerId, ContainerPlan, ContainerState};
 use crate::host::mounts::table::Device;
-use crate::resources::container::apply::{self, ContainerError};
+use crate::resources::container::apply::{self, ContainerError, Started};
 use crate::resources::container::plan::{self, Places};
 use crate::resources::files::beneath::{self, Owner as FileOwner};
 
@@ -92,8 +92,8 @@ impl Host {
         };
         let digest = wanted.digest.clone();
         match apply::start(engine, &id).await {
-            Ok(pid) => {
-                let running = Running { container: Some(id), pid, digest, stop: wanted.spec.stop.clone() };
+            Ok(Started { pid, image_id }) => {
+                let running = Running { container: Some(id), image_id, pid, digest, stop: wanted.spec.stop.clone() };
                 self.confirm(job, wanted, running, devices).await
             }
             Err(ContainerError::EndedAtOnce { state, .. }) => {

@@ -25,7 +25,7 @@ impl Host {
             Presence::Unknown => self.look_again(&job.key).await?,
             known => known.clone(),
         };
-        let Presence::Running(Running { container, pid, digest, stop }) = presence else { return Ok(presence) };
+        let Presence::Running(Running { container, pid, digest, stop, .. }) = presence else { return Ok(presence) };
         match &container {
             Some(id) => self.end_container(id, pid, &stop).await?,
             None => self.end_process(&job.key, &stop).await?,

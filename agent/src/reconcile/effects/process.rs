@@ -83,7 +83,7 @@ impl Host {
         match start::start(&self.parts.program, &dir, &spec).await.map_err(|error| process_failure(&error))? {
             Started::Runs(record) => {
                 let stop = wanted.spec.stop.clone();
-                let running = Running { container: None, pid: record.process.pid, digest, stop };
+                let running = Running { container: None, image_id: None, pid: record.process.pid, digest, stop };
                 self.confirm(job, wanted, running, devices).await
             }
             Started::Ended(record) => {
@@ -206,7 +206,7 @@ impl Host {
             // One that is ending still counts: its end is seen a moment later, with how it came.
             ProcessState::Running(process) | ProcessState::Ending(process) => {
                 let (pid, stop) = (process.process.pid, super::adopt::stop_of(record));
-                (Presence::Running(Running { container: None, pid, digest, stop }), None)
+                (Presence::Running(Running { container: None, image_id: None, pid, digest, stop }), None)
             }
             ProcessState::Ended(record) => {
                 let (reason, failed) = process_reason(&record);

@@ -67,12 +67,24 @@ pub async fn create(engine: &dyn Engine, plan: &ContainerPlan) -> Result<Contain
     Ok(engine.create(plan).await?)
 }
 
-/// Starts the container; its first process. The one inspect that follows gives that, and shows one that ended at once.
-pub async fn start(engine: &dyn Engine, id: &ContainerId) -> Result<u32, ContainerError> {
+/// A container that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Its first process.
+    pub pid: u32,
+    /// The id of the image that it was made from.
+    pub image_id: Option<String>,
+}
+
+/// Starts the container. The one inspect that follows gives its process, and shows one that ended at once.
+pub async fn start(engine: &dyn Engine, id: &ContainerId) -> Result<Started, ContainerError> {
     during(Point::StartSent, engine.start(id)).await?;
     hit(Point::StartAnswered);
     let state = engine.inspect(id.as_str()).await?;
-    state.pid.ok_or_else(|| ContainerError::EndedAtOnce { id: state.id.clone(), state: Box::new(state) })
+    match state.pid {
+        Some(pid) => Ok(Started { pid, image_id: state.image_id }),
+        None => Err(ContainerError::EndedAtOnce { id: state.id.clone(), state: Box::new(state) }),
+    }
 }
 
 #[cfg(test)]

@@ -85,6 +85,7 @@ fn summary(ask: Ask<'_>, container: bollard::models::ContainerSummary) -> Engine
         state: container.state.map_or(ContainerPhase::Unknown, list_phase),
         labels: container.labels.unwrap_or_default().into_iter().collect(),
         image: container.image.unwrap_or_default(),
+        image_id: container.image_id,
     })
 }
 
@@ -131,6 +132,7 @@ fn state(ask: Ask<'_>, answer: ContainerInspectResponse) -> EngineResult<Contain
         started_at: state.started_at.as_deref().and_then(unix_millis),
         finished_at: state.finished_at.as_deref().and_then(unix_millis),
         error: state.error.filter(|error| !error.is_empty()),
+        image_id: answer.image,
         labels,
     })
 }

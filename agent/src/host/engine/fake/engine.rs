@@ -90,6 +90,7 @@ impl FakeEngine {
             finished_at: container.exit_code.map(|_| UnixMillis(10_042)),
             error: None,
             labels: container.plan.labels.clone(),
+            image_id: Some(format!("sha256:{}", container.plan.image)),
         };
         if let Some(code) = ends.filter(|_| container.phase.has_process()) {
             container.phase = ContainerPhase::Exited;
@@ -111,6 +112,7 @@ impl FakeEngine {
             state: container.phase,
             labels: container.plan.labels.clone(),
             image: container.plan.image.clone(),
+            image_id: Some(format!("sha256:{}", container.plan.image)),
         };
         Ok(containers.map(summary).collect())
     }

@@ -61,10 +61,13 @@ async fn a_foreign_container_with_our_name_is_named_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_start_costs_one_inspect_and_gives_the_process_id() {
+async fn a_start_costs_one_inspect_and_gives_process_and_image() {
     let engine = FakeEngine::default();
-    let id = create(&engine, &planned("right", "demo")).await.unwrap();
-    assert!(start(&engine, &id).await.unwrap() > 1);
+    let plan = planned("right", "demo");
+    let id = create(&engine, &plan).await.unwrap();
+    let started = start(&engine, &id).await.unwrap();
+    assert!(started.pid > 1);
+    assert_eq!(started.image_id, Some(format!("sha256:{}", plan.image)));
     assert_eq!(engine.state().calls.iter().filter(|call| call.starts_with("inspect")).count(), 1);
 }
 

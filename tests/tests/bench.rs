@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const SMALL: [(&str, &str); 4] =
     [("BENCH_NODES", "3"), ("BENCH_PAIRS", "1"), ("BENCH_IDLE_SECONDS", "1"), ("BENCH_ONLY", "updown,idle,adopt,exec")];
 /// How long it may take on a machine that is busy.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 #[test]
 fn the_benchmarks_pass_their_gates_and_print_their_table() {
@@ -23,13 +23,14 @@ fn the_benchmarks_pass_their_gates_and_print_their_table() {
         "up s: throng / floor ",
         "down s: throng / floor ",
         "up s: floor again / floor",
-        "up s: throng / compose",
         "throng adopted ms / floor labelled list ms",
         "exec on all s: throng / engine's exec",
         "agent, 3 nodes: resident",
     ] {
         assert!(said.contains(row), "`{row}` is not in:\n{said}\n{problems}");
     }
+    // A bare machine has no interpreter for it; then that is said.
+    assert!(said.contains("up s: throng / compose") || said.contains("Not measured: compose"), "{said}");
     let kept = said.lines().find_map(|line| line.strip_prefix("kept in ")).expect("it says where the figures are");
     let kept = std::fs::read_to_string(kept).expect("the figures are kept");
     let kept: serde_json::Value = serde_json::from_str(&kept).expect("they are JSON");

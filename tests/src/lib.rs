@@ -4,6 +4,7 @@
 //! one, takes down whatever the test left, and fails it where throng left something that it should not have.
 
 pub mod agent;
+pub mod bench;
 pub mod engine;
 pub mod finished;
 pub mod host;

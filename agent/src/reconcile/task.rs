@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use throng_common::error_chain::chain;
@@ -325,11 +325,14 @@ impl ReconcileTask {
 
     async fn look_at_all(&mut self) {
         self.engine_away = false;
+        let began = Instant::now();
         let seen = self.host.look().await;
         hit(Point::LookedAtAll);
         for event in seen {
             self.tell(event);
         }
+        let (nodes, took_micros) = (self.core.nodes().count(), began.elapsed().as_micros());
+        tracing::info!(nodes, took_micros, "everything was looked at");
     }
 
     /// Those that have ended say why in a task of its own: the last words of many take a while to be read. One that is

@@ -1,0 +1,92 @@
+//! Daemons with nothing to do, read from /proc: what they hold, what they take, whether they write.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::benchmark::Benchmark::Idle;
+use super::ours::Daemon;
+use super::run::Bench;
+
+/// What the agent may hold with no node, and with a hundred of them, in MB.
+const AGENT_EMPTY_MB: f64 = 10.0;
+const AGENT_FULL_MB: f64 = 20.0;
+/// What the agent may take of a core with a hundred nodes, in percent.
+const AGENT_CPU_PERCENT: f64 = 0.2;
+/// After a change, what it left to be done is done by then.
+const CALM: Duration = Duration::from_secs(5);
+
+/// What a process has used so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    cpu_nanos: f64,
+    written_bytes: f64,
+    writes: f64,
+    wake_ups: f64,
+}
+
+/// Measures it, with no node and with all.
+pub(super) fn measure(bench: &mut Bench<'_>) {
+    watch(bench, "0 nodes", AGENT_EMPTY_MB, None);
+    let _ = bench.ours.up();
+    bench.ours.expect_up();
+    let nodes = bench.options.nodes;
+    watch(bench, &format!("{nodes} nodes"), AGENT_FULL_MB, Some(AGENT_CPU_PERCENT));
+    let _ = bench.ours.down();
+    bench.ours.expect_gone();
+}
+
+fn watch(bench: &mut Bench<'_>, with: &str, agent_mb: f64, agent_cpu: Option<f64>) {
+    let daemons = [(Daemon::Agent, "agent"), (Daemon::Coordinator, "coordinator")];
+    let pids = daemons.map(|(daemon, name)| (bench.ours.pid(daemon), name));
+    std::thread::sleep(CALM);
+    let began = Instant::now();
+    let before = pids.map(|(pid, _)| used(pid));
+    std::thread::sleep(bench.options.idle);
+    let seconds = began.elapsed().as_secs_f64();
+    for ((pid, name), before) in pids.into_iter().zip(before) {
+        let after = used(pid);
+        let side = format!("{name}, {with}");
+        let is_agent = name == "agent";
+        let agents = |target: Option<f64>| target.filter(|_| is_agent);
+        let journal = &mut bench.journal;
+        let mut tell = |metric: &str, value: f64, unit, target| {
+            journal.sample(Idle, (&side, metric), 0, value);
+            journal.bound(Idle, (&side, metric), unit, target);
+        };
+        let (resident, own) = memory_mb(pid);
+        tell("resident", resident, "MB", agents(Some(agent_mb)));
+        tell("of that its own", own, "MB", None);
+        let cpu = (after.cpu_nanos - before.cpu_nanos) / seconds / 1e9 * 100.0;
+        tell("of a core", cpu, "%", agents(agent_cpu));
+        tell("written to disk", after.written_bytes - before.written_bytes, "B", agents(Some(0.0)));
+        tell("write calls", (after.writes - before.writes) / seconds, "/s", None);
+        tell("wake-ups", (after.wake_ups - before.wake_ups) / seconds, "/s", None);
+    }
+}
+
+/// Resident memory, and what of it is no page of a file, in MB of 1000 kB.
+fn memory_mb(pid: i32) -> (f64, f64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kb = |key: &str| number(&status, key) * 1024.0 / 1e6;
+    (kb("VmRSS:"), kb("RssAnon:"))
+}
+
+fn used(pid: i32) -> Used {
+    let read = |path: String| fs::read_to_string(path).unwrap_or_default();
+    let io = read(format!("/proc/{pid}/io"));
+    let mut used =
+        Used { written_bytes: number(&io, "write_bytes:"), writes: number(&io, "syscw:"), ..Used::default() };
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let task = task.path().display().to_string();
+        let ran = read(format!("{task}/schedstat"));
+        used.cpu_nanos += ran.split(' ').next().and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
+        used.wake_ups += number(&read(format!("{task}/status")), "voluntary_ctxt_switches:");
+    }
+    used
+}
+
+/// The number after a key at the beginning of a line.
+fn number(text: &str, key: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}

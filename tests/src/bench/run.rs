@@ -1,0 +1,93 @@
+//! From the options to the table.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::benchmark::Benchmark;
+use super::engine::{Engine, Manner};
+use super::figures::Ratio;
+use super::journal::Journal;
+use super::load::Load;
+use super::options::Options;
+use super::ours::Ours;
+use super::peers::Peer;
+use super::{adopt, cold, demo, exec, floor, idle, machine, ports, updown};
+use crate::site::alone;
+
+/// What the benchmarks work with.
+pub(super) struct Bench<'e> {
+    /// What they were told.
+    pub(super) options: Options,
+    /// What was measured.
+    pub(super) journal: Journal,
+    /// throng, warm, on the engine that the floor uses too.
+    pub(super) ours: Ours<'e>,
+    /// What is brought up.
+    pub(super) load: Load,
+    /// Calls at once with which the floor does best.
+    pub(super) width: usize,
+    /// The peers' engine, with those that are here.
+    pub(super) peers: Option<(&'e Engine, Vec<Peer>)>,
+    /// How the floor compares with itself, bringing up and taking down; none before it was measured.
+    pub(super) same: (Option<Ratio>, Option<Ratio>),
+}
+
+/// Measures what the options say, prints the table and keeps the figures; where they lie.
+pub fn run(options: Options) -> PathBuf {
+    let _alone = alone();
+    let suffix = throng_common::ids::random_suffix(6);
+    let engine = Engine::start(&format!("throng-bench-engine-{suffix}"), Manner::LiveRestore);
+    let other = options.peers.then(|| Engine::start(&format!("throng-bench-peers-{suffix}"), Manner::Plain));
+    say(&format!("{} build, {} nodes, {} pairs", machine::build(), options.nodes, options.pairs));
+    let mut ours = Ours::new(&engine, options.nodes);
+    let began = Instant::now();
+    let load = ours.recorded();
+    say(&format!("gate passed: {} containers up and gone again in {:.1?}", options.nodes, began.elapsed()));
+    let width = floor::best_width(&engine, &load);
+    let mut journal = Journal::default();
+    journal.note(format!("The floor does best with {width} calls at once."));
+    let peers = other.as_ref().map(|other| (other, present(&engine, other, &load, &mut journal)));
+    ours.warm();
+    let mut bench = Bench { options, journal, ours, load, width, peers, same: (None, None) };
+    for benchmark in Benchmark::ALL.into_iter().filter(|benchmark| bench.options.has(*benchmark)).collect::<Vec<_>>() {
+        let began = Instant::now();
+        match benchmark {
+            Benchmark::UpDown => updown::measure(&mut bench),
+            Benchmark::Cold => cold::measure(&mut bench),
+            Benchmark::Ports => ports::measure(&mut bench),
+            Benchmark::Idle => idle::measure(&mut bench),
+            Benchmark::Adopt => adopt::measure(&mut bench),
+            Benchmark::Exec => exec::measure(&mut bench),
+            Benchmark::Demo => demo::measure(&mut bench),
+        }
+        say(&format!("{benchmark}: done in {:.1?}", began.elapsed()));
+    }
+    if machine::build() != "release" {
+        bench.journal.note("The build is unoptimised: no figure means anything.".to_owned());
+    }
+    let path = bench.journal.keep(&bench.options, &engine.version());
+    say(&format!("\n{}\nkept in {}", bench.journal.table(), path.display()));
+    path
+}
+
+/// The peers that are here, with the image on their engine. Why one is not here is noted.
+fn present(engine: &Engine, other: &Engine, load: &Load, journal: &mut Journal) -> Vec<Peer> {
+    let image = load.bodies()[0].1["Image"].as_str().expect("bodies name an image").to_owned();
+    engine.share_image(&image, other);
+    let mut present = Vec::new();
+    for peer in Peer::ALL {
+        match peer.provide(other) {
+            Ok(()) => present.push(peer),
+            Err(why) => journal.note(format!("Not measured: {}: {}", peer.name(), why.trim())),
+        }
+    }
+    present
+}
+
+/// Tells somebody who waits.
+pub(super) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that left has seen enough.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}

@@ -232,8 +232,16 @@ impl Core {
             kind: kind.to_owned(),
             message: message.into(),
         };
-        if let Err(error) = self.store.append_events(vec![event]).await {
-            tracing::error!(%error, "an event could not be written");
+        self.write_down(vec![event]).await;
+    }
+
+    /// Writes down what happened.
+    pub(super) async fn write_down(&self, events: Vec<NewEvent>) {
+        if events.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.append_events(events).await {
+            tracing::error!(%error, "what happened could not be written down");
         }
     }
 

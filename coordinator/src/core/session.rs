@@ -11,7 +11,9 @@ use throng_proto::agent as wire;
 use tokio::task::AbortHandle;
 
 use super::coordinator::Core;
+use crate::clock;
 use crate::fleet::LinkState;
+use crate::store::NewEvent;
 
 /// How often hosts and nodes are sampled while no run is under way.
 const IDLE_SAMPLE_INTERVAL: Duration = Duration::from_secs(15);
@@ -127,6 +129,7 @@ impl Core {
                 _ = recording.wait_for(|held| (*held > 0) != is_run) => return Ok(WatchEnd::OtherPace),
             };
             let Some(batch) = batch else { return Ok(WatchEnd::Over) };
+            let mut notable = Vec::new();
             for event in batch.events {
                 let event = match AgentEvent::try_from(event) {
                     Ok(event) => event,
@@ -147,8 +150,10 @@ impl Core {
                     _ => {}
                 }
                 self.measurements.happened(host, &event);
-                self.happened(host, event).await;
+                notable.extend(self.happened(host, event));
             }
+            // In one go: each time the disk is waited for.
+            self.write_down(notable).await;
         }
     }
 
@@ -164,13 +169,13 @@ impl Core {
         }
     }
 
-    async fn happened(&self, host: &HostId, event: AgentEvent) {
+    /// Takes in what happened on a host; what of it is to be journalled.
+    fn happened(&self, host: &HostId, event: AgentEvent) -> Option<NewEvent> {
         match event {
             AgentEvent::Node(status) => {
-                if let Some(cluster) = self.cluster(&status.cluster) {
-                    let before = cluster.node_seen(host, status.clone());
-                    self.note_node(&status, before.as_ref()).await;
-                }
+                let cluster = self.cluster(&status.cluster)?;
+                let before = cluster.node_seen(host, status.clone());
+                return notable(&status, before.as_ref());
             }
             AgentEvent::Gone { cluster, node } => {
                 if let Some(cluster) = self.cluster(&cluster) {
@@ -196,29 +201,34 @@ impl Core {
                 }
             }
         }
+        None
     }
+}
 
-    /// Journals what a person would ask about later: ends, failures, comebacks. Not every step of a start.
-    async fn note_node(&self, status: &NodeStatus, before: Option<&NodeStatus>) {
-        let was = before.map(|before| before.phase);
-        if was == Some(status.phase) {
-            return;
-        }
-        let kind = match status.phase {
-            NodePhase::Ready if before.is_some_and(|before| before.restarts < status.restarts) => "node-back",
-            NodePhase::Ready if was == Some(NodePhase::Unready) => "node-answers-again",
-            NodePhase::Ready => "node-ready",
-            NodePhase::Unready => "node-unready",
-            NodePhase::Backoff => "node-ended",
-            NodePhase::Failed => "node-failed",
-            NodePhase::Unknown => "node-unknown",
-            NodePhase::Pending
-            | NodePhase::Preparing
-            | NodePhase::Starting
-            | NodePhase::Stopping
-            | NodePhase::Stopped => return,
-        };
-        let message = status.reason.as_ref().map(ToString::to_string).unwrap_or_default();
-        self.note(Some(&status.cluster), &status.node, kind, message).await;
+/// What a person would ask about later: ends, failures, comebacks. Not every step of a start.
+fn notable(status: &NodeStatus, before: Option<&NodeStatus>) -> Option<NewEvent> {
+    let was = before.map(|before| before.phase);
+    if was == Some(status.phase) {
+        return None;
     }
+    let kind = match status.phase {
+        NodePhase::Ready if before.is_some_and(|before| before.restarts < status.restarts) => "node-back",
+        NodePhase::Ready if was == Some(NodePhase::Unready) => "node-answers-again",
+        NodePhase::Ready => "node-ready",
+        NodePhase::Unready => "node-unready",
+        NodePhase::Backoff => "node-ended",
+        NodePhase::Failed => "node-failed",
+        NodePhase::Unknown => "node-unknown",
+        NodePhase::Pending | NodePhase::Preparing | NodePhase::Starting | NodePhase::Stopping | NodePhase::Stopped => {
+            return None;
+        }
+    };
+    let message = status.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+    Some(NewEvent {
+        at: clock::now(),
+        cluster: Some(status.cluster.clone()),
+        subject: status.node.to_string(),
+        kind: kind.to_owned(),
+        message,
+    })
 }

@@ -92,12 +92,8 @@ impl RunLog {
         let phase = operation.phase(engine::PHASE, 0);
         let scenario = cluster.record().scenario.clone();
         let result = engine::run(&scenario, ops, options, operation, operation.cancelled().clone()).await;
-        let failed = |result: &RunResult| result.tests.iter().filter(|test| is_bad(test.verdict)).count();
         match &result {
-            Ok(result) => {
-                let (bad, all) = (failed(result), result.tests.len());
-                phase.end(bad == 0, if bad == 0 { format!("{all} held") } else { format!("{bad} of {all} failed") });
-            }
+            Ok(result) => drop(phase.end(went_well(result), told(result))),
             Err(_) => drop(phase.end(false, "")),
         }
         hit(Point::RunTested);
@@ -190,10 +186,27 @@ pub fn outcome_word(outcome: Outcome) -> String {
     .to_owned()
 }
 
-fn is_bad(verdict: Option<Verdict>) -> bool {
+/// Whether every test that was to run did, and is nothing to be looked into.
+fn went_well(result: &RunResult) -> bool {
+    !result.interrupted && result.tests.iter().all(|test| test.verdict.is_some_and(|verdict| !is_bad(verdict)))
+}
+
+/// What came of the tests, in a few words.
+fn told(result: &RunResult) -> String {
+    let judged = result.tests.iter().filter_map(|test| test.verdict);
+    let (bad, all) = judged.fold((0, 0), |(bad, all), verdict| (bad + usize::from(is_bad(verdict)), all + 1));
+    match (bad, result.interrupted) {
+        (0, false) => format!("{all} held"),
+        (0, true) => format!("interrupted after {all} that held"),
+        (bad, false) => format!("{bad} of {all} failed"),
+        (bad, true) => format!("interrupted, {bad} of {all} failed"),
+    }
+}
+
+fn is_bad(verdict: Verdict) -> bool {
     match verdict {
-        Some(Verdict::Pass | Verdict::KnownFailure) => false,
-        Some(Verdict::Suspect | Verdict::Invalid | Verdict::Fail | Verdict::UnexpectedPass) | None => true,
+        Verdict::Pass | Verdict::KnownFailure => false,
+        Verdict::Suspect | Verdict::Invalid | Verdict::Fail | Verdict::UnexpectedPass => true,
     }
 }
 

@@ -1,7 +1,7 @@
 # throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build kill-loop engine engine-stop examples example-redis example-nats example-grpc ci clean
+.PHONY: help demo test bench build test-engines kill-loop engine engine-stop examples example-redis example-nats example-grpc ci clean
 
 DEMO_WORKERS ?= 100
 export DEMO_WORKERS
@@ -21,6 +21,9 @@ bench: engine ## throng beside the bare engine and other programs: BENCH_PAIRS=1
 
 build: ## the two programs, in target/debug
 	@scripts/build
+
+test-engines: ## the tests that face an engine, on Debian's 20.10 and on Docker 29 with both stores (built from source, with Go): an hour
+	@scripts/test-engines
 
 kill-loop: engine ## kill daemons at named points of operations on a live cluster: SEED=… KILLS=100, one again with ROUND=…
 	@cargo build -p throng-tests --bins --features failpoints

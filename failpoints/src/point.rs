@@ -98,7 +98,7 @@ listed! {
         EventsSent = "agent.events-sent",
 
         // The end of a node.
-        /// The engine was asked to signal a container and has not answered.
+        /// A container is being sent its signal.
         StopSent = "agent.stop-sent",
         /// A container was asked to end.
         ContainerAsked = "agent.container-asked",
@@ -128,6 +128,10 @@ listed! {
         ExecBeginning = "agent.exec-beginning",
         /// A command in a node has ended, and nobody was told.
         ExecEnded = "agent.exec-ended",
+        /// A node is about to be sent a signal.
+        SignalSending = "agent.signal-sending",
+        /// A node was sent a signal, and nobody was told.
+        Signalled = "agent.signalled",
         /// An image was imported, and nobody was told.
         ImageImported = "agent.image-imported",
         /// The host was audited, and nobody was told.

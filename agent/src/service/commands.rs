@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use throng_common::error_chain::chain;
 use throng_common::ids::NodeName;
+use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 
 use super::context::Context;
@@ -91,7 +92,9 @@ pub(super) async fn signal(context: &Context, request: SendSignal) -> wire::Sign
     let one = |(target, node)| {
         let means = &means;
         async move {
+            hit(Point::SignalSending);
             let result = kill(means, Option::as_ref(&target), signal).await;
+            hit(Point::Signalled);
             wire::SignalOutcome { node: NodeName::to_string(&node), error: result.err().map(|error| chain(&error)) }
         }
     };

@@ -17,7 +17,7 @@ pub(super) enum Operation {
     Shrink,
     /// A command runs in all of its workers.
     Exec,
-    /// Its tests run; one of them restarts a worker.
+    /// Its tests run; one of them restarts a worker, and kills it.
     Test,
     /// The daemon itself begins.
     Begin,
@@ -91,6 +91,7 @@ pub(super) fn reach(point: Point) -> Reach {
         P::RamdiskUnmounted => often(&[Down, Run, Shrink], 3),
         P::RamdisksGone | P::NodeGroupsRemoved | P::NodeFoldersRemoved => often(&[Down, Run, Shrink], 3),
         P::ExecBeginning | P::ExecEnded => often(&[Exec, Test], 10),
+        P::SignalSending | P::Signalled => by(&[Test]),
         P::ImageImported => by(&[Up, Run]),
         P::Audited => by(&[Down, Run]),
         P::IdentityObtained | P::IdentitySaved => by(&[Begin, Join]),

@@ -119,12 +119,35 @@ pub enum ReasonKind {
     Sysctl,
     /// The engine refused.
     Engine,
-    /// The engine does not answer.
+    /// The engine is away, or answers questions with an error of its own.
     EngineUnreachable,
+    /// The engine takes calls and does not answer them.
+    EngineHung,
     /// The host refused something else: a folder, a file, a limit.
     Host,
     /// It was lost: the host was rebooted, or somebody else removed it.
     Lost,
+}
+
+impl ReasonKind {
+    /// Whether it tells of the engine alone and nothing of the node: it is neither failed nor gone.
+    pub fn is_silence(self) -> bool {
+        match self {
+            Self::EngineUnreachable | Self::EngineHung => true,
+            Self::Exited
+            | Self::Signalled
+            | Self::OutOfMemory
+            | Self::PortTaken
+            | Self::Ramdisk
+            | Self::Image
+            | Self::Prepare
+            | Self::Probe
+            | Self::Sysctl
+            | Self::Engine
+            | Self::Host
+            | Self::Lost => false,
+        }
+    }
 }
 
 /// What an agent last saw of a node.

@@ -1,7 +1,8 @@
 //! The agent of a site, lost and started again.
 
+use crate::finished::Running;
 use crate::host::{self, is_alive, kill_now};
-use crate::site::{SETTLE_TIMEOUT, Site};
+use crate::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site};
 use crate::wait::wait_for;
 
 /// The process of the agent itself, not of its shims.
@@ -28,10 +29,21 @@ pub fn lose(site: &Site) {
 
 /// Starts an agent in the place of one that was lost. No token: its identity is in its state directory.
 pub fn start(site: &Site) {
+    start_with(site, None);
+}
+
+/// The same, as if the machine had been booted in between.
+pub fn start_in_another_boot(site: &Site) {
+    start_with(site, Some(("THRONG_TEST_BOOT_ID", "11111111-2222-3333-4444-555555555555")));
+}
+
+fn start_with(site: &Site, variable: Option<(&str, &str)>) {
     let coordinator = site.throng(&["status", "--format", "json"]).expect_code(0).json()["coordinator"].clone();
     let text = |key: &str| coordinator[key].as_str().expect("`status` names the coordinator").to_owned();
     let (address, pin) = (text("address"), text("ca_pin"));
     let address = address.trim_start_matches("https://");
     let start = ["start", "--coordinator", address, "--ca-pin", &pin, "--host", "local"];
-    let _ = site.agent(&start).expect_code(0);
+    let mut command = site.command("throng-agent", &start);
+    let line = format!("throng-agent {}", start.join(" "));
+    let _ = Running::start(command.envs(variable), line).end(COMMAND_TIMEOUT).expect_code(0);
 }

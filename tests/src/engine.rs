@@ -2,17 +2,23 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// Where the engine listens.
-const SOCKET: &str = "/var/run/docker.sock";
+/// Where the engine listens unless `DOCKER_HOST` says otherwise.
+const USUAL_SOCKET: &str = "/var/run/docker.sock";
 /// Removing a container may wait for its end.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How an engine is started where none runs.
 const REMEDY: &str = "no engine answers, and these tests prove nothing without one: run `make engine`";
+
+/// Where the engine of these tests listens.
+pub fn socket() -> PathBuf {
+    let named = std::env::var("DOCKER_HOST").unwrap_or_default();
+    PathBuf::from(named.strip_prefix("unix://").unwrap_or(USUAL_SOCKET))
+}
 
 /// A container, as the engine lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,19 +144,23 @@ fn call(method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
 
 /// The same with any headers and body.
 fn ask(method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
+    let socket = socket();
+    ask_at(&socket, method, path, headers, body)
+        .unwrap_or_else(|error| panic!("{}: {error}: {REMEDY}", socket.display()))
+}
+
+/// The same of the engine behind this socket.
+pub fn ask_at(socket: &Path, method: &str, path: &str, headers: &str, body: &[u8]) -> std::io::Result<(u16, String)> {
     let mut answer = Vec::new();
-    let asked = UnixStream::connect(SOCKET).and_then(|mut socket| {
+    UnixStream::connect(socket).and_then(|mut socket| {
         socket.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         let length = body.len();
         write!(socket, "{method} {path} HTTP/1.0\r\nHost: engine\r\n{headers}Content-Length: {length}\r\n\r\n")?;
         socket.write_all(body)?;
         socket.read_to_end(&mut answer)
-    });
-    if let Err(error) = asked {
-        panic!("{SOCKET}: {error}: {REMEDY}");
-    }
+    })?;
     let text = String::from_utf8_lossy(&answer);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
-    (status, body.to_owned())
+    Ok((status, body.to_owned()))
 }

@@ -6,11 +6,13 @@
 pub mod agent;
 pub mod bench;
 pub mod engine;
+pub mod engine_proxy;
 pub mod finished;
 pub mod host;
 pub mod invariants;
 pub mod kill_loop;
 pub mod leftovers;
+pub mod private_engine;
 pub mod programs;
 pub mod registry;
 pub mod site;

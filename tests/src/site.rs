@@ -1,5 +1,6 @@
 //! A throng of one test's own, of which nothing is left afterwards.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,8 +13,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use throng_common::ids::random_suffix;
 
+use crate::engine_proxy::EngineProxy;
 use crate::finished::{Finished, Running};
 use crate::host::Snapshot;
+use crate::private_engine::PrivateEngine;
 use crate::programs::Build;
 use crate::wait::wait_for;
 use crate::{engine, host, leftovers, tiny};
@@ -36,15 +39,38 @@ pub struct Site {
     run_dir: PathBuf,
     before: Snapshot,
     build: Build,
+    engine: Option<PathBuf>,
 }
 
 /// Runs a test in a site of its own, alone on this machine. Afterwards everything is taken down, whatever the test came
 /// to; what is left then fails it.
 pub fn in_site(test: impl FnOnce(&Site)) {
     let _alone = alone();
+    in_site_of(None, test, || {});
+}
+
+/// The same with a proxy in front of the engine, which is told to be honest before everything is taken down.
+pub fn in_proxied_site(test: impl FnOnce(&Site, &EngineProxy)) {
+    let _alone = alone();
+    let proxy = EngineProxy::start(&engine::socket());
+    in_site_of(Some(proxy.socket()), |site| test(site, &proxy), || proxy.mend());
+}
+
+/// The same with an engine of the test's own.
+pub fn in_site_with_engine(live_restore: bool, test: impl FnOnce(&Site, &mut PrivateEngine)) {
+    let _alone = alone();
+    let own = RefCell::new(PrivateEngine::start(live_restore));
+    let socket = own.borrow().socket();
+    in_site_of(Some(socket), |site| test(site, &mut own.borrow_mut()), || own.borrow_mut().ensure());
+}
+
+/// `mend` puts right what the test did to the engine.
+fn in_site_of(engine: Option<PathBuf>, test: impl FnOnce(&Site), mend: impl FnOnce()) {
     let suffix = random_suffix(6);
     let site = Site::new(&format!("t{suffix}"), &format!("throng-test-{suffix}"), Build::Plain);
+    let site = Site { engine, ..site };
     let result = catch_unwind(AssertUnwindSafe(|| test(&site)));
+    mend();
     let stopped = catch_unwind(AssertUnwindSafe(|| site.throng(&["stop", "--down"])));
     let left = leftovers::find(&site);
     if !left.is_empty() || stopped.is_err() {
@@ -80,7 +106,7 @@ impl Site {
         let run_dir = Path::new("/run").join(mark);
         fs::create_dir_all(&run_dir).expect("a folder below /run can be made");
         let (name, mark) = (name.to_owned(), mark.to_owned());
-        Self { name, mark, folder, run_dir, before: Snapshot::take(), build }
+        Self { name, mark, folder, run_dir, before: Snapshot::take(), build, engine: None }
     }
 
     /// The name of its scenarios: all its clusters begin with it.
@@ -155,6 +181,7 @@ impl Site {
         command.args(arguments).current_dir(self.folder());
         command.env("THRONG_STATE_DIR", self.state_dir()).env("THRONG_AGENT_STATE_DIR", self.agent_state_dir());
         command.env("THRONG_RUN_DIR", &self.run_dir).env("THRONG_AGENT", self.build.program("throng-agent"));
+        command.envs(self.engine.iter().map(|socket| ("DOCKER_HOST", format!("unix://{}", socket.display()))));
         command
     }
 

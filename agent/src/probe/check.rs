@@ -10,7 +10,7 @@ use throng_common::status::{Reason, ReasonKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::watcher::{ExecProbe, ExecProblem};
+use super::watcher::{ExecFailure, ExecProbe, ExecProblem};
 use crate::fetch::{self, FetchError, Target};
 
 /// Most of an answer that is looked at, in bytes.
@@ -71,12 +71,25 @@ pub enum ProbeError {
         /// What happened.
         problem: ExecProblem,
     },
+    /// The command could not be run, for a reason that is not the node's.
+    #[error("`{program}` could not be run: {why}")]
+    NotAsked {
+        /// The command's program, without its folder.
+        program: String,
+        /// Why.
+        why: String,
+    },
     /// No answer in time.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
 }
 
 impl ProbeError {
+    /// Whether the node was not even asked: nothing is known of it.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::NotAsked { .. })
+    }
+
     /// What is this node's own of it, beyond whom was asked.
     fn own(&self) -> Option<String> {
         match self {
@@ -87,6 +100,7 @@ impl ProbeError {
             | Self::Url(_)
             | Self::Http { .. }
             | Self::Status { .. }
+            | Self::NotAsked { .. }
             | Self::TimedOut(_) => None,
         }
     }
@@ -105,19 +119,32 @@ pub(super) fn reason(probe: &Probe, error: &ProbeError) -> Reason {
 
 /// Asks once. `ports` are the node's: a port is called by the name that it has there.
 pub async fn check(probe: &Probe, ports: &[NamedPorts], exec: &dyn ExecProbe) -> Result<(), ProbeError> {
-    let attempt = async {
-        match &probe.check {
-            ProbeCheck::Tcp { address, port, send, expect } => {
-                tcp(SocketAddr::new(*address, *port), &called(ports, *port), send, expect).await
-            }
-            ProbeCheck::Http { url, expect } => http(url, ports, expect).await,
-            ProbeCheck::Exec { command } => exec.run(command, probe.timeout).await.map_err(|problem| {
-                let program = command.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
-                ProbeError::Exec { program: program.to_string_lossy().into_owned(), problem }
-            }),
+    match &probe.check {
+        ProbeCheck::Tcp { address, port, send, expect } => {
+            let address = SocketAddr::new(*address, *port);
+            in_time(probe.timeout, tcp(address, &called(ports, *port), send, expect)).await
         }
+        ProbeCheck::Http { url, expect } => in_time(probe.timeout, http(url, ports, expect)).await,
+        // It keeps to its timeout itself: who hangs, the command or the engine, only it can tell.
+        ProbeCheck::Exec { command } => by_command(command, probe.timeout, exec).await,
+    }
+}
+
+async fn in_time(limit: Duration, asked: impl Future<Output = Result<(), ProbeError>>) -> Result<(), ProbeError> {
+    tokio::time::timeout(limit, asked).await.unwrap_or(Err(ProbeError::TimedOut(limit)))
+}
+
+async fn by_command(command: &[String], timeout: Duration, exec: &dyn ExecProbe) -> Result<(), ProbeError> {
+    let failure = match exec.run(command, timeout).await {
+        Ok(()) => return Ok(()),
+        Err(failure) => failure,
     };
-    tokio::time::timeout(probe.timeout, attempt).await.unwrap_or(Err(ProbeError::TimedOut(probe.timeout)))
+    let program = command.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    let program = program.to_string_lossy().into_owned();
+    Err(match failure {
+        ExecFailure::Bad(problem) => ProbeError::Exec { program, problem },
+        ExecFailure::NotAsked(why) => ProbeError::NotAsked { program, why },
+    })
 }
 
 /// What a port is called: every node of a role has another number under the same name.
@@ -183,9 +210,9 @@ mod tests {
 
     struct NoExec;
     impl ExecProbe for NoExec {
-        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), ExecProblem>> {
+        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), ExecFailure>> {
             let problem = ExecProblem { what: "exit code 3".to_owned(), said: "no route to 127.84.0.1".to_owned() };
-            Box::pin(std::future::ready(Err(problem)))
+            Box::pin(std::future::ready(Err(ExecFailure::Bad(problem))))
         }
     }
 

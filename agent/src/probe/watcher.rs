@@ -20,8 +20,18 @@ const MISSES_MAX: u32 = 3;
 
 /// Runs a command in the node that is probed.
 pub trait ExecProbe: Send + Sync {
-    /// Ends well when the command ends with code 0, else says what happened.
-    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), ExecProblem>>;
+    /// Ends well when the command ends with code 0, else says what happened. It ends the command at the timeout, and
+    /// itself some time after it where the engine does not answer.
+    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), ExecFailure>>;
+}
+
+/// Why a command gave no good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecFailure {
+    /// It did not end well.
+    Bad(ExecProblem),
+    /// It could not be run, for a reason that is not the node's.
+    NotAsked(String),
 }
 
 /// What became of a command that did not end well.
@@ -72,6 +82,11 @@ pub async fn watch(
                 misses = 0;
                 Some(ProbeNews::Ready)
             }
+            // Whoever was ready still is, as far as anybody knows.
+            Err(error) if ready && error.is_silence() => {
+                wait = probe.interval;
+                None
+            }
             Err(error) if ready => {
                 misses += 1;
                 wait = STARTING_LONGEST_WAIT.min(probe.interval);
@@ -109,22 +124,31 @@ mod tests {
 
     use super::*;
 
-    /// Answers attempt number n with `answers[n]`, then with the last.
+    /// Answers attempt number n with `answers[n]`, then with the last; none: the command could not be run.
     struct Script {
-        answers: Vec<bool>,
+        answers: Vec<Option<bool>>,
         asked: AtomicU32,
     }
 
     impl ExecProbe for Script {
-        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), ExecProblem>> {
+        fn run<'a>(&'a self, _: &'a [String], _: Duration) -> BoxFuture<'a, Result<(), ExecFailure>> {
             let at = self.asked.fetch_add(1, Ordering::SeqCst) as usize;
-            let good = *self.answers.get(at).or(self.answers.last()).unwrap_or(&true);
-            let problem = || ExecProblem { what: "exit code 1".to_owned(), said: String::new() };
-            Box::pin(std::future::ready(if good { Ok(()) } else { Err(problem()) }))
+            let answer = match *self.answers.get(at).or(self.answers.last()).unwrap_or(&Some(true)) {
+                Some(true) => Ok(()),
+                Some(false) => {
+                    Err(ExecFailure::Bad(ExecProblem { what: "exit code 1".to_owned(), said: String::new() }))
+                }
+                None => Err(ExecFailure::NotAsked("the engine is hung".to_owned())),
+            };
+            Box::pin(std::future::ready(answer))
         }
     }
 
     async fn news_of(answers: Vec<bool>, lasting: Duration) -> (Vec<ProbeNews>, u32) {
+        news_of_any(answers.into_iter().map(Some).collect(), lasting).await
+    }
+
+    async fn news_of_any(answers: Vec<Option<bool>>, lasting: Duration) -> (Vec<ProbeNews>, u32) {
         let script = Script { answers, asked: AtomicU32::new(0) };
         let (sender, mut receiver) = mpsc::channel(64);
         let command = ProbeCheck::Exec { command: vec!["x".into()] };
@@ -150,6 +174,16 @@ mod tests {
         assert_eq!(news, [ProbeNews::Ready]);
         let (news, _) = news_of(vec![true, false], Duration::from_secs(60)).await;
         assert!(matches!(news[..], [ProbeNews::Ready, ProbeNews::NotReady(_)]), "{news:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ready_node_that_cannot_be_asked_stays_ready_and_one_that_starts_is_not_ready_yet() {
+        let (news, _) = news_of_any(vec![Some(true), None], Duration::from_secs(120)).await;
+        assert_eq!(news, [ProbeNews::Ready]);
+        let (news, _) = news_of_any(vec![Some(true), None, Some(false)], Duration::from_secs(120)).await;
+        assert!(matches!(news[..], [ProbeNews::Ready, ProbeNews::NotReady(_)]), "what it answers counts: {news:?}");
+        let (news, _) = news_of_any(vec![None], Duration::from_secs(120)).await;
+        assert!(matches!(&news[..], [ProbeNews::NotReady(reason)] if reason.message.contains("hung")), "{news:?}");
     }
 
     #[tokio::test(start_paused = true)]

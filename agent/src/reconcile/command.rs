@@ -6,6 +6,7 @@ use throng_common::host_spec::{ClusterSpec, NodeSpec};
 use throng_common::ids::{ClusterId, NodeName};
 use throng_common::status::{Reason, SysctlChange, UnixMillis};
 
+use super::engine_state::EngineState;
 use super::node_state::{Action, NodeState, Presence, Running};
 use crate::probe::ProbeNews;
 
@@ -83,9 +84,23 @@ pub enum Event {
         news: ProbeNews,
     },
     /// Everything was looked at: what runs, whoever started it.
-    Found(Vec<Found>),
-    /// The engine does not answer: nothing is known of containers.
-    EngineLost(Reason),
+    Found {
+        /// The core's moment when the look began.
+        began: u64,
+        /// What was found.
+        found: Vec<Found>,
+    },
+    /// A container's process is gone, by the kernel's word, and the engine does not say how it ended.
+    Vanished {
+        /// The node.
+        key: Key,
+        /// The process.
+        pid: u32,
+        /// Why nothing more is known.
+        reason: Reason,
+    },
+    /// How the engine stands.
+    Engine(EngineState),
 }
 
 /// A node that was found on the host.
@@ -99,6 +114,8 @@ pub struct Found {
     pub remembered: Option<Remembered>,
     /// Why it ended, where it has.
     pub reason: Option<Reason>,
+    /// Whether it was lost with an earlier boot: it does not begin anew unless somebody asks for it.
+    pub of_earlier_boot: bool,
 }
 
 /// What the ledger knows of a node.

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
 use throng_common::ids::{ClusterId, Generation};
-use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, ReasonKind, UnixMillis};
+use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, UnixMillis};
+
+mod found;
 
 use super::agenda::Agenda;
-use super::command::{ActOutcome, Command, Event, Found, HostSettings, Job, Key, WantedNode};
-use super::decide::{Wanted, decide, retry_at};
+use super::command::{ActOutcome, Command, Event, HostSettings, Job, Key, WantedNode};
+use super::decide::{Decision, Wanted, decide, retry_at};
+use super::engine_state::{EngineState, needs_engine};
 use super::node_state::{Action, NodeState, Presence};
 use super::pacer::Pacer;
 use super::settling::{Next, Settling};
@@ -33,7 +36,13 @@ pub struct Core {
     unsettled: BTreeSet<Key>,
     settings: Settling,
     pacer: Pacer,
-    engine_problem: Option<Reason>,
+    engine: EngineState,
+    /// Nodes that wait for an engine that is silent.
+    held_up: BTreeSet<Key>,
+    /// Events so far.
+    moment: u64,
+    /// At which of them work on a node, or the node itself, last came to an end.
+    ended_at: BTreeMap<Key, u64>,
     /// When to look again although nothing happened.
     wake_at: Option<UnixMillis>,
 }
@@ -85,6 +94,7 @@ impl Core {
     /// Takes note of what happened, and says what is to be done.
     pub fn handle(&mut self, event: Event, now: UnixMillis) -> Vec<Command> {
         let mut commands = Vec::new();
+        self.moment += 1;
         match event {
             Event::Tick => {}
             Event::Acted { key, action, outcome } => self.acted(&key, action, outcome, now, &mut commands),
@@ -99,8 +109,9 @@ impl Core {
                 }
             }
             Event::Probed { key, pid, news } => self.probed(key, pid, news, now, &mut commands),
-            Event::Found(found) => self.found(found, now, &mut commands),
-            Event::EngineLost(reason) => self.engine_problem = Some(reason),
+            Event::Found { began, found } => self.found(began, found, now, &mut commands),
+            Event::Vanished { key, pid, reason } => self.vanished(&key, pid, reason, &mut commands),
+            Event::Engine(engine) => self.engine_is(engine, &mut commands),
         }
         self.plan(now, &mut commands);
         commands
@@ -109,6 +120,21 @@ impl Core {
     /// When to look again although nothing happened.
     pub fn wake_at(&self) -> Option<UnixMillis> {
         self.wake_at
+    }
+
+    /// What has happened so far: whatever is looked at now is at least as new.
+    pub fn moment(&self) -> u64 {
+        self.moment
+    }
+
+    /// How the engine stands.
+    pub fn engine(&self) -> &EngineState {
+        &self.engine
+    }
+
+    /// Whether there are nodes of which the engine does not say how they are.
+    pub fn has_unknown(&self) -> bool {
+        self.nodes.values().any(|state| state.busy.is_none() && state.presence == Presence::Unknown)
     }
 
     /// All clusters that have a part here.
@@ -148,7 +174,7 @@ impl Core {
             cluster: key.cluster.clone(),
             node: key.node.clone(),
             phase: self.phase(key, state),
-            reason: state.reason.clone(),
+            reason: state.reason.clone().or_else(|| self.waits_for_engine(key, state)),
             incarnation: state.incarnation,
             restarts: state.restarts,
             container_id: container.map(|id| id.as_str().to_owned()),
@@ -165,12 +191,22 @@ impl Core {
         state.phase(wanted)
     }
 
+    /// What a node waits for that is neither there nor worked on, while the engine is silent.
+    fn waits_for_engine(&self, key: &Key, state: &NodeState) -> Option<Reason> {
+        let wanted = self.wanted.get(key).filter(|wanted| wanted.spec.desired == DesiredState::Running)?;
+        let waits = state.busy.is_none()
+            && !matches!(state.presence, Presence::Running(_))
+            && needs_engine(Some(&wanted.spec.workload), &state.presence);
+        self.engine.silence().filter(|_| waits).cloned()
+    }
+
     /// How the work as a whole stands.
     pub fn progress(&self) -> HostProgress {
         let mut problems = self.settings.problems();
-        problems.extend(self.engine_problem.clone());
+        problems.extend(self.engine.problem().cloned());
         // Nodes that wait for their turn are still to come; those that the host's settings hold up are its problem.
         let unsettled = !self.unsettled.is_empty()
+            || !self.held_up.is_empty()
             || !self.touched.is_empty()
             || (self.settings.allows_starts() && self.agenda.has_starts());
         HostProgress { generation: self.generation, settled: self.settings.is_over() && !unsettled, problems }
@@ -190,6 +226,7 @@ impl Core {
         }
         let Some(state) = self.nodes.get_mut(key) else { return };
         self.touched.insert(key.clone());
+        self.ended_at.insert(key.clone(), self.moment);
         state.busy = None;
         let wanted = self.wanted.get(key);
         match outcome {
@@ -230,6 +267,7 @@ impl Core {
         if state.busy.is_some() {
             return;
         }
+        self.ended_at.insert(key.clone(), self.moment);
         state.ended(reason, failed, now);
         if let Some(wanted) = self.wanted.get(key) {
             state.retry_at = retry_at(&wanted.spec.restart, state, now);
@@ -248,68 +286,6 @@ impl Core {
             state.probed(answer, now);
             commands.push(Command::Publish(key));
         }
-    }
-
-    /// Everything was looked at. What was believed to run and was not found has ended unseen.
-    fn found(&mut self, found: Vec<Found>, now: UnixMillis, commands: &mut Vec<Command>) {
-        self.engine_problem = None;
-        let mut missing: BTreeSet<Key> = self.nodes.keys().cloned().collect();
-        for Found { key, presence, remembered, reason } in found {
-            // Of what is believed to run only remains were found: it is as lost as what left nothing.
-            if presence == Presence::Absent && self.is_believed_to_run(&key) {
-                continue;
-            }
-            missing.remove(&key);
-            let state = enter(&mut self.nodes, &mut self.occupied, &key);
-            self.touched.insert(key.clone());
-            if state.busy.is_some() || state.presence.agrees_with(&presence) {
-                continue;
-            }
-            if let Some(remembered) = remembered {
-                state.incarnation = remembered.incarnation;
-                state.restarts = remembered.restarts;
-                state.started_at = Some(remembered.started_at);
-            }
-            match presence {
-                Presence::Running(mut running) => {
-                    let wanted = self.wanted.get(&key);
-                    if let Some(wanted) = wanted {
-                        wanted.tell_stop(&mut running);
-                    }
-                    let (incarnation, pid, began) = (state.incarnation, running.pid, state.started_at.unwrap_or(now));
-                    let probed = wanted.filter(|wanted| wanted.spec.ready.is_some());
-                    state.started(running, incarnation, probed.is_some(), began);
-                    if let Some(wanted) = probed {
-                        commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
-                    }
-                }
-                Presence::Ended { failed, .. } => {
-                    state.presence = presence;
-                    state.reason = reason;
-                    state.failures += u32::from(failed);
-                    commands.push(Command::EndProbe(key.clone()));
-                }
-                Presence::Absent | Presence::Created { .. } | Presence::Unknown => state.presence = presence,
-            }
-            commands.push(Command::Publish(key));
-        }
-        for key in missing {
-            let message = "it ran, and nothing of it was found: the host was rebooted, or somebody removed it";
-            let lost = Reason::new(ReasonKind::Lost, message);
-            if self.is_believed_to_run(&key) {
-                self.ended(&key, lost, true, now, commands);
-                if let Some(state) = self.nodes.get_mut(&key) {
-                    state.presence = Presence::Absent;
-                }
-            }
-        }
-        self.want_settings();
-    }
-
-    fn is_believed_to_run(&self, key: &Key) -> bool {
-        self.nodes.get(key).is_some_and(|state| {
-            state.busy.is_none() && matches!(state.presence, Presence::Running(_) | Presence::Unknown)
-        })
     }
 
     /// Decides for the host and for every node that something happened to. Stops come before starts: they make room.
@@ -348,15 +324,34 @@ impl Core {
         let Some(state) = self.nodes.get(key) else {
             self.agenda.strike(key);
             self.unsettled.remove(key);
+            self.held_up.remove(key);
             return;
         };
-        let wanted = self.wanted.get(key).map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
-        if wanted.is_none() || state.busy.is_some() || state.retry_at.is_some() {
+        let (next, is_held_up) = self.next_step(key, state, now);
+        if is_held_up {
+            self.held_up.insert(key.clone());
+        } else {
+            self.held_up.remove(key);
+        }
+        if !self.wanted.contains_key(key) || state.busy.is_some() || state.retry_at.is_some() {
             self.unsettled.insert(key.clone());
         } else {
             self.unsettled.remove(key);
         }
-        self.agenda.file(key, decide(wanted, state, self.clean.contains(key), now));
+        self.agenda.file(key, next);
+    }
+
+    /// What a node needs next, and whether it must wait for the engine with it. What runs can be ended without an engine;
+    /// all else would only wait for one that is silent, in the way of those who need none.
+    fn next_step(&self, key: &Key, state: &NodeState, now: UnixMillis) -> (Decision, bool) {
+        let wanted = self.wanted.get(key);
+        let view = wanted.map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
+        let next = decide(view, state, self.clean.contains(key), now);
+        let Decision::Do(action) = next else { return (next, false) };
+        let ends = action == Action::Stop && matches!(state.presence, Presence::Running(_));
+        let workload = wanted.map(|wanted| &wanted.spec.workload);
+        let waits = self.engine.silence().is_some() && !ends && needs_engine(workload, &state.presence);
+        if waits { (Decision::Nothing, true) } else { (next, false) }
     }
 
     fn forget(&mut self, commands: &mut Vec<Command>) {
@@ -369,6 +364,7 @@ impl Core {
             self.nodes.remove(&key);
             self.agenda.strike(&key);
             self.unsettled.remove(&key);
+            self.ended_at.remove(&key);
             if let Some(count) = self.occupied.get_mut(&key.cluster) {
                 *count -= 1;
             }
@@ -472,4 +468,4 @@ fn failed(state: &mut NodeState, action: Action, reason: Reason, wanted: Option<
 
 #[cfg(test)]
 #[path = "core_tests.rs"]
-mod tests;
+pub(super) mod tests;

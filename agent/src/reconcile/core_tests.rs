@@ -6,13 +6,16 @@ use throng_common::host_spec::{
 };
 use throng_common::ids::{Epoch, Incarnation, NodeName};
 use throng_common::scenario::model::RestartWhen;
+use throng_common::status::ReasonKind;
 
-use super::super::command::Settled;
-use super::super::decide::Decision;
+use super::super::command::{Found, Settled};
 use super::super::node_state::{DEFAULT_STOP, Running, STABLE_AFTER_MILLIS};
 use super::*;
 
-fn node(index: u32, desired: DesiredState, incarnation: u64) -> NodeSpec {
+#[path = "core_engine_tests.rs"]
+mod engine;
+
+pub(in crate::reconcile) fn node(index: u32, desired: DesiredState, incarnation: u64) -> NodeSpec {
     NodeSpec {
         name: NodeName::new("worker".parse().unwrap(), index),
         desired,
@@ -72,6 +75,8 @@ struct World {
     most_at_once: usize,
     /// How each node was stopped.
     stops: Vec<(Key, StopSpec)>,
+    /// Whether what is started is a container.
+    containers: bool,
     now: UnixMillis,
 }
 
@@ -115,8 +120,7 @@ impl World {
     fn check_agenda(&self) {
         let core = &self.core;
         for (key, state) in &core.nodes {
-            let wanted = core.wanted.get(key).map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
-            let decided = decide(wanted, state, core.clean.contains(key), self.now);
+            let (decided, _) = core.next_step(key, state, self.now);
             match core.agenda.place(key) {
                 Some(Decision::WaitUntil(at)) if at <= self.now => {} // the next tick moves it
                 place => assert_eq!(place.unwrap_or(Decision::Nothing), decided, "{key}: {state:?}"),
@@ -141,7 +145,9 @@ impl World {
                     self.running.insert(key.clone(), self.next_pid);
                     let stop = job.wanted.map_or(DEFAULT_STOP, |wanted| wanted.spec.stop.clone());
                     let digest = "digest".into();
-                    ActOutcome::Started(Running { container: None, image_id: None, pid: self.next_pid, digest, stop })
+                    let id = || crate::host::engine::model::ContainerId(format!("c{}", key.node.index()));
+                    let container = self.containers.then(id);
+                    ActOutcome::Started(Running { container, image_id: None, pid: self.next_pid, digest, stop })
                 }
             }
             Action::Stop => {
@@ -261,11 +267,17 @@ fn an_adopted_node_keeps_running_and_a_lost_one_is_started() {
         }),
         remembered: None,
         reason: None,
+        of_earlier_boot: false,
     };
     world.running.insert(key(9), 78);
-    let adopted =
-        Found { key: key(0), presence: Presence::Running(running), remembered: Some(remembered), reason: None };
-    world.tell(Event::Found(vec![adopted, stranger]));
+    let adopted = Found {
+        key: key(0),
+        presence: Presence::Running(running),
+        remembered: Some(remembered),
+        reason: None,
+        of_earlier_boot: false,
+    };
+    world.tell(Event::Found { began: u64::MAX, found: vec![adopted, stranger] });
     world.settle();
     assert_eq!(world.running.get(&key(0)), Some(&77), "it was not restarted");
     assert_eq!(world.core.status(&key(0), world.now).unwrap().restarts, 2);
@@ -281,8 +293,9 @@ fn remains_that_nobody_wants_are_removed_and_those_of_a_wanted_node_are_no_news_
     world.settle();
     world.running.remove(&key(0));
     world.resources.insert(key(9));
-    let remains = |key| Found { key, presence: Presence::Absent, remembered: None, reason: None };
-    world.tell(Event::Found(vec![remains(key(0)), remains(key(9))]));
+    let remains =
+        |key| Found { key, presence: Presence::Absent, remembered: None, reason: None, of_earlier_boot: false };
+    world.tell(Event::Found { began: u64::MAX, found: vec![remains(key(0)), remains(key(9))] });
     assert_eq!(world.core.nodes().find(|(known, _)| **known == key(0)).unwrap().1.failures, 1, "it was lost");
     world.settle();
     assert_eq!(world.resources, BTreeSet::from([key(0)]), "what an agent left in the midst of a removal is removed");

@@ -2,7 +2,7 @@
 
 use throng_common::host_spec::{DesiredState, NodeSpec, RestartSpec};
 use throng_common::scenario::model::RestartWhen;
-use throng_common::status::{ReasonKind, UnixMillis};
+use throng_common::status::UnixMillis;
 
 use super::node_state::{Action, BACKOFF_CAP_MILLIS, NodeState, Presence};
 
@@ -82,7 +82,7 @@ fn wants_restart(when: RestartWhen, failed: bool) -> bool {
 
 /// Starts it again when its wait is over, unless it failed too often.
 fn retry(restart: &RestartSpec, state: &NodeState, now: UnixMillis, action: Action) -> Decision {
-    let counts = state.reason.as_ref().is_none_or(|reason| reason.kind != ReasonKind::EngineUnreachable);
+    let counts = state.reason.as_ref().is_none_or(|reason| !reason.kind.is_silence());
     if counts && state.failures > restart.max {
         return Decision::Nothing;
     }
@@ -103,7 +103,7 @@ pub fn retry_at(restart: &RestartSpec, state: &NodeState, now: UnixMillis) -> Op
     {
         return None;
     }
-    let unreachable = state.reason.as_ref().is_some_and(|reason| reason.kind == ReasonKind::EngineUnreachable);
+    let unreachable = state.reason.as_ref().is_some_and(|reason| reason.kind.is_silence());
     if !unreachable && state.failures > restart.max {
         return None;
     }

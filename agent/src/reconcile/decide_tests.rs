@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use throng_common::host_spec::{Limits, ProcessSpec, StopSpec, Workload};
 use throng_common::ids::Incarnation;
-use throng_common::status::Reason;
+use throng_common::status::{Reason, ReasonKind};
 
 use super::super::node_state::{DEFAULT_STOP, Running};
 use super::*;

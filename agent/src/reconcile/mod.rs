@@ -10,13 +10,17 @@
 //! [`core`] decides without effects and with time as data; [`task`] turns sources into events and commands into tasks;
 //! [`effects`] does the work. A wake-up carries no input of its own. What a node needs next
 //! is decided anew whenever something happens to it, and waits in an agenda for its turn: what happens to one of a thousand
-//! nodes costs as much as with ten.
+//! nodes costs as much as with ten. [`engine_state`] is how the container engine stands: one that is away, hung or wedged takes
+//! nothing of what the kernel shows away, and what needs it waits until it is back.
 
 mod agenda;
 pub mod command;
 pub mod core;
 pub mod decide;
 pub mod effects;
+pub mod engine_state;
+mod engine_watch;
+mod letting_go;
 pub mod node_state;
 mod pacer;
 mod settling;

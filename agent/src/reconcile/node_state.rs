@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use throng_common::host_spec::StopSpec;
 use throng_common::ids::Incarnation;
-use throng_common::status::{NodePhase, Reason, ReasonKind, UnixMillis};
+use throng_common::status::{NodePhase, Reason, UnixMillis};
 
 use crate::host::engine::model::ContainerId;
 
@@ -180,7 +180,7 @@ impl NodeState {
     /// It could not be started.
     pub fn start_failed(&mut self, reason: Reason) {
         // An engine that does not answer says nothing of the node: it is tried again without counting.
-        if reason.kind != ReasonKind::EngineUnreachable {
+        if !reason.kind.is_silence() {
             self.failures = self.failures.saturating_add(1);
         }
         self.ready = false;

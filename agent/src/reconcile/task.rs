@@ -2,26 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use throng_common::error_chain::chain;
 use throng_common::host_spec::HostSpec;
-use throng_common::status::AgentEvent;
+use throng_common::status::{AgentEvent, Reason, ReasonKind};
 use throng_failpoints::{Point, hit};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::command::{Command, Event, Key, WantedNode};
+mod engine;
+
+use super::command::{ActOutcome, Command, Event, Key, WantedNode};
 use super::core::Core;
-use super::effects::Host;
+use super::effects::{Host, Looked};
+use super::engine_state::EngineState;
+use super::engine_watch::EngineWatch;
+use super::letting_go::lets_go;
 use super::node_state::Presence;
 use crate::board::Board;
 use crate::clock;
 use crate::host::engine::labels;
-use crate::host::engine::model::{ContainerEventKind, ContainerId, EngineEvent};
 use crate::ledger::LedgerError;
 use crate::probe::{self, ExecProbe, ProbeNews};
 
@@ -31,8 +35,9 @@ const QUEUE_EVENTS: usize = 8192;
 /// How often process nodes are looked at: they are few, and have no stream that tells their end.
 const PROCESS_LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often everything is looked at again while the engine does not answer.
-const ENGINE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the engine is asked whether it still answers, the kernel whether containers' processes are there, and
+/// everything is looked at again while something is not known.
+const ENGINE_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The side of whoever wants something of the loop.
 #[derive(Debug, Clone)]
@@ -112,9 +117,22 @@ pub struct ReconcileTask {
     probes: BTreeMap<Key, AbortHandle>,
     make_exec: MakeExec,
     tasks: TaskTracker,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<News>,
     spec: Option<HostSpec>,
-    engine_away: bool,
+    /// Why the newest desired state is not on disk.
+    ledger_problem: Option<Reason>,
+    watch: EngineWatch,
+}
+
+/// What comes back from the loop's own tasks.
+#[derive(Debug)]
+enum News {
+    /// Something for the core.
+    Happened(Event),
+    /// Everything was looked at.
+    Looked { began: u64, looked: Looked },
+    /// The engine was asked after these.
+    Checked { asked: Vec<Key>, state: EngineState, unanswered: Vec<Key> },
 }
 
 /// Starts the loop. It ends when `stop` is cancelled; nodes go on.
@@ -137,7 +155,8 @@ pub fn spawn(
         tasks: tasks.clone(),
         events,
         spec: None,
-        engine_away: false,
+        ledger_problem: None,
+        watch: EngineWatch::default(),
     };
     if let Some(spec) = spec {
         task.adopt_spec(spec);
@@ -149,7 +168,7 @@ pub fn spawn(
 impl ReconcileTask {
     async fn run(
         mut self,
-        mut inbox: mpsc::Receiver<Event>,
+        mut inbox: mpsc::Receiver<News>,
         mut wishes: mpsc::Receiver<Request>,
         stop: CancellationToken,
     ) {
@@ -157,18 +176,22 @@ impl ReconcileTask {
         let mut engine = self.host.parts().engine.events(&label);
         let mut process_look = tokio::time::interval(PROCESS_LOOK_INTERVAL);
         process_look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        self.look_at_all().await;
+        let mut engine_look = tokio::time::interval(ENGINE_LOOK_INTERVAL);
+        engine_look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Nothing is decided before it is known what there is.
+        let (began, looked) = (self.core.moment(), engine::look(&self.host).await);
+        self.looked(began, looked);
         loop {
             let wake = self.core.wake_at().map(|at| at.since(clock::now()));
             // Every arm is cancel safe: channels, a stream polled by reference, and timers.
             let event = tokio::select! {
                 () = stop.cancelled() => break,
                 Some(request) = wishes.recv() => { self.request(request); continue }
-                Some(event) = inbox.recv() => event,
-                Some(event) = engine.next() => { self.engine_event(event).await; continue }
+                Some(news) = inbox.recv() => { self.news(news); continue }
+                Some(event) = engine.next() => { self.engine_event(event); continue }
                 _ = process_look.tick() => { self.look_at_processes(); continue }
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => Event::Tick,
-                () = tokio::time::sleep(ENGINE_RETRY_INTERVAL), if self.engine_away => { self.look_at_all().await; continue }
+                _ = engine_look.tick() => { self.look_at_engine(); continue }
             };
             self.tell(event);
         }
@@ -241,15 +264,57 @@ impl ReconcileTask {
                 given: spec.generation.0,
             });
         }
-        parts.ledger.set_spec(&spec)?;
+        let kept = parts.ledger.set_spec(&spec);
+        self.ledger_problem = kept.as_ref().err().map(|error| Reason::new(ReasonKind::Host, chain(error)));
+        if let Err(error) = kept {
+            // A disk that is full must not keep a host from letting go. What is on disk is older: should this agent die,
+            // the next one holds it until the coordinator tells it the same again.
+            if !lets_go(self.spec.as_ref(), &spec) {
+                return Err(error.into());
+            }
+            tracing::warn!(error = chain(&error), "the desired state is not on disk; it only lets go, and is followed");
+        }
         self.adopt_spec(spec);
         Ok(())
     }
 
+    fn news(&mut self, news: News) {
+        match news {
+            News::Happened(event) => self.tell(event),
+            News::Looked { began, looked } => {
+                self.watch.looking = false;
+                self.looked(began, looked);
+                if std::mem::take(&mut self.watch.look_again) {
+                    self.begin_look();
+                }
+            }
+            News::Checked { asked, state, unanswered } => {
+                self.watch.checking = false;
+                self.watch.checked(&asked, unanswered);
+                let is_back = state == EngineState::Answers && *self.core.engine() != EngineState::Answers;
+                self.tell(Event::Engine(state));
+                if is_back {
+                    self.begin_look();
+                }
+            }
+        }
+    }
+
     fn tell(&mut self, event: Event) {
-        if let Event::EngineLost(reason) = &event {
-            tracing::warn!(%reason, "the container engine does not answer");
-            self.engine_away = true;
+        if let Event::Engine(state) = &event
+            && !state.is_like(self.core.engine())
+        {
+            if let Some(reason) = state.problem() {
+                tracing::warn!(%reason, "the container engine does not answer as it should");
+            } else {
+                tracing::info!("the container engine answers again");
+            }
+        }
+        if let Event::Acted { key, outcome: ActOutcome::Failed { reason, .. }, .. } = &event
+            && reason.kind == ReasonKind::EngineHung
+        {
+            self.watch.suspect(key.clone());
+            self.check_engine();
         }
         if let Event::Settled(settled) = &event {
             for change in &settled.written {
@@ -262,7 +327,9 @@ impl ReconcileTask {
         for command in self.core.handle(event, clock::now()) {
             self.carry_out(command);
         }
-        self.board.publish(AgentEvent::Progress(self.core.progress()));
+        let mut progress = self.core.progress();
+        progress.problems.extend(self.ledger_problem.clone());
+        self.board.publish(AgentEvent::Progress(progress));
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -273,13 +340,13 @@ impl ReconcileTask {
                     let (key, action) = (job.key.clone(), job.action);
                     let outcome = host.act(*job).await;
                     // The loop ends before its workers only when the agent ends.
-                    let _ = events.send(Event::Acted { key, action, outcome }).await;
+                    let _ = events.send(News::Happened(Event::Acted { key, action, outcome })).await;
                 });
             }
             Command::Settle(settings) => {
                 self.tasks.spawn(async move {
                     let settled = host.settle(settings).await;
-                    let _ = events.send(Event::Settled(settled)).await;
+                    let _ = events.send(News::Happened(Event::Settled(settled))).await;
                 });
             }
             Command::Probe { key, pid, wanted } => self.begin_probe(key, pid, &wanted),
@@ -311,7 +378,8 @@ impl ReconcileTask {
             let forward = async {
                 while let Some(news) = news.recv().await {
                     hit(Point::NodeReady);
-                    if events.send(Event::Probed { key: of.clone(), pid, news }).await.is_err() {
+                    let event = Event::Probed { key: of.clone(), pid, news };
+                    if events.send(News::Happened(event)).await.is_err() {
                         return;
                     }
                 }
@@ -321,18 +389,6 @@ impl ReconcileTask {
         if let Some(before) = self.probes.insert(key, task.abort_handle()) {
             before.abort();
         }
-    }
-
-    async fn look_at_all(&mut self) {
-        self.engine_away = false;
-        let began = Instant::now();
-        let seen = self.host.look().await;
-        hit(Point::LookedAtAll);
-        for event in seen {
-            self.tell(event);
-        }
-        let (nodes, took_micros) = (self.core.nodes().count(), began.elapsed().as_micros());
-        tracing::info!(nodes, took_micros, "everything was looked at");
     }
 
     /// Those that have ended say why in a task of its own: the last words of many take a while to be read. One that is
@@ -347,40 +403,8 @@ impl ReconcileTask {
             let (host, events, key) = (Arc::clone(&self.host), self.events.clone(), key.clone());
             self.tasks.spawn(async move {
                 if let Some((reason, failed)) = host.process_ended(&key).await {
-                    let _ = events.send(Event::Ended { key, pid, reason, failed }).await;
+                    let _ = events.send(News::Happened(Event::Ended { key, pid, reason, failed })).await;
                 }
-            });
-        }
-    }
-
-    async fn engine_event(&mut self, event: EngineEvent) {
-        match event {
-            EngineEvent::Resync { reason } => {
-                if let Some(reason) = reason {
-                    tracing::warn!(reason, "the engine's events were interrupted: everything is looked at");
-                    self.host.forget_engine();
-                }
-                self.look_at_all().await;
-            }
-            EngineEvent::Container(event) => {
-                let key = |label: &str| event.labels.get(label);
-                let (Some(cluster), Some(node)) = (key(labels::CLUSTER), key(labels::NODE)) else { return };
-                let (Ok(cluster), Ok(node)) = (cluster.parse(), node.parse()) else { return };
-                if let ContainerEventKind::Died { .. } | ContainerEventKind::Destroyed = event.kind {
-                    self.container_ended(Key { cluster, node }, event.id);
-                }
-            }
-        }
-    }
-
-    fn container_ended(&self, key: Key, id: ContainerId) {
-        let found = self.core.node(&key).filter(|state| state.busy.is_none());
-        let Some(Presence::Running(running)) = found.map(|state| &state.presence) else { return };
-        if running.container.as_ref() == Some(&id) {
-            let (host, events, pid) = (Arc::clone(&self.host), self.events.clone(), running.pid);
-            self.tasks.spawn(async move {
-                let (reason, failed) = host.container_ended(&id).await;
-                let _ = events.send(Event::Ended { key, pid, reason, failed }).await;
             });
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use throng_common::error_chain::chain;
 use throng_common::ids::{ClusterId, HostId, NodeName};
@@ -16,6 +17,10 @@ use crate::facts::observe::{EngineProbe, observe};
 use crate::reconcile::effects::{Host, HostParts};
 use crate::reconcile::task::ReconcileHandle;
 use crate::shim::record::ProcessId;
+
+/// How long the engine may take to say what it is. The coordinator waits for the facts when it says hello: a host whose
+/// engine hangs must be greeted all the same.
+const ENGINE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What the service is made of.
 #[derive(Clone)]
@@ -71,9 +76,13 @@ impl Context {
 
     /// What the host is and has, read afresh.
     pub(super) async fn facts(&self) -> Result<HostFacts, ServiceError> {
-        let probe = match self.host().engine.info().await {
-            Ok(info) => EngineProbe::Found(info.facts),
-            Err(error) => EngineProbe::Problem(chain(&error)),
+        let asked = tokio::time::timeout(ENGINE_DEADLINE, self.host().engine.info()).await;
+        let probe = match asked {
+            Ok(Ok(info)) => EngineProbe::Found(info.facts),
+            Ok(Err(error)) => EngineProbe::Problem(chain(&error)),
+            Err(_) => EngineProbe::Problem(format!(
+                "the container engine has not said within {ENGINE_DEADLINE:?} what it is: if this stays, restart it (`systemctl restart docker`)"
+            )),
         };
         let paths = self.host().paths.clone();
         Ok(tokio::task::spawn_blocking(move || observe(&paths, probe)).await??)

@@ -116,7 +116,8 @@ fn of_engine(error: &EngineError) -> Code {
         EngineError::NoSocket { .. }
         | EngineError::NotLocal { .. }
         | EngineError::Unreachable { .. }
-        | EngineError::Hung { .. } => Code::Unavailable,
+        | EngineError::Hung { .. }
+        | EngineError::NoAnswer { .. } => Code::Unavailable,
         EngineError::NotFound { .. } => Code::NotFound,
         EngineError::Conflict { .. } | EngineError::Refused { .. } => Code::FailedPrecondition,
         EngineError::Garbled { .. } => Code::Internal,

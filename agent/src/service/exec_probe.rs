@@ -10,8 +10,9 @@ use throng_common::error_chain::chain;
 use super::context::{means, running_target};
 use crate::board::Board;
 use crate::exec::fan_out::run_one;
+use crate::exec::target::TargetError;
 use crate::host::engine::model::{ExecEnd, ExecRequest};
-use crate::probe::{ExecProbe, ExecProblem};
+use crate::probe::{ExecFailure, ExecProbe, ExecProblem};
 use crate::reconcile::command::Key;
 use crate::reconcile::effects::Host;
 use crate::reconcile::task::MakeExec;
@@ -31,13 +32,13 @@ struct NodeExec {
 }
 
 impl ExecProbe for NodeExec {
-    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), ExecProblem>> {
+    fn run<'a>(&'a self, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<(), ExecFailure>> {
         self.ask(command.to_vec(), timeout).boxed()
     }
 }
 
 impl NodeExec {
-    async fn ask(&self, argv: Vec<String>, timeout: Duration) -> Result<(), ExecProblem> {
+    async fn ask(&self, argv: Vec<String>, timeout: Duration) -> Result<(), ExecFailure> {
         let request = ExecRequest { argv, env: Vec::new(), stdin: None, output_max_bytes: OUTPUT_MAX_BYTES, timeout };
         let target = running_target(&self.host, &self.board, &self.key.cluster, &self.key.node);
         match run_one(&means(&self.host), target.as_ref(), request).await {
@@ -46,14 +47,17 @@ impl NodeExec {
                 let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
                 let said = String::from_utf8_lossy(said);
                 let said = said.lines().next().unwrap_or_default().to_owned();
-                Err(ExecProblem { what: format!("exit code {}", output.code), said })
+                Err(ExecFailure::Bad(ExecProblem { what: format!("exit code {}", output.code), said }))
             }
             Ok(ExecEnd::TimedOut(_)) => Err(problem(format!("no end within {timeout:?}"))),
+            Err(TargetError::Engine(error)) if !(error.is_not_found() || error.is_conflict()) => {
+                Err(ExecFailure::NotAsked(chain(&error)))
+            }
             Err(error) => Err(problem(chain(&error))),
         }
     }
 }
 
-fn problem(what: String) -> ExecProblem {
-    ExecProblem { what, said: String::new() }
+fn problem(what: String) -> ExecFailure {
+    ExecFailure::Bad(ExecProblem { what, said: String::new() })
 }

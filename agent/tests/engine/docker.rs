@@ -283,6 +283,39 @@ fn odd_engine() -> (tempfile::TempDir, std::os::unix::net::UnixListener, DockerE
     (folder, listener, engine)
 }
 
+/// An engine that answers with these bodies, by the ends of the paths that are asked for.
+fn scripted_engine(answers: Vec<(&'static str, &'static str)>) -> (tempfile::TempDir, DockerEngine) {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let (folder, listener, engine) = odd_engine();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let asked = lines.next().unwrap_or_default();
+            while lines.next().is_some_and(|line| !line.is_empty()) {}
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let body = answers.iter().find(|(end, _)| path.ends_with(end)).map_or("{}", |(_, body)| body);
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+            // Whoever asked may have gone away.
+            let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    (folder, engine)
+}
+
+#[tokio::test]
+async fn an_engine_of_an_older_api_is_refused_with_the_remedy_and_the_oldest_good_one_is_not() {
+    let info = ("/info", r#"{"OperatingSystem":"Debian","DockerRootDir":"/var/lib/docker"}"#);
+    let old = vec![info, ("/version", r#"{"Version":"19.03.15","ApiVersion":"1.40","Components":[]}"#)];
+    let good = vec![info, ("/version", r#"{"Version":"20.10.0","ApiVersion":"1.41","Components":[]}"#)];
+    let (_folder, engine) = scripted_engine(old);
+    let refused = engine.info().await.unwrap().facts.unusable.expect("it is too old");
+    for words in ["19.03.15 (API 1.40)", "20.10", "upgrade it"] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    let (_folder, engine) = scripted_engine(good);
+    assert_eq!(engine.info().await.unwrap().facts.unusable, None);
+}
+
 #[tokio::test]
 async fn an_engine_that_is_away_is_unreachable_and_nothing_else() {
     let (_folder, listener, engine) = odd_engine();

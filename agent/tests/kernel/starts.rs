@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use throng_agent::host::engine::fake::state::{FIRST_PID, Failure, FakeEngine};
 use throng_agent::host::engine::labels;
-use throng_agent::host::engine::model::{OutputStream, RawLogLine};
+use throng_agent::host::engine::model::{ContainerId, OutputStream, RawLogLine};
 use throng_agent::host::procs::table::Procs;
 use throng_agent::reconcile::command::{ActOutcome, Job, Key, WantedNode};
-use throng_agent::reconcile::effects::Host;
+use throng_agent::reconcile::effects::{ContainerEnd, Host};
+use throng_agent::reconcile::engine_state::EngineState;
 use throng_agent::reconcile::node_state::{Action, NodeState, Presence};
 use throng_common::host_spec::NodeSpec;
 use throng_common::ids::ClusterId;
-use throng_common::status::{Reason, ReasonKind};
+use throng_common::status::{Reason, ReasonKind, UnixMillis};
 
 use crate::machine::{IMAGE, container_node, host};
 use crate::names::cluster;
@@ -131,11 +132,114 @@ async fn an_engine_that_was_away_is_asked_for_its_init_when_it_is_there_and_make
 
     // It comes back as another.
     bench.engine.state().has_no_init = false;
-    bench.host.forget_engine();
+    bench.host.forget_engine(UnixMillis(1));
     let _ = bench.start(container_node(2)).await;
     assert!(bench.made().0);
     let asked = bench.engine.state().calls.iter().filter(|call| call.starts_with("info")).count();
     assert_eq!(asked, 3, "once for each of its lives, and once in vain");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_of_no_use_makes_no_container_and_the_reason_says_why() {
+    let bench = Bench::new();
+    bench.engine.state().unusable = Some("it is version 19.03.15: upgrade it".to_owned());
+    let (reason, _) = failed(bench.start(container_node(1)).await);
+    assert_eq!(reason.kind, ReasonKind::Engine);
+    assert!(reason.message.contains("upgrade it"), "{reason}");
+    assert!(bench.engine.state().containers.is_empty());
+}
+
+#[tokio::test]
+async fn a_container_that_ended_with_an_engine_without_live_restore_is_said_to() {
+    for (has_no_live_restore, words) in [(true, "has no live-restore"), (false, "exit code 7")] {
+        let bench = Bench::new();
+        {
+            let mut state = bench.engine.state();
+            state.ends_when_seen = Some(7);
+            state.has_no_live_restore = has_no_live_restore;
+        }
+        // The engine in memory has its containers end at this time.
+        bench.host.forget_engine(UnixMillis(10_000));
+        let (reason, _) = failed(bench.start(container_node(1)).await);
+        assert!(reason.message.contains(words), "{reason}");
+        assert!(reason.to_string().contains("exit code 7"), "how it was killed is said too: {reason}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_engine_that_hangs_keeps_from_being_seen_is_unknown_and_not_gone() {
+    let bench = Bench::with_processes(1);
+    let outcome = bench.start(container_node(1)).await;
+    assert!(matches!(outcome, ActOutcome::Started(_)), "{outcome:?}");
+    let id = ContainerId(bench.engine.state().containers.keys().next().unwrap().clone());
+    fs::remove_dir_all(bench.folder.path().join("proc")).unwrap();
+    for (failure, code, expected) in [
+        (Failure::Hung, None, None),
+        (Failure::Refused, None, None),
+        (Failure::Unreachable, Some(3), Some("exit code 3")),
+    ] {
+        bench.engine.fail("inspect", failure);
+        match (bench.host.container_ended(&id, code).await, expected) {
+            (ContainerEnd::Unknown(_), None) => {}
+            (ContainerEnd::Ended { reason, failed: true }, Some(words)) => assert_eq!(reason.message, words),
+            (end, _) => panic!("{failure:?}, {code:?}: {end:?}"),
+        }
+    }
+    bench.engine.mend();
+    // The kernel does not have its process, whatever the engine says.
+    let end = bench.host.container_ended(&id, None).await;
+    assert!(matches!(&end, ContainerEnd::Unknown(reason) if reason.detail.contains("as running")), "{end:?}");
+    bench.engine.state().containers.clear();
+    let end = bench.host.container_ended(&id, None).await;
+    assert!(matches!(&end, ContainerEnd::Ended { reason, .. } if reason.kind == ReasonKind::Lost), "{end:?}");
+}
+
+#[tokio::test]
+async fn the_engines_state_is_told_from_what_it_answers() {
+    let bench = Bench::with_processes(1);
+    let outcome = bench.start(container_node(1)).await;
+    assert!(matches!(outcome, ActOutcome::Started(_)), "{outcome:?}");
+    let (key, _) = bench.wanted(container_node(1));
+    let check = async || bench.host.check_engine(std::slice::from_ref(&key)).await;
+    assert_eq!(check().await, (EngineState::Answers, vec![]));
+    bench.engine.fail("inspect", Failure::Hung);
+    let (state, unanswered) = check().await;
+    assert!(matches!(&state, EngineState::Wedged(reason) if reason.message.contains("restart it")), "{state:?}");
+    assert_eq!(unanswered, std::slice::from_ref(&key));
+    bench.engine.fail("ping", Failure::Hung);
+    let (state, _) = check().await;
+    assert!(matches!(&state, EngineState::Silent(reason) if reason.kind == ReasonKind::EngineHung), "{state:?}");
+    bench.engine.mend();
+    assert_eq!(check().await.0, EngineState::Answers);
+}
+
+#[tokio::test]
+async fn a_silent_engines_containers_are_as_the_kernel_shows_them() {
+    let bench = Bench::with_processes(2);
+    for index in [1, 2] {
+        let outcome = bench.start(container_node(index)).await;
+        assert!(matches!(outcome, ActOutcome::Started(_)), "{outcome:?}");
+    }
+    let dead = bench.engine.state().containers.values().nth(1).and_then(|container| container.pid).unwrap();
+    fs::remove_dir_all(bench.folder.path().join("proc").join(dead.to_string())).unwrap();
+    bench.engine.fail("list", Failure::Refused);
+    let looked = bench.host.look().await;
+    assert!(looked.silence.is_some());
+    let presences: Vec<_> = looked.found.iter().map(|found| &found.presence).collect();
+    assert!(matches!(presences[..], [Presence::Running(_), Presence::Unknown]), "{presences:?}");
+}
+
+#[tokio::test]
+async fn an_image_that_was_removed_meanwhile_is_looked_for_again() {
+    let bench = Bench::with_processes(2);
+    let _ = bench.start(container_node(1)).await;
+    bench.engine.fail("create", Failure::NotFound);
+    let (reason, _) = failed(bench.start(container_node(2)).await);
+    assert_eq!(reason.kind, ReasonKind::Image);
+    bench.engine.mend();
+    bench.engine.state().images.clear();
+    let (reason, _) = failed(bench.start(container_node(2)).await);
+    assert!(reason.message.contains("was not sent to this host"), "the engine was asked again: {reason}");
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ impl ApiService {
             generation: progress.map_or(0, |progress| progress.generation.0),
             settled: progress.is_some_and(|progress| progress.settled),
             problems: progress
-                .map(|progress| progress.problems.iter().map(|problem| problem.message.clone()).collect())
+                .map(|progress| progress.problems.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),
             last_seen_unix_millis: view.heard.0,
             cpu_busy_cores: view.sample.as_ref().map(|sample| sample.cpu_busy_cores),

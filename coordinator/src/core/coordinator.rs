@@ -33,7 +33,7 @@ pub enum CoreError {
     #[error("several clusters are up ({0}): name one")]
     Several(String),
     /// The journal failed.
-    #[error("the journal could not be written")]
+    #[error("the journal could not be written: is there room in the state directory?")]
     Store(#[from] StoreError),
     /// A document in the journal cannot be read.
     #[error("the journal's record of cluster {cluster} cannot be read")]
@@ -211,10 +211,12 @@ impl Core {
         Ok(self.store.save_cluster(stored).await?)
     }
 
-    /// Forgets a cluster of which nothing is left.
+    /// Forgets a cluster of which nothing is left. One that stays in the journal stays here: it can be taken down again,
+    /// and would come back with the next life.
     pub async fn remove(&self, id: &ClusterId) -> Result<(), CoreError> {
+        self.store.delete_cluster(id.clone()).await?;
         self.map().remove(id);
-        Ok(self.store.delete_cluster(id.clone()).await?)
+        Ok(())
     }
 
     /// Notes something in the event log. The log is for people: that it could not be written stops nothing.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use throng_common::error_chain::chain;
 use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
-use throng_common::ids::HostId;
+use throng_common::ids::{Generation, HostId};
 use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 
@@ -32,7 +33,7 @@ impl Core {
 
     /// Tells a host its whole desired state, under a new generation.
     pub async fn tell(&self, host: &HostId) -> Result<(), CoreError> {
-        let generation = self.store.next_generation(host.clone()).await?;
+        let generation = self.next_generation(host).await;
         let spec = HostSpec {
             fleet: self.fleet_id.clone(),
             host: host.clone(),
@@ -49,6 +50,20 @@ impl Core {
             .await?;
         hit(Point::HostTold);
         Ok(())
+    }
+
+    /// The generation of what a host is told next. A journal that cannot be written, on a disk that is full, must not keep
+    /// a host from being told to let go: within this life, counting on is enough.
+    async fn next_generation(&self, host: &HostId) -> Generation {
+        match self.store.next_generation(host.clone()).await {
+            Ok(generation) => generation,
+            Err(error) => {
+                tracing::warn!(%host, error = chain(&error), "the host's generation could not be written down");
+                let view = self.hosts.get(host);
+                let held = view.progress.map_or(view.told, |progress| progress.generation.max(view.told));
+                Generation(held.0 + 1)
+            }
+        }
     }
 
     /// Tells many hosts; an outcome for every one.

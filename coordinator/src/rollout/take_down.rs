@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use throng_common::error_chain::chain;
 use throng_common::ids::HostId;
 use throng_common::status::Residue;
 use throng_failpoints::{Point, hit};
@@ -48,7 +49,10 @@ pub(super) async fn take_down(
     let total = cluster.statuses().len() as u64;
     let mut phase = operation.phase("down", total);
     cluster.edit(|record| record.state = ClusterState::Stopping);
-    core.journal(cluster).await?;
+    // A journal that cannot be written keeps nothing from being taken down; it is said at the end.
+    if let Err(error) = core.journal(cluster).await {
+        tracing::warn!(error = chain(&error), "the teardown is not in the journal");
+    }
     let told = core.tell_all(hosts.clone()).await;
     hit(Point::DownTold);
     let refused = told.into_iter().filter_map(|(_, outcome)| outcome.err()).filter(|error| !error.is_away());
@@ -78,16 +82,16 @@ pub(super) async fn take_down(
 }
 
 /// Waits until all hosts are at rest with what they were told. One that is away is told once it is back, and is waited
-/// for; why each of those did not come back.
+/// for, as is one whose engine is silent; why each of those did not come back.
 async fn await_rest(core: &Core, hosts: &[HostId], mut progress: impl FnMut(String)) -> Vec<String> {
     let deadline = Instant::now() + TEARDOWN_DEADLINE;
     let mut away: BTreeMap<&HostId, (Instant, String)> = BTreeMap::new();
     loop {
         let restless: Vec<&HostId> = hosts.iter().filter(|host| !core.hosts.is_settled(host)).collect();
-        away.retain(|host, _| restless.contains(host) && core.fleet.client(host).is_err());
+        away.retain(|host, _| restless.contains(host) && silence(core, host).is_some());
         for host in &restless {
-            if let Err(error) = core.fleet.client(host) {
-                away.entry(host).or_insert_with(|| (Instant::now(), error.to_string()));
+            if let Some(why) = silence(core, host) {
+                away.entry(host).or_insert_with(|| (Instant::now(), why));
             }
         }
         let lost = away.values().filter(|(since, _)| since.elapsed() > HOST_AWAY_MAX).count();
@@ -97,6 +101,16 @@ async fn await_rest(core: &Core, hosts: &[HostId], mut progress: impl FnMut(Stri
         progress(away.values().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; "));
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
+}
+
+/// Why nothing can be had of a host: it is away, or its engine is; none where something can.
+fn silence(core: &Core, host: &HostId) -> Option<String> {
+    if let Err(error) = core.fleet.client(host) {
+        return Some(error.to_string());
+    }
+    let problems = core.hosts.get(host).progress?.problems;
+    let silent = problems.into_iter().find(|problem| problem.kind.is_silence())?;
+    Some(format!("{host}: {}", silent.message))
 }
 
 async fn audit(core: &Arc<Core>, cluster: &LiveCluster, operation: &OperationHandle) -> TornDown {

@@ -115,7 +115,7 @@ fn phase_from_wire(phase: wire::NodePhase) -> Result<NodePhase, DecodeError> {
 }
 
 /// Each kind of reason beside its number on the wire.
-const REASON_KINDS: [(ReasonKind, wire::ReasonKind); 13] = [
+const REASON_KINDS: [(ReasonKind, wire::ReasonKind); 14] = [
     (ReasonKind::Exited, wire::ReasonKind::Exited),
     (ReasonKind::Signalled, wire::ReasonKind::Signalled),
     (ReasonKind::OutOfMemory, wire::ReasonKind::OutOfMemory),
@@ -127,6 +127,7 @@ const REASON_KINDS: [(ReasonKind, wire::ReasonKind); 13] = [
     (ReasonKind::Sysctl, wire::ReasonKind::Sysctl),
     (ReasonKind::Engine, wire::ReasonKind::Engine),
     (ReasonKind::EngineUnreachable, wire::ReasonKind::EngineUnreachable),
+    (ReasonKind::EngineHung, wire::ReasonKind::EngineHung),
     (ReasonKind::Host, wire::ReasonKind::Host),
     (ReasonKind::Lost, wire::ReasonKind::Lost),
 ];

@@ -4,11 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says so by failing")]
 
 mod agent_lost;
+mod engine_faults;
+mod engine_killed;
 mod examples;
 mod failures;
 mod foreign;
+mod host_resources;
 mod images;
 mod interrupted;
+mod misbehaving;
 mod python;
 mod refused;
 mod registry;

@@ -19,6 +19,9 @@ pub type Call<'a, T> = BoxFuture<'a, EngineResult<T>>;
 /// All calls may be made at the same time; those that are known to harm the engine in numbers (ends, removals) wait
 /// for each other within.
 pub trait Engine: Send + Sync {
+    /// Whether it answers at all.
+    fn ping(&self) -> Call<'_, ()>;
+
     /// What the engine is, and whether it can be used at all.
     fn info(&self) -> Call<'_, EngineInfo>;
 

@@ -37,6 +37,10 @@ impl AwaitedEngine {
 }
 
 impl Engine for AwaitedEngine {
+    fn ping(&self) -> Call<'_, ()> {
+        Box::pin(async { self.found()?.ping().await })
+    }
+
     fn info(&self) -> Call<'_, EngineInfo> {
         Box::pin(async { self.found()?.info().await })
     }

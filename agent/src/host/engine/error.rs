@@ -42,6 +42,16 @@ pub enum EngineError {
         /// How long it was waited for.
         after: Duration,
     },
+    /// The engine answered a question with an error of its own: what was asked is not known.
+    #[error("{operation} {subject}: the container engine has no answer: {message}")]
+    NoAnswer {
+        /// What was asked.
+        operation: &'static str,
+        /// Of what.
+        subject: String,
+        /// The engine's words.
+        message: String,
+    },
     /// The engine does not know the container, exec or image (404).
     #[error("{operation} {subject}: not found by the engine: {message}")]
     NotFound {
@@ -87,12 +97,21 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Whether nothing can be concluded: the engine is away or hangs. Neither "gone" nor "failed".
+    /// Whether nothing can be concluded: the engine is away, hangs or has no answer. Neither "gone" nor "failed".
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::NoSocket { .. } | Self::NotLocal { .. } | Self::Unreachable { .. } | Self::Hung { .. } => true,
+            Self::NoSocket { .. }
+            | Self::NotLocal { .. }
+            | Self::Unreachable { .. }
+            | Self::Hung { .. }
+            | Self::NoAnswer { .. } => true,
             Self::NotFound { .. } | Self::Conflict { .. } | Self::Refused { .. } | Self::Garbled { .. } => false,
         }
+    }
+
+    /// Whether the engine took the call and did not answer it in time.
+    pub fn is_hung(&self) -> bool {
+        matches!(self, Self::Hung { .. })
     }
 
     /// Whether the engine answered that it does not know the subject.

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::timeout;
 
@@ -27,9 +27,20 @@ impl ProcessEnd {
         }
     }
 
+    /// Sends this very process a signal; whether it was still there to get it.
+    pub fn signal(&self, number: i32) -> io::Result<bool> {
+        let Some(process) = &self.process else { return Ok(false) };
+        let signal = Signal::from_named_raw(number).ok_or(io::ErrorKind::InvalidInput)?;
+        match pidfd_send_signal(process, signal) {
+            Ok(()) => Ok(true),
+            Err(Errno::SRCH) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Waits for it, for so long at the most; whether it came. One that only waits to be reaped has ended.
-    pub async fn within(self, limit: Duration) -> bool {
-        match self.process {
+    pub async fn within(&self, limit: Duration) -> bool {
+        match &self.process {
             None => true,
             Some(process) => timeout(limit, process.readable()).await.is_ok(),
         }
@@ -50,9 +61,10 @@ mod tests {
         let early = ProcessEnd::of(child.id()).unwrap();
         assert!(!early.within(Duration::from_millis(50)).await, "it runs");
         let end = ProcessEnd::of(child.id()).unwrap();
-        child.kill().unwrap();
+        assert!(end.signal(9).unwrap(), "it was there to be killed");
         assert!(end.within(LONG).await, "it was killed, and nobody has reaped it yet");
         child.wait().unwrap();
+        assert!(!end.signal(9).unwrap(), "whoever has its id now gets nothing");
         assert!(ProcessEnd::of(child.id()).unwrap().within(Duration::ZERO).await, "nobody has that id any more");
     }
 }

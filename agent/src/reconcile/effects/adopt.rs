@@ -4,21 +4,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _};
 use throng_common::error_chain::chain;
 use throng_common::host_spec::StopSpec;
 use throng_common::status::Reason;
 
-use super::super::command::{Event, Found, Key, Remembered};
+use super::super::command::{Found, Key, Remembered};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
-use super::ended::{end_reason, is_failure};
+use super::ended::{end_reason, is_failure, still_runs};
+use super::engine::{engine_reason, in_time};
 use super::host::Host;
 use crate::host::engine::labels;
 use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerState, ContainerSummary};
 use crate::ledger::NodeRecord;
 
+/// Containers that are looked at closely at once: of an engine that does not answer for some, none waits for the other.
+const LOOKS_AT_ONCE: usize = 8;
+
+/// What a look came to.
+#[derive(Debug)]
+pub struct Looked {
+    /// Every node of which there is something.
+    pub found: Vec<Found>,
+    /// Why the engine did not list its containers; none: it did.
+    pub silence: Option<Reason>,
+}
+
 impl Host {
-    /// Looks at everything. An engine that does not answer leaves containers unknown, never gone.
-    pub async fn look(self: &Arc<Self>) -> Vec<Event> {
+    /// Looks at everything. An engine that does not answer leaves containers as the kernel shows them: those whose
+    /// process lives run, the others are unknown, never gone.
+    pub async fn look(self: &Arc<Self>) -> Looked {
         let records = self.parts.ledger.nodes().unwrap_or_else(|error| {
             tracing::error!(error = %chain(&error), "the ledger cannot be read: what runs is looked up one by one");
             Vec::new()
@@ -29,29 +44,35 @@ impl Host {
             .collect();
         let mut found = self.look_at_processes(&records).await;
         let label = format!("{}={}", labels::FLEET, self.parts.fleet);
-        let listed = self.parts.engine.list(&label).await;
-        match listed {
+        // An agent takes no orders before its first look.
+        match in_time(&label, self.parts.engine.list(&label)).await {
             Ok(containers) => {
-                for container in containers {
-                    if let Some(seen) = self.look_at_container(&container, &records).await {
-                        found.push(seen);
-                    }
-                }
-                found.extend(remains(&records, &found));
-                vec![Event::Found(found)]
+                self.engine_is_back(crate::clock::now());
+                let looks = containers.iter().map(|container| self.look_at_container(container, &records));
+                let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LOOKS_AT_ONCE);
+                found.extend(looks.filter_map(std::future::ready).collect::<Vec<_>>().await);
+                found.extend(self.remains(&records, &found));
+                Looked { found, silence: None }
             }
             Err(error) => {
-                let reason = Reason::new(super::container::kind_of(&error), chain(&error));
-                let unknown = records.values().filter(|record| record.container_id.is_some()).map(|record| Found {
-                    key: Key { cluster: record.cluster.clone(), node: record.node.clone() },
-                    presence: Presence::Unknown,
-                    remembered: Some(remembered(record)),
-                    reason: Some(reason.clone()),
-                });
-                found.extend(unknown);
-                vec![Event::Found(found), Event::EngineLost(reason)]
+                let reason = engine_reason(&error);
+                found.extend(records.iter().filter_map(|(key, record)| self.by_kernel(key, record, &reason)));
+                Looked { found, silence: Some(reason) }
             }
         }
+    }
+
+    /// What the kernel shows of a recorded container node; none of a process node.
+    fn by_kernel(&self, key: &Key, record: &NodeRecord, silence: &Reason) -> Option<Found> {
+        let container = ContainerId(record.container_id.clone()?);
+        let presence = self.living_pid(Some(record)).map(|pid| {
+            let (digest, stop) = (record.digest.clone(), stop_of(Some(record)));
+            Presence::Running(Running { container: Some(container), image_id: None, pid, digest, stop })
+        });
+        let reason = presence.is_none().then(|| silence.clone());
+        let presence = presence.unwrap_or(Presence::Unknown);
+        let of_earlier_boot = self.is_of_earlier_boot(record);
+        Some(Found { key: key.clone(), presence, remembered: Some(remembered(record)), reason, of_earlier_boot })
     }
 
     async fn look_at_container(
@@ -81,18 +102,41 @@ impl Host {
             },
             _ => self.look_closely(&id, record).await,
         };
-        Some(Found { key, presence, remembered: record.map(remembered), reason })
+        // What runs was started since, by whomever.
+        let of_earlier_boot =
+            !matches!(presence, Presence::Running(_)) && record.is_some_and(|record| self.is_of_earlier_boot(record));
+        Some(Found { key, presence, remembered: record.map(remembered), reason, of_earlier_boot })
     }
 
     async fn look_closely(&self, id: &ContainerId, record: Option<&NodeRecord>) -> (Presence, Option<Reason>) {
         match self.parts.engine.inspect(id.as_str()).await {
-            Ok(state) => presence_of(state, record),
-            Err(error) if error.is_not_found() => (Presence::Absent, None),
-            Err(error) => {
-                let reason = Reason::new(super::container::kind_of(&error), chain(&error));
-                (Presence::Unknown, Some(reason))
+            Ok(state) if self.claims_to_run(&state) => (Presence::Unknown, Some(still_runs(id))),
+            Ok(state) => {
+                let with_engine = self.ended_with_engine(&state).await;
+                let (presence, reason) = presence_of(state, record);
+                (presence, with_engine.or(reason))
             }
+            Err(error) if error.is_not_found() => (Presence::Absent, None),
+            Err(error) => (Presence::Unknown, Some(engine_reason(&error))),
         }
+    }
+
+    /// Nodes that the ledger knows and of which nothing runs: their ramdisks, folders and records may be left, by an agent
+    /// that died after it had removed their container.
+    fn remains(&self, records: &BTreeMap<Key, NodeRecord>, found: &[Found]) -> Vec<Found> {
+        let absent = |(key, record): (&Key, &NodeRecord)| Found {
+            key: key.clone(),
+            presence: Presence::Absent,
+            remembered: Some(remembered(record)),
+            reason: None,
+            of_earlier_boot: self.is_of_earlier_boot(record),
+        };
+        unseen(records, found).map(absent).collect()
+    }
+
+    /// Whether a node was started in an earlier boot than this.
+    pub(super) fn is_of_earlier_boot(&self, record: &NodeRecord) -> bool {
+        record.boot_id != self.parts.boot_id
     }
 
     /// The process of a record, if it still lives: same boot, same pid, same start.
@@ -103,18 +147,13 @@ impl Host {
     }
 }
 
-/// Nodes that the ledger knows and of which nothing runs: their ramdisks, folders and records may be left, by an agent
-/// that died after it had removed their container.
-fn remains(records: &BTreeMap<Key, NodeRecord>, found: &[Found]) -> Vec<Found> {
-    let seen: BTreeSet<&Key> = found.iter().map(|seen| &seen.key).collect();
-    let gone = records.iter().filter(|(key, _)| !seen.contains(key));
-    let absent = |(key, record): (&Key, &NodeRecord)| Found {
-        key: key.clone(),
-        presence: Presence::Absent,
-        remembered: Some(remembered(record)),
-        reason: None,
-    };
-    gone.map(absent).collect()
+/// Recorded nodes of which nothing was found.
+fn unseen<'a>(
+    records: &'a BTreeMap<Key, NodeRecord>,
+    found: &[Found],
+) -> impl Iterator<Item = (&'a Key, &'a NodeRecord)> {
+    let seen: BTreeSet<Key> = found.iter().map(|seen| seen.key.clone()).collect();
+    records.iter().filter(move |(key, _)| !seen.contains(*key))
 }
 
 /// What a container's state says of its node.
@@ -176,11 +215,8 @@ mod tests {
         ]);
         let (here, _) = record("worker-0000", None);
         let presence = Presence::Created { container: ContainerId("here".to_owned()), digest: "d".to_owned() };
-        let found = [Found { key: here, presence, remembered: None, reason: None }];
-        let remains = remains(&records, &found);
-        let names: Vec<String> = remains.iter().map(|found| found.key.node.to_string()).collect();
+        let found = [Found { key: here, presence, remembered: None, reason: None, of_earlier_boot: false }];
+        let names: Vec<String> = unseen(&records, &found).map(|(key, _)| key.node.to_string()).collect();
         assert_eq!(names, ["plain-0000", "worker-0001"]);
-        assert!(remains.iter().all(|found| found.presence == Presence::Absent), "{remains:?}");
-        assert_eq!(remains[0].remembered.as_ref().unwrap().incarnation, Incarnation(3));
     }
 }

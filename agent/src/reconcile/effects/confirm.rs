@@ -11,6 +11,7 @@ use throng_common::status::{Reason, ReasonKind};
 use super::super::command::{Job, Key, WantedNode};
 use super::super::node_state::{Presence, Running};
 use super::container::ok_if_gone;
+use super::ended::ContainerEnd;
 use super::host::{Failure, Host};
 use crate::host::engine::model::ContainerId;
 use crate::host::mounts::table::Device;
@@ -53,7 +54,7 @@ impl Host {
     /// How a node ended that was to be confirmed; none where it runs: the kernel's word on that counts, the engine or the
     /// shim may not have noticed yet.
     async fn ended_instead(self: &Arc<Self>, key: &Key, running: &Running) -> Option<Failure> {
-        if self.parts.procs.stat(running.pid).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X')) {
+        if self.is_alive(running.pid) {
             return None;
         }
         let (reason, failed) = match &running.container {
@@ -61,7 +62,12 @@ impl Host {
                 // Nothing is left to be killed: it returns when the engine has seen the end. Where it does not, the
                 // look after it says why.
                 let _ = self.parts.engine.end(id).await;
-                self.container_ended(id).await
+                match self.container_ended(id, None).await {
+                    ContainerEnd::Ended { reason, failed } => (reason, failed),
+                    ContainerEnd::Unknown(reason) => {
+                        return Some(Failure { reason, presence: Some(Box::new(Presence::Unknown)) });
+                    }
+                }
             }
             None => self.process_end_awaited(key).await,
         };
@@ -72,7 +78,7 @@ impl Host {
     async fn process_end_awaited(self: &Arc<Self>, key: &Key) -> (Reason, bool) {
         let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
         match self.await_process(&dir, RECORD_DEADLINE).await {
-            Ok(Some(record)) => self.process_end(&dir, record).await,
+            Ok(Some(record)) => self.process_end(key, &dir, record).await,
             Ok(None) | Err(_) => (Reason::new(ReasonKind::Lost, "its shim does not say how it ended"), true),
         }
     }

@@ -10,6 +10,7 @@ use throng_failpoints::{Point, during, hit};
 
 use super::super::command::{Job, Key, WantedNode};
 use super::super::node_state::{Action, Presence, Running};
+use super::engine::engine_failure;
 use super::host::{Failure, Host};
 use crate::host::engine::error::EngineError;
 use crate::host::engine::labels::{self, Owner};
@@ -22,18 +23,10 @@ use crate::resources::files::beneath::{self, Owner as FileOwner};
 /// How often a prepare container is looked at.
 const PREPARE_POLL: Duration = Duration::from_millis(50);
 
-/// The kind of reason of an engine's error.
-pub(super) fn kind_of(error: &EngineError) -> ReasonKind {
-    if error.is_unreachable() { ReasonKind::EngineUnreachable } else { ReasonKind::Engine }
-}
-
-pub(super) fn engine_failure(error: &EngineError) -> Failure {
-    Failure::new(kind_of(error), error)
-}
-
 fn container_failure(error: &ContainerError) -> Failure {
     match error {
         ContainerError::Engine(engine) => engine_failure(engine),
+        ContainerError::ImageGone { .. } => Failure::new(ReasonKind::Image, error),
         ContainerError::NameTaken { .. } | ContainerError::EndedAtOnce { .. } => {
             Failure::new(ReasonKind::Engine, error)
         }
@@ -72,7 +65,7 @@ impl Host {
         container: &ContainerSpec,
     ) -> Result<Running, Failure> {
         let generation = self.generation();
-        let has_init = self.has_init().await?;
+        let has_init = self.engine_traits().await?.has_init;
         let plan = self.container_plan(&job.key, wanted, container, generation);
         let plan = ContainerPlan { init: plan.init && has_init, ..plan };
         let kept = self.clear_the_way(job, &plan).await?;
@@ -88,7 +81,12 @@ impl Host {
         let engine = self.parts.engine.as_ref();
         let id = match &kept {
             Some(id) => id.clone(),
-            None => apply::create(engine, &plan).await.map_err(|error| before_start(container_failure(&error)))?,
+            None => apply::create(engine, &plan).await.map_err(|error| {
+                if error.is_image_gone() {
+                    self.forget_image(&container.image);
+                }
+                before_start(container_failure(&error))
+            })?,
         };
         let digest = wanted.digest.clone();
         match apply::start(engine, &id).await {
@@ -250,9 +248,10 @@ fn container_of(presence: &Presence) -> Option<ContainerId> {
 fn left_after(error: &ContainerError, container: ContainerId, digest: String) -> Presence {
     match error {
         ContainerError::Engine(error) if error.is_not_found() => Presence::Absent,
-        ContainerError::Engine(_) | ContainerError::NameTaken { .. } | ContainerError::EndedAtOnce { .. } => {
-            Presence::Created { container, digest }
-        }
+        ContainerError::Engine(_)
+        | ContainerError::ImageGone { .. }
+        | ContainerError::NameTaken { .. }
+        | ContainerError::EndedAtOnce { .. } => Presence::Created { container, digest },
     }
 }
 

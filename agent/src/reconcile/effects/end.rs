@@ -4,19 +4,27 @@
 //! be long, holds nobody else up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use throng_common::host_spec::StopSpec;
 use throng_common::status::ReasonKind;
 use throng_failpoints::{Point, during, hit};
 
 use super::super::command::{Job, Key};
 use super::super::node_state::{Presence, Running};
-use super::container::{engine_failure, ok_if_gone};
+use super::container::ok_if_gone;
+use super::engine::engine_failure;
 use super::host::{Failure, Host};
 use super::process::process_failure;
 use crate::host::engine::model::ContainerId;
 use crate::host::procs::end::ProcessEnd;
 use crate::resources::process::stop;
+
+/// How long a killed process may take to go: one in the midst of a large write takes seconds.
+const KILL_DEADLINE: Duration = Duration::from_secs(10);
+const UNKILLABLE: &str =
+    "it was killed and is still there: it waits in the kernel, for a disk or a mount that does not answer";
 
 impl Host {
     /// Ends a node as it wants to be ended, and by force after its grace. What there is of it afterwards.
@@ -43,24 +51,33 @@ impl Host {
     }
 
     pub(super) async fn end_container(&self, id: &ContainerId, pid: u32, stop: &StopSpec) -> Result<(), Failure> {
-        let end = ProcessEnd::of(pid).map_err(|error| Failure::new(ReasonKind::Host, &error))?;
-        let asked = {
-            let _turn = self.turn().await;
-            during(Point::StopSent, self.parts.engine.kill(id, stop.signal)).await
-        };
-        hit(Point::ContainerAsked);
-        match asked {
-            Ok(()) => drop(end.within(stop.grace).await),
-            // It does not run any more, or was removed.
-            Err(error) if error.is_conflict() || error.is_not_found() => {}
-            Err(error) => return Err(engine_failure(&error)),
+        let failed = |error: std::io::Error| Failure::new(ReasonKind::Host, &error);
+        let end = ProcessEnd::of(pid).map_err(failed)?;
+        // The kernel's own signal: it needs no engine, which may be hung. The id may be another one's by now.
+        if self.is_of_container(pid, id) {
+            let asked = during(Point::StopSent, async { end.signal(stop.signal) }).await.map_err(failed)?;
+            hit(Point::ContainerAsked);
+            if asked && !end.within(stop.grace).await {
+                end.signal(Signal::SIGKILL as i32).map_err(failed)?;
+                if !end.within(KILL_DEADLINE).await {
+                    return Err(Failure::text(ReasonKind::Host, UNKILLABLE));
+                }
+            }
         }
         hit(Point::ContainerWaited);
-        let _turn = self.turn().await;
         // Also one that has ended: the engine must have seen it before the container can be started again.
         let ended = self.parts.engine.end(id).await;
         hit(Point::ContainerEnded);
-        ended.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
+        ended.or_else(ok_if_gone).map_err(|error| {
+            let failure = engine_failure(&error);
+            // It is dead; that is all that is known.
+            if error.is_unreachable() { failure.leaving(Presence::Unknown) } else { failure }
+        })
+    }
+
+    /// Whether a process is a container's, by its control groups: their paths hold the container's id.
+    fn is_of_container(&self, pid: u32, id: &ContainerId) -> bool {
+        self.parts.procs.cgroups(pid).is_ok_and(|groups| groups.contains(id.as_str()))
     }
 
     /// Ends a process node, and all that it started.

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use throng_common::error_chain::chain;
 use throng_common::span::Span;
 use throng_common::status::{Reason, ReasonKind, UnixMillis};
 use tokio::time::timeout;
 
 use super::super::command::Key;
+use super::engine::engine_reason;
 use super::host::Host;
-use crate::host::engine::model::{ContainerState, LogOptions, RawLogLine};
+use crate::host::engine::labels;
+use crate::host::engine::model::{ContainerId, ContainerState, LogOptions, RawLogLine};
 use crate::logs::shim_log::ShimLog;
 use crate::resources::process::observe::{ProcessState, observe};
+use crate::resources::ramdisk::verify::{Lack, lacks};
 use crate::shim::files::{ShimFiles, read_json};
 use crate::shim::record::{ExitCause, ExitRecord, PidRecord};
 
@@ -28,7 +32,22 @@ const START_SLACK: Duration = Duration::from_secs(2);
 /// From here on, how long a node ran is told in whole seconds.
 const WHOLE_SECONDS_FROM: Duration = Duration::from_secs(10);
 
+const VANISHED: &str = "its process is gone, and the container engine does not say how it ended";
 const OUT_OF_MEMORY: &str = "ran into its memory limit and was killed: raise `memory`, or lower what it uses";
+
+/// What came of looking at a container whose process is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerEnd {
+    /// It ended.
+    Ended {
+        /// Why.
+        reason: Reason,
+        /// Whether that is a failure.
+        failed: bool,
+    },
+    /// The engine does not say how.
+    Unknown(Reason),
+}
 
 /// Why a container ended, in words that a person can act on.
 pub(super) fn end_reason(state: &ContainerState) -> Reason {
@@ -39,11 +58,22 @@ pub(super) fn end_reason(state: &ContainerState) -> Reason {
         return Reason::new(ReasonKind::Engine, error.clone());
     }
     match state.exit_code {
-        // As engines and shells give it: above 128, a signal.
-        Some(code @ 129..=192) => Reason::new(ReasonKind::Signalled, format!("killed by signal {}", code - 128)),
-        Some(code) => Reason::new(ReasonKind::Exited, format!("exit code {code}")),
+        Some(code) => code_reason(code),
         None => Reason::new(ReasonKind::Exited, "ended; the engine does not say how"),
     }
+}
+
+fn code_reason(code: i64) -> Reason {
+    match code {
+        // As engines and shells give it: above 128, a signal.
+        129..=192 => Reason::new(ReasonKind::Signalled, format!("killed by signal {}", code - 128)),
+        _ => Reason::new(ReasonKind::Exited, format!("exit code {code}")),
+    }
+}
+
+/// Why nothing is known of a container whose process is gone.
+pub(super) fn still_runs(id: &ContainerId) -> Reason {
+    Reason::new(ReasonKind::EngineHung, VANISHED).with_detail(format!("it still lists container {id} as running"))
 }
 
 /// Whether such an end is a failure.
@@ -65,8 +95,9 @@ pub(super) fn process_reason(record: &ExitRecord) -> (Reason, bool) {
     }
 }
 
-/// What is a node's own of its end. `lines` are all that is known of its output.
-fn own(ran: Option<Duration>, lines: &[RawLogLine]) -> String {
+/// What is a node's own of its end: how long it ran, which of its ramdisks are full, what it said last. `lines` are all
+/// that is known of its output.
+fn own(ran: Option<Duration>, full: Option<String>, lines: &[RawLogLine]) -> String {
     let ran = ran.map(|ran| {
         let millis = u64::try_from(ran.as_millis()).unwrap_or(u64::MAX);
         match millis {
@@ -78,7 +109,28 @@ fn own(ran: Option<Duration>, lines: &[RawLogLine]) -> String {
     let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
     let last: Vec<String> = last.iter().map(|line| line.text.trim().chars().take(LINE_MAX_CHARS).collect()).collect();
     let said = (!last.is_empty()).then(|| format!("last output: {}", last.join(" | ")));
-    [ran, said].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    [ran, full, said].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Whose container it is, by its labels.
+fn node_of(state: &ContainerState) -> Option<Key> {
+    let label = |name: &str| state.labels.get(name);
+    Some(Key { cluster: label(labels::CLUSTER)?.parse().ok()?, node: label(labels::NODE)?.parse().ok()? })
+}
+
+/// Which of the ramdisks below the folder are full, with what can be done about it; none where none is.
+fn full_ramdisks(folder: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let full = entries.filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        Some(match lacks(&entry.path())? {
+            Lack::Room => format!("ramdisk `{name}` is full: raise its `size`"),
+            Lack::Inodes => format!("ramdisk `{name}` has no inodes left: raise its `inodes`"),
+        })
+    });
+    let mut full: Vec<String> = full.collect();
+    full.sort();
+    (!full.is_empty()).then(|| full.join("; "))
 }
 
 /// Whether a line was written in the run that began then: a log goes on over restarts.
@@ -93,6 +145,40 @@ fn log_began(state: &ContainerState) -> UnixMillis {
 }
 
 impl Host {
+    /// How a container ended that was running. `code` is what the engine's event said of it.
+    pub async fn container_ended(&self, id: &ContainerId, code: Option<i64>) -> ContainerEnd {
+        let _turn = self.look_turn().await;
+        let error = match self.parts.engine.inspect(id.as_str()).await {
+            Ok(state) if self.claims_to_run(&state) => return ContainerEnd::Unknown(still_runs(id)),
+            Ok(state) => {
+                let (reason, failed) = self.container_end(&state).await;
+                return ContainerEnd::Ended { reason, failed };
+            }
+            Err(error) if error.is_not_found() => {
+                let reason = Reason::new(ReasonKind::Lost, "its container was removed, and not by throng");
+                return ContainerEnd::Ended { reason, failed: true };
+            }
+            Err(error) => error,
+        };
+        if let Some(code) = code {
+            let detail = format!("the engine does not say more: {}", chain(&error));
+            return ContainerEnd::Ended { reason: code_reason(code).with_detail(detail), failed: code != 0 };
+        }
+        let kind = engine_reason(&error).kind;
+        ContainerEnd::Unknown(Reason::new(kind, VANISHED).with_detail(chain(&error)))
+    }
+
+    /// Whether the engine says that a container runs whose process the kernel does not have.
+    pub(super) fn claims_to_run(&self, state: &ContainerState) -> bool {
+        let pid = state.pid.filter(|_| state.phase.has_process());
+        pid.is_some_and(|pid| !self.is_alive(pid))
+    }
+
+    /// Whether a process lives, by the kernel's word.
+    pub fn is_alive(&self, pid: u32) -> bool {
+        self.parts.procs.stat(pid).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+    }
+
     /// How a container ended, and whether that is a failure.
     pub(in crate::reconcile) async fn container_end(&self, state: &ContainerState) -> (Reason, bool) {
         let ran = state.started_at.zip(state.finished_at).map(|(began, ended)| ended.since(began));
@@ -102,13 +188,24 @@ impl Host {
         // Without its last words its end is still its end.
         let mut lines = timeout(LINES_DEADLINE, lines).await.unwrap_or_default();
         lines.retain(|line| is_of_run(line, began));
-        (end_reason(state).with_detail(own(ran, &lines)), is_failure(state))
+        let full = node_of(state).and_then(|key| full_ramdisks(&self.ramdisks_of(&key)));
+        let reason = end_reason(state).with_detail(own(ran, full, &lines));
+        match self.ended_with_engine(state).await {
+            Some(with_engine) => (with_engine.with_detail(reason.to_string()), true),
+            None => (reason, is_failure(state)),
+        }
     }
 
-    /// How a process ended whose shim's folder this is, and whether that is a failure.
-    pub(super) async fn process_end(self: &Arc<Self>, dir: &Path, record: ExitRecord) -> (Reason, bool) {
-        let (dir, ended) = (dir.to_owned(), record.clone());
-        let own = self.blocking(move |_| Ok(own_of_process(dir, &ended))).await.unwrap_or_default();
+    /// The folder in which a node's ramdisks are mounted.
+    fn ramdisks_of(&self, key: &Key) -> PathBuf {
+        let any = self.parts.paths.ramdisk_dir(&key.cluster, &key.node, "any");
+        any.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// How a process of this node ended whose shim's folder this is, and whether that is a failure.
+    pub(super) async fn process_end(self: &Arc<Self>, key: &Key, dir: &Path, record: ExitRecord) -> (Reason, bool) {
+        let (dir, ended, ramdisks) = (dir.to_owned(), record.clone(), self.ramdisks_of(key));
+        let own = self.blocking(move |_| Ok(own_of_process(dir, &ended, &ramdisks))).await.unwrap_or_default();
         let (reason, failed) = process_reason(&record);
         (reason.with_detail(own), failed)
     }
@@ -127,7 +224,7 @@ impl Host {
         let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
         match observe(&dir).ok()?.state {
             ProcessState::Running(_) | ProcessState::Starting | ProcessState::Ending(_) => None,
-            ProcessState::Ended(record) => Some(self.process_end(&dir, record).await),
+            ProcessState::Ended(record) => Some(self.process_end(key, &dir, record).await),
             ProcessState::Absent | ProcessState::Lost => {
                 Some((Reason::new(ReasonKind::Lost, "its shim was killed, and it with it"), true))
             }
@@ -135,7 +232,7 @@ impl Host {
     }
 }
 
-fn own_of_process(dir: PathBuf, record: &ExitRecord) -> String {
+fn own_of_process(dir: PathBuf, record: &ExitRecord, ramdisks: &Path) -> String {
     // A process that never began has no record of who ran; its log may be of one before it.
     let Ok(Some(began)) = read_json::<PidRecord>(&ShimFiles::new(&dir).pid()) else { return String::new() };
     if matches!(record.exit, ExitCause::CouldNotStart(_)) {
@@ -143,7 +240,7 @@ fn own_of_process(dir: PathBuf, record: &ExitRecord) -> String {
     }
     let mut lines = ShimLog::new(&dir).look().unwrap_or_default();
     lines.retain(|line| is_of_run(line, began.started_at));
-    own(Some(record.at.since(began.started_at)), &lines)
+    own(Some(record.at.since(began.started_at)), full_ramdisks(ramdisks), &lines)
 }
 
 #[cfg(test)]
@@ -158,10 +255,10 @@ mod tests {
     #[test]
     fn an_end_says_how_long_it_took_and_the_last_words() {
         let lines = ["one", "two", "three ", &"x".repeat(1000)].map(line);
-        let said = own(Some(Duration::from_micros(41_900)), &lines);
+        let said = own(Some(Duration::from_micros(41_900)), None, &lines);
         assert_eq!(said, format!("after 41ms; last output: two | three | {}", "x".repeat(LINE_MAX_CHARS)));
-        assert_eq!(own(Some(Duration::from_millis(61_400)), &[]), "after 1m1s");
-        assert_eq!(own(Some(Duration::from_micros(300)), &[]), "at once");
-        assert_eq!(own(None, &[]), "");
+        assert_eq!(own(Some(Duration::from_millis(61_400)), None, &[]), "after 1m1s");
+        assert_eq!(own(Some(Duration::from_micros(300)), Some("x is full".to_owned()), &[]), "at once; x is full");
+        assert_eq!(own(None, None, &[]), "");
     }
 }

@@ -13,12 +13,14 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::super::command::{ActOutcome, Job, Key};
 use super::super::node_state::{Action, Presence};
+use super::engine::{EngineTraits, Outage, engine_failure};
 use crate::host::engine::api::Engine;
-use crate::host::engine::model::{ContainerId, Pull};
+use crate::host::engine::model::Pull;
 use crate::host::procs::table::Procs;
 use crate::ledger::Ledger;
 use crate::paths::Paths;
 use crate::resources::cgroup::cgroups::Cgroups;
+use crate::resources::image::ensure::ImageError;
 
 /// What a host is made of.
 pub struct HostParts {
@@ -60,8 +62,16 @@ pub struct Host {
     generation: AtomicU64,
     turns: Semaphore,
     looks: Semaphore,
-    /// Whether the engine has an init; none: it was not asked since it came, or came back.
-    has_init: Mutex<Option<bool>>,
+    known: Mutex<KnownOfEngine>,
+}
+
+/// What is remembered of the engine.
+#[derive(Debug, Default)]
+pub(super) struct KnownOfEngine {
+    /// None: it was not asked since it came, or came back.
+    pub(super) traits: Option<EngineTraits>,
+    /// When it was last away; none: never since this agent began.
+    pub(super) outage: Option<Outage>,
 }
 
 /// Why a piece of work failed, with what there is of the node now, where that is known.
@@ -100,7 +110,7 @@ impl Host {
             generation: AtomicU64::new(0),
             turns: Semaphore::new(TURNS),
             looks: Semaphore::new(LOOKS),
-            has_init: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -136,38 +146,21 @@ impl Host {
         self.turns.acquire().await.expect("the semaphore is never closed")
     }
 
-    /// Whether the engine can put its tiny init in front of a node's program. Asked once in each of the engine's lives.
-    pub(super) async fn has_init(&self) -> Result<bool, Failure> {
-        let known = *self.known_init();
-        if let Some(has_init) = known {
-            return Ok(has_init);
-        }
-        let info = self.parts.engine.info().await;
-        let has_init = info.map_err(|error| super::container::engine_failure(&error))?.has_init;
-        *self.known_init() = Some(has_init);
-        Ok(has_init)
+    pub(super) fn known(&self) -> MutexGuard<'_, KnownOfEngine> {
+        // Every change is a single assignment: sound after a panic elsewhere.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what was known of the engine: it was away, and may have come back as another.
-    pub fn forget_engine(&self) {
-        *self.known_init() = None;
+    /// Waits until it is this one's turn to look at a container that has ended.
+    pub(super) async fn look_turn(&self) -> SemaphorePermit<'_> {
+        self.looks.acquire().await.expect("the semaphore is never closed")
     }
 
-    fn known_init(&self) -> MutexGuard<'_, Option<bool>> {
-        // A single assignment is sound after a panic elsewhere.
-        self.has_init.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How a container ended that was running, and whether that is a failure.
-    pub async fn container_ended(&self, id: &ContainerId) -> (Reason, bool) {
-        let _turn = self.looks.acquire().await.expect("the semaphore is never closed");
-        match self.parts.engine.inspect(id.as_str()).await {
-            Ok(state) => self.container_end(&state).await,
-            Err(error) => {
-                let message = "ended, and the engine does not say how";
-                (Reason::new(ReasonKind::Lost, message).with_detail(chain(&error)), true)
-            }
-        }
+    /// Forgets that an image was made sure of: the engine does not have it any more.
+    pub(super) fn forget_image(&self, image: &str) {
+        // A map of cells is sound after a panic elsewhere.
+        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        images.retain(|(known, _), _| known != image);
     }
 
     /// Makes sure of an image, once for each change of the desired state.
@@ -188,7 +181,15 @@ impl Host {
         let ensure = async || {
             let pull = Pull { image, login: None, progress: &|_| {} };
             let ensured = crate::resources::image::ensure::ensure(self.parts.engine.as_ref(), pull, policy).await;
-            ensured.map(|_| ()).map_err(|error| Failure::new(ReasonKind::Image, &error))
+            ensured.map(|_| ()).map_err(|error| {
+                if let ImageError::Engine { source, .. } = &error
+                    && source.is_unreachable()
+                {
+                    // An engine that does not answer says nothing of the image.
+                    return engine_failure(source);
+                }
+                Failure::new(ReasonKind::Image, &error)
+            })
         };
         cell.get_or_try_init(ensure).await.copied()
     }
@@ -203,10 +204,12 @@ impl Host {
         joined.unwrap_or_else(|error| Err(Failure::new(ReasonKind::Host, &error)))
     }
 
-    /// Forgets a node in the ledger.
-    pub(super) fn forget(&self, key: &Key) -> Result<(), Failure> {
-        let forgotten = self.parts.ledger.forget_node(&key.cluster, &key.node);
-        forgotten.map_err(|error| Failure::new(ReasonKind::Host, &error))
+    /// Forgets a node in the ledger. A record that stays, on a disk that is full, is of a node of which nothing is left:
+    /// the next agent finds that out and tries again.
+    pub(super) fn forget(&self, key: &Key) {
+        if let Err(error) = self.parts.ledger.forget_node(&key.cluster, &key.node) {
+            tracing::warn!(node = %key, error = chain(&error), "the node is gone, and its record is not");
+        }
     }
 
     /// Whether a node's prepare command went to its end.

@@ -5,9 +5,12 @@ mod confirm;
 mod container;
 mod end;
 mod ended;
+mod engine;
 mod host;
 mod process;
 mod resources;
 mod settle;
 
+pub use adopt::Looked;
+pub use ended::ContainerEnd;
 pub use host::{Host, HostParts};

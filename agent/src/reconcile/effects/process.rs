@@ -55,7 +55,8 @@ impl Host {
         let key = job.key.clone();
         self.blocking(move |host| {
             host.take_away(&key)?;
-            host.forget(&key)
+            host.forget(&key);
+            Ok(())
         })
         .await
     }
@@ -87,7 +88,7 @@ impl Host {
                 self.confirm(job, wanted, running, devices).await
             }
             Started::Ended(record) => {
-                let (reason, failed) = self.process_end(&dir, record).await;
+                let (reason, failed) = self.process_end(&job.key, &dir, record).await;
                 Err(Failure { reason, presence: Some(Box::new(Presence::Ended { container: None, digest, failed })) })
             }
         }
@@ -144,7 +145,7 @@ impl Host {
                 }
             }
         };
-        let (reason, failed) = self.process_end(&dir, record).await;
+        let (reason, failed) = self.process_end(&job.key, &dir, record).await;
         if failed {
             return Err(prepare_failure(&prepare.command, &reason));
         }
@@ -198,7 +199,10 @@ impl Host {
         let record = records.get(&key);
         if !self.has_shim(&key) {
             let container = record.is_some_and(|record| record.container_id.is_some());
-            return (!container).then_some(Found { key, presence: Presence::Absent, remembered: None, reason: None });
+            let of_earlier_boot = record.is_some_and(|record| self.is_of_earlier_boot(record));
+            let remembered = record.filter(|_| of_earlier_boot).map(super::adopt::remembered);
+            let presence = Presence::Absent;
+            return (!container).then_some(Found { key, presence, remembered, reason: None, of_earlier_boot });
         }
         let seen = observe(&dir).ok()?;
         let digest = seen.digest.unwrap_or_default();
@@ -219,7 +223,9 @@ impl Host {
             }
             ProcessState::Absent => (Presence::Absent, None),
         };
-        Some(Found { key, presence, remembered: record.map(super::adopt::remembered), reason })
+        let of_earlier_boot =
+            !matches!(presence, Presence::Running(_)) && record.is_some_and(|record| self.is_of_earlier_boot(record));
+        Some(Found { key, presence, remembered: record.map(super::adopt::remembered), reason, of_earlier_boot })
     }
 }
 

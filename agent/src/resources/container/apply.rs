@@ -12,6 +12,14 @@ pub enum ContainerError {
     /// The engine did not do it.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The engine does not have the image any more.
+    #[error("image {image} was removed from the engine meanwhile: it is looked for again")]
+    ImageGone {
+        /// The image.
+        image: String,
+        /// The engine's words.
+        source: EngineError,
+    },
     /// Somebody else has a container of this name.
     #[error(
         "the name {name} is taken by container {id}, which is not of this cluster: remove it with `docker rm -f {name}`"
@@ -32,6 +40,13 @@ pub enum ContainerError {
     },
 }
 
+impl ContainerError {
+    /// Whether the engine does not have the image any more.
+    pub fn is_image_gone(&self) -> bool {
+        matches!(self, Self::ImageGone { .. })
+    }
+}
+
 fn ended_why(state: &ContainerState) -> String {
     let code = state.exit_code.map(|code| format!(" with code {code}")).unwrap_or_default();
     let killed = if state.oom_killed { ", out of memory" } else { "" };
@@ -48,6 +63,10 @@ pub async fn create(engine: &dyn Engine, plan: &ContainerPlan) -> Result<Contain
             return Ok(id);
         }
         Err(error) if error.is_conflict() => error,
+        // Of all that a create call names, only its image can be missing so.
+        Err(source) if source.is_not_found() => {
+            return Err(ContainerError::ImageGone { image: plan.image.clone(), source });
+        }
         Err(error) => return Err(error.into()),
     };
     let holder = match engine.inspect(&plan.name).await {

@@ -59,6 +59,25 @@ pub fn used_bytes(path: &Path) -> nix::Result<u64> {
     Ok(stat.blocks().saturating_sub(stat.blocks_free()) * block_bytes(stat.block_size()))
 }
 
+/// What a ramdisk at the path has no more of; none where there is room.
+pub fn lacks(path: &Path) -> Option<Lack> {
+    let stat = statfs(path).ok().filter(|stat| stat.filesystem_type() == TMPFS_MAGIC)?;
+    match (stat.blocks(), stat.blocks_free(), stat.files(), stat.files_free()) {
+        (1.., 0, ..) => Some(Lack::Room),
+        (_, _, 1.., 0) => Some(Lack::Inodes),
+        _ => None,
+    }
+}
+
+/// What a full ramdisk has no more of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Pages.
+    Room,
+    /// Files.
+    Inodes,
+}
+
 fn block_bytes(size: impl TryInto<u64>) -> u64 {
     size.try_into().unwrap_or_default()
 }

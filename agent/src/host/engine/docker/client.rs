@@ -26,6 +26,9 @@ pub(super) const READ_DEADLINE: Duration = Duration::from_secs(20);
 pub(super) const CHANGE_DEADLINE: Duration = Duration::from_mins(1);
 /// Ends and removals under way at once: a burst of them can wedge the engine for good (libnetwork's lock order).
 const ENDS_IN_FLIGHT: usize = 4;
+/// How long one of them may keep the others waiting. One that takes longer hangs, for a container or for good: it has
+/// done its harm, and those whose container is well must not wait for it.
+const END_PLACE_MAX: Duration = Duration::from_secs(5);
 
 /// The engine behind one unix socket.
 #[derive(Clone)]
@@ -58,6 +61,17 @@ impl DockerEngine {
     }
 }
 
+/// Asks a question under its deadline. An error of the engine's own is no answer: it tells nothing of the subject.
+pub(super) async fn question<T>(ask: Ask<'_>, call: impl Future<Output = Result<T, SdkError>>) -> EngineResult<T> {
+    within(ask, READ_DEADLINE, call).await.map_err(|error| match error {
+        EngineError::Refused { operation, subject, status: Some(500..), message }
+        | EngineError::Conflict { operation, subject, message } => {
+            EngineError::NoAnswer { operation, subject, message }
+        }
+        error => error,
+    })
+}
+
 /// Runs a call under a deadline.
 pub(super) async fn within<T>(
     ask: Ask<'_>,
@@ -67,6 +81,20 @@ pub(super) async fn within<T>(
     match tokio::time::timeout(deadline, call).await {
         Ok(result) => result.map_err(|error| ask.failed(error)),
         Err(_) => Err(ask.hung(deadline)),
+    }
+}
+
+impl DockerEngine {
+    /// Runs an end or a removal when it is its turn.
+    pub(super) async fn in_turn<T>(&self, call: impl Future<Output = T>) -> T {
+        let mut call = std::pin::pin!(call);
+        {
+            let _turn = self.ends.acquire().await.expect("the semaphore is never closed");
+            if let Ok(answer) = tokio::time::timeout(END_PLACE_MAX, call.as_mut()).await {
+                return answer;
+            }
+        }
+        call.await
     }
 }
 
@@ -107,6 +135,10 @@ impl Ask<'_> {
 }
 
 impl Engine for DockerEngine {
+    fn ping(&self) -> Call<'_, ()> {
+        Box::pin(self.ping_engine())
+    }
+
     fn info(&self) -> Call<'_, EngineInfo> {
         Box::pin(self.read_info())
     }
@@ -203,6 +235,37 @@ mod tests {
     fn a_broken_transport_is_neither_gone_nor_failed() {
         let error = ASK.failed(SdkError::IOError { err: std::io::ErrorKind::ConnectionRefused.into() });
         assert!(error.is_unreachable() && !error.is_not_found());
+    }
+
+    #[tokio::test]
+    async fn a_question_answered_by_an_error_tells_nothing_and_not_found_is_an_answer() {
+        for status_code in [500, 503, 409] {
+            let answer = SdkError::DockerResponseServerError { status_code, message: "oh".to_owned() };
+            let error = question(ASK, std::future::ready(Err::<(), _>(answer))).await.unwrap_err();
+            assert!(error.is_unreachable() && !error.is_hung(), "{status_code}: {error}");
+        }
+        let answer = SdkError::DockerResponseServerError { status_code: 404, message: "no such container".to_owned() };
+        let error = question(ASK, std::future::ready(Err::<(), _>(answer))).await.unwrap_err();
+        assert!(error.is_not_found() && !error.is_unreachable());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_that_hang_hold_the_others_up_for_a_short_while_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("engine.sock");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let engine = DockerEngine::open(&socket).unwrap();
+        let hung = (0..ENDS_IN_FLIGHT * 3).map(|_| engine.in_turn(std::future::pending::<()>()));
+        let hung = futures_util::future::join_all(hung);
+        let well = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            engine.in_turn(std::future::ready(())).await;
+        };
+        tokio::select! {
+            biased;
+            _ = hung => unreachable!("they never end"),
+            done = tokio::time::timeout(END_PLACE_MAX * 4, well) => done.expect("it has its turn"),
+        }
     }
 
     #[tokio::test(start_paused = true)]

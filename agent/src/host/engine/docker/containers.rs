@@ -10,7 +10,7 @@ use bollard::query_parameters::{
 use throng_common::status::UnixMillis;
 
 use super::body::create_body;
-use super::client::{Ask, CHANGE_DEADLINE, DockerEngine, READ_DEADLINE, within};
+use super::client::{Ask, CHANGE_DEADLINE, DockerEngine, READ_DEADLINE, question, within};
 use crate::host::engine::error::{EngineError, EngineResult};
 use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerPlan, ContainerState, ContainerSummary};
 
@@ -19,7 +19,7 @@ impl DockerEngine {
         let ask = Ask { operation: "list containers labelled", subject: label };
         let filters = HashMap::from([("label", vec![label])]);
         let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        let found = within(ask, READ_DEADLINE, self.docker.list_containers(Some(options))).await?;
+        let found = question(ask, self.docker.list_containers(Some(options))).await?;
         found.into_iter().map(|container| summary(ask, container)).collect()
     }
 
@@ -38,11 +38,10 @@ impl DockerEngine {
 
     pub(super) async fn end_container(&self, id: &ContainerId) -> EngineResult<()> {
         let ask = Ask { operation: "end container", subject: id.as_str() };
-        let _turn = self.ends.acquire().await.expect("the semaphore is never closed");
         // A stop without grace: unlike a bare kill it answers when the engine has seen the end.
         let options = StopContainerOptionsBuilder::default().t(0).build();
         let call = self.docker.stop_container(id.as_str(), Some(options));
-        unless_unchanged(within(ask, CHANGE_DEADLINE, call).await)
+        unless_unchanged(self.in_turn(within(ask, CHANGE_DEADLINE, call)).await)
     }
 
     pub(super) async fn kill_container(&self, id: &ContainerId, signal: i32) -> EngineResult<()> {
@@ -53,9 +52,9 @@ impl DockerEngine {
 
     pub(super) async fn remove_container(&self, id: &ContainerId) -> EngineResult<()> {
         let ask = Ask { operation: "remove container", subject: id.as_str() };
-        let _turn = self.ends.acquire().await.expect("the semaphore is never closed");
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        match within(ask, CHANGE_DEADLINE, self.docker.remove_container(id.as_str(), Some(options))).await {
+        let call = self.docker.remove_container(id.as_str(), Some(options));
+        match self.in_turn(within(ask, CHANGE_DEADLINE, call)).await {
             Err(EngineError::NotFound { .. }) => Ok(()),
             result => result,
         }
@@ -64,7 +63,7 @@ impl DockerEngine {
     pub(super) async fn inspect_container(&self, id_or_name: &str) -> EngineResult<ContainerState> {
         let ask = Ask { operation: "inspect container", subject: id_or_name };
         let call = self.docker.inspect_container(id_or_name, None::<InspectContainerOptions>);
-        state(ask, within(ask, READ_DEADLINE, call).await?)
+        state(ask, question(ask, call).await?)
     }
 }
 

@@ -13,7 +13,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use throng_common::size::ByteSize;
 
-use super::client::{Ask, DockerEngine, READ_DEADLINE, within};
+use super::client::{Ask, DockerEngine, question, within};
 use crate::host::engine::error::{EngineError, EngineResult};
 use crate::host::engine::model::{ImageFacts, Pull, PullProgress, RegistryLogin};
 
@@ -29,7 +29,7 @@ const DEFAULT_TAG: &str = "latest";
 impl DockerEngine {
     pub(super) async fn find_image(&self, name: &str) -> EngineResult<Option<ImageFacts>> {
         let ask = Ask { operation: "look for image", subject: name };
-        match within(ask, READ_DEADLINE, self.docker.inspect_image(name)).await {
+        match question(ask, self.docker.inspect_image(name)).await {
             Ok(image) => Ok(Some(ImageFacts {
                 id: image.id.ok_or_else(|| ask.garbled("the image has no `Id`"))?,
                 repo_digest: image.repo_digests.unwrap_or_default().into_iter().next(),

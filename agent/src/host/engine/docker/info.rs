@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use bollard::models::SystemInfo;
 use throng_common::status::EngineFacts;
 
-use super::client::{Ask, DockerEngine, READ_DEADLINE, within};
+use super::client::{Ask, DockerEngine, question};
 use crate::host::engine::error::EngineResult;
 use crate::host::engine::model::EngineInfo;
 use crate::host::procs::peer::peer_pid;
 use crate::host::procs::table::Procs;
 
 const ASK: Ask<'static> = Ask { operation: "ask what it is:", subject: "the engine" };
+/// The oldest API that throng works with, and the engine that brought it.
+const OLDEST_API: (u32, u32) = (1, 41);
+const OLDEST_ENGINE: &str = "20.10";
 /// Where a packaged engine writes its process id.
 const PID_FILES: [&str; 2] = ["/var/run/docker.pid", "/run/docker.pid"];
 /// Process id of the machine's first process: with socket activation it is the one that listens.
@@ -20,17 +23,23 @@ const INIT_PID: u32 = 1;
 const NO_COMMIT: &str = "N/A";
 
 impl DockerEngine {
+    pub(super) async fn ping_engine(&self) -> EngineResult<()> {
+        question(ASK, self.docker.ping()).await.map(|_| ())
+    }
+
     pub(super) async fn read_info(&self) -> EngineResult<EngineInfo> {
-        let version = within(ASK, READ_DEADLINE, self.docker.version()).await?;
-        let info = within(ASK, READ_DEADLINE, self.docker.info()).await?;
+        let version = question(ASK, self.docker.version()).await?;
+        let info = question(ASK, self.docker.info()).await?;
         let components = version.components.unwrap_or_default().into_iter().map(|component| component.name).collect();
-        let unusable = unusable(&info, components);
+        let version_text = version.version.unwrap_or_default();
+        let api_version = version.api_version.unwrap_or_default();
+        let unusable = unusable(&info, components).or_else(|| too_old(&version_text, &api_version));
         let pid = engine_pid(&self.socket);
         let init_commit = info.init_commit.and_then(|commit| commit.id).unwrap_or_default();
         Ok(EngineInfo {
             facts: EngineFacts {
-                version: version.version.unwrap_or_default(),
-                api_version: version.api_version.unwrap_or_default(),
+                version: version_text,
+                api_version,
                 socket: self.socket.display().to_string(),
                 storage_driver: info.driver.unwrap_or_default(),
                 cgroup_driver: info.cgroup_driver.map(|driver| driver.to_string()).unwrap_or_default(),
@@ -64,6 +73,18 @@ fn unusable(info: &SystemInfo, components: Vec<String>) -> Option<String> {
         return None;
     };
     Some(reason.to_owned())
+}
+
+/// Why an engine is too old for throng; none where it is not.
+fn too_old(version: &str, api_version: &str) -> Option<String> {
+    let numbers =
+        api_version.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    let (major, minor) = OLDEST_API;
+    (numbers? < OLDEST_API).then(|| {
+        format!(
+            "it is version {version} (API {api_version}), and throng works with {OLDEST_ENGINE} (API {major}.{minor}) and later: upgrade it (Debian 11 and later: docker.io)"
+        )
+    })
 }
 
 /// The engine's process: who listens on its socket or, where that is the machine's init, who wrote its pid file.
@@ -100,5 +121,16 @@ mod tests {
             assert!(unusable(&case, Vec::new()).unwrap().contains(word), "{word}");
         }
         assert!(unusable(&plain, vec!["Podman Engine".to_owned()]).unwrap().contains("Podman"));
+    }
+
+    #[test]
+    fn an_engine_older_than_those_that_are_tested_is_refused_with_both_versions() {
+        let reason = too_old("19.03.15", "1.40").unwrap();
+        for words in ["19.03.15 (API 1.40)", "20.10 (API 1.41)", "upgrade it"] {
+            assert!(reason.contains(words), "{reason}");
+        }
+        for (version, api) in [("20.10.24", "1.41"), ("29.8.0", "1.56"), ("3.0.0", "2.0"), ("odd", "")] {
+            assert_eq!(too_old(version, api), None, "{version}");
+        }
     }
 }

@@ -5,9 +5,10 @@ use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use tokio::time::timeout;
 
-use super::client::Ask;
+use super::client::{Ask, READ_DEADLINE};
 use crate::host::engine::error::EngineResult;
 use crate::host::engine::model::{ContainerId, LogOptions, OutputStream, RawLogLine};
 
@@ -24,10 +25,24 @@ pub(super) fn stream(
     if let Some(since) = options.since {
         query = query.since(i32::try_from(since.0 / 1000).unwrap_or(i32::MAX));
     }
-    let frames = docker.logs(id.as_str(), Some(query.build()));
+    let frames = docker.logs(id.as_str(), Some(query.build())).boxed();
+    // What is there already comes at once; only of a log that is followed nothing may come for long.
+    let pause_max = (!options.follow).then_some(READ_DEADLINE);
+    let frames = stream::unfold(Some(frames), move |frames| async move {
+        let mut frames = frames?;
+        let next = match pause_max {
+            Some(limit) => timeout(limit, frames.next()).await,
+            None => Ok(frames.next().await),
+        };
+        match next {
+            Ok(frame) => frame.map(|frame| (Ok(frame), Some(frames))),
+            Err(_) => Some((Err(READ_DEADLINE), None)),
+        }
+    });
     frames
         .map(move |frame| {
             let ask = Ask { operation: "read the log of container", subject: id.as_str() };
+            let frame = frame.map_err(|limit| ask.hung(limit))?;
             let (stream, message) = match frame.map_err(|error| ask.failed(error))? {
                 LogOutput::StdErr { message } => (OutputStream::Stderr, message),
                 LogOutput::StdOut { message } | LogOutput::Console { message } | LogOutput::StdIn { message } => {

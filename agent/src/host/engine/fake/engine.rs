@@ -137,8 +137,8 @@ impl FakeEngine {
                 socket: "/dev/null".to_owned(),
                 storage_driver: "fake".to_owned(),
                 cgroup_driver: "cgroupfs".to_owned(),
-                live_restore: true,
-                unusable: None,
+                live_restore: !state.has_no_live_restore,
+                unusable: state.unusable.clone(),
                 pid: None,
             },
             has_init: !state.has_no_init,
@@ -149,6 +149,10 @@ impl FakeEngine {
 }
 
 impl Engine for FakeEngine {
+    fn ping(&self) -> Call<'_, ()> {
+        ready(self.called("ping", "engine").map(|_| ()))
+    }
+
     fn info(&self) -> Call<'_, EngineInfo> {
         ready(self.info_now())
     }

@@ -38,6 +38,8 @@ pub enum Failure {
     Unreachable,
     /// The engine does not answer.
     Hung,
+    /// The engine does not know what it is asked for.
+    NotFound,
 }
 
 /// All that the engine holds.
@@ -53,6 +55,10 @@ pub struct FakeState {
     pub failures: BTreeMap<String, Failure>,
     /// Whether it has no init to put in front of a container's process.
     pub has_no_init: bool,
+    /// Whether its containers end with it.
+    pub has_no_live_restore: bool,
+    /// Why it cannot be used.
+    pub unusable: Option<String>,
     /// Containers end with this code as soon as they have been looked at.
     pub ends_when_seen: Option<i64>,
     /// What every exec answers; none: code 0 and no output.
@@ -113,6 +119,9 @@ impl FakeEngine {
                 Err(EngineError::Unreachable { operation, subject, source: "injected".into() })
             }
             Some(Failure::Hung) => Err(EngineError::Hung { operation, subject, after: Duration::ZERO }),
+            Some(Failure::NotFound) => {
+                Err(EngineError::NotFound { operation, subject, message: "injected".to_owned() })
+            }
         }
     }
 }

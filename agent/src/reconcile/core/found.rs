@@ -1,0 +1,145 @@
+//! What was looked at, and how the engine stands: what changes with it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use throng_common::status::{Reason, ReasonKind, UnixMillis};
+
+use super::super::command::{Command, Found, Key, Remembered};
+use super::super::engine_state::EngineState;
+use super::super::node_state::Presence;
+use super::{Core, enter};
+
+const LOST_WITH_BOOT: &str = "it was lost when the host was booted anew, and is not started again by itself: \
+                              take the cluster down, or bring it up anew";
+
+impl Core {
+    /// Everything was looked at. What was believed to run and was not found has ended unseen.
+    ///
+    /// It was begun at the moment `began`: of a node to which something happened since, it knows less than the core.
+    pub(super) fn found(&mut self, began: u64, found: Vec<Found>, now: UnixMillis, commands: &mut Vec<Command>) {
+        let is_old = |key: &Key| self.ended_at.get(key).is_some_and(|ended| *ended > began);
+        let mut missing: BTreeSet<Key> = self.nodes.keys().filter(|key| !is_old(key)).cloned().collect();
+        let found: Vec<Found> = found.into_iter().filter(|found| !is_old(&found.key)).collect();
+        for Found { key, presence, remembered, reason, of_earlier_boot } in found {
+            if of_earlier_boot {
+                missing.remove(&key);
+                self.lost_with_boot(&key, presence, remembered, commands);
+                continue;
+            }
+            // Of what is believed to run only remains were found: it is as lost as what left nothing.
+            if presence == Presence::Absent && self.is_believed_to_run(&key) {
+                continue;
+            }
+            missing.remove(&key);
+            let state = enter(&mut self.nodes, &mut self.occupied, &key);
+            self.touched.insert(key.clone());
+            if state.busy.is_some() || state.presence.agrees_with(&presence) {
+                continue;
+            }
+            if let Some(remembered) = remembered {
+                state.incarnation = remembered.incarnation;
+                state.restarts = remembered.restarts;
+                state.started_at = Some(remembered.started_at);
+            }
+            match presence {
+                Presence::Running(mut running) => {
+                    let wanted = self.wanted.get(&key);
+                    if let Some(wanted) = wanted {
+                        wanted.tell_stop(&mut running);
+                    }
+                    let (incarnation, pid, began) = (state.incarnation, running.pid, state.started_at.unwrap_or(now));
+                    let probed = wanted.filter(|wanted| wanted.spec.ready.is_some());
+                    state.started(running, incarnation, probed.is_some(), began);
+                    if let Some(wanted) = probed {
+                        commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
+                    }
+                }
+                Presence::Ended { failed, .. } => {
+                    state.presence = presence;
+                    state.reason = reason;
+                    state.failures = state.failures.saturating_add(u32::from(failed));
+                    commands.push(Command::EndProbe(key.clone()));
+                }
+                Presence::Unknown => {
+                    state.presence = presence;
+                    state.ready = false;
+                    state.reason = reason;
+                    commands.push(Command::EndProbe(key.clone()));
+                }
+                Presence::Absent | Presence::Created { .. } => state.presence = presence,
+            }
+            commands.push(Command::Publish(key));
+        }
+        for key in missing {
+            let message = "it ran, and nothing of it was found: the host was rebooted, or somebody removed it";
+            let lost = Reason::new(ReasonKind::Lost, message);
+            if self.is_believed_to_run(&key) {
+                self.ended(&key, lost, true, now, commands);
+                if let Some(state) = self.nodes.get_mut(&key) {
+                    state.presence = Presence::Absent;
+                }
+            }
+        }
+        self.want_settings();
+    }
+
+    /// A node was lost with an earlier boot. What it left stays until it is asked to begin anew, or to go.
+    fn lost_with_boot(
+        &mut self,
+        key: &Key,
+        presence: Presence,
+        remembered: Option<Remembered>,
+        commands: &mut Vec<Command>,
+    ) {
+        let state = enter(&mut self.nodes, &mut self.occupied, key);
+        let is_known = state.presence == presence && state.reason.is_some();
+        if state.busy.is_some() || is_known || !matches!(state.presence, Presence::Absent | Presence::Unknown) {
+            return;
+        }
+        self.touched.insert(key.clone());
+        if let Some(remembered) = remembered {
+            state.incarnation = remembered.incarnation;
+            state.restarts = remembered.restarts;
+            state.started_at = Some(remembered.started_at);
+        }
+        state.presence = presence;
+        state.failures = u32::MAX;
+        state.reason = Some(Reason::new(ReasonKind::Lost, LOST_WITH_BOOT));
+        commands.push(Command::Publish(key.clone()));
+    }
+
+    /// A node's process is gone, and the engine does not say how it ended: it has neither failed nor is it gone.
+    pub(super) fn vanished(&mut self, key: &Key, pid: u32, reason: Reason, commands: &mut Vec<Command>) {
+        let Some(state) = self.nodes.get_mut(key) else { return };
+        let runs = matches!(&state.presence, Presence::Running(running) if running.pid == pid);
+        if !runs || state.busy.is_some() {
+            return;
+        }
+        self.touched.insert(key.clone());
+        self.ended_at.insert(key.clone(), self.moment);
+        state.presence = Presence::Unknown;
+        state.ready = false;
+        state.reason = Some(reason);
+        commands.push(Command::EndProbe(key.clone()));
+        commands.push(Command::Publish(key.clone()));
+    }
+
+    /// The engine stands otherwise: so do those who wait for it.
+    pub(super) fn engine_is(&mut self, engine: EngineState, commands: &mut Vec<Command>) {
+        if self.engine.is_like(&engine) {
+            return;
+        }
+        self.engine = engine;
+        let waiting = self.nodes.iter().filter(|(_, state)| !matches!(state.presence, Presence::Running(_)));
+        self.touched.extend(waiting.map(|(key, _)| key.clone()));
+        let waiting = self.nodes.iter().filter(|(_, state)| !matches!(state.presence, Presence::Running(_)));
+        commands.extend(waiting.map(|(key, _)| Command::Publish(key.clone())));
+    }
+
+    fn is_believed_to_run(&self, key: &Key) -> bool {
+        self.nodes.get(key).is_some_and(|state| {
+            state.busy.is_none() && matches!(state.presence, Presence::Running(_) | Presence::Unknown)
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! Nodes that misbehave: each ends in one state with a reason that a person can act on, and its neighbours do not notice.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use throng_tests::engine::{self, ask_at};
+use throng_tests::site::{COMMAND_TIMEOUT, Site, in_site, nodes};
+use throng_tests::tiny;
+use throng_tests::wait::wait_for;
+
+const MISBEHAVING: &str = include_str!("../../fixtures/misbehaving.toml");
+/// How long all of them together may take to come to their ends.
+const ENDS_WITHIN: Duration = Duration::from_secs(90);
+/// Longest that a neighbour may take to answer meanwhile: what its probe allows.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// What an engine keeps of a container's log: two files of 1 MB, and what is on its way.
+const ENGINE_LOG_MAX_BYTES: u64 = 3_000_000;
+/// What a shim keeps of a process's output, likewise.
+const SHIM_LOG_MAX_BYTES: u64 = 2 * 1024 * 1024 + 64 * 1024;
+
+/// Those that end, with what is said of each, in the words of all that end so and in its own.
+const ENDS: [(&str, &str, &str); 8] = [
+    ("quits", "exit code 7", "last output: cannot go on"),
+    ("forker", "exit code 2", "fork"),
+    ("hungry", "ran into its memory limit", ""),
+    ("full", "exit code 3", "ramdisk `data` is full: raise its `size`"),
+    ("crowded", "exit code 4", "ramdisk `data` has no inodes left: raise its `inodes`"),
+    ("plainforker", "exit code 2", "fork"),
+    ("plainhungry", "ran into its memory limit", ""),
+    ("plainfull", "exit code 3", "ramdisk `data` is full: raise its `size`"),
+];
+
+fn tell(site: &Site, role: &str) {
+    let place = if role.starts_with("plain") { "go" } else { "/data/go" };
+    let _ = site.throng(&["exec", &format!("{role}-0000"), "--", "touch", place]).expect_code(0);
+}
+
+/// Asks a neighbour for its page; how long it took.
+fn ask(node: &Value) -> std::io::Result<Duration> {
+    let (address, ports) = (node["address"].as_str().unwrap(), node["ports"].as_str().unwrap());
+    let port: u16 = ports.rsplit(['=', ':', ' ']).next().unwrap().parse().unwrap();
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect((address, port))?;
+    stream.set_read_timeout(Some(ANSWER_MAX * 10))?;
+    stream.write_all(b"GET /name HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert!(answer.contains("neighbour-"), "{answer}");
+    Ok(begun.elapsed())
+}
+
+/// Asks all neighbours again and again until told to end; every answer's time.
+fn ask_all(neighbours: &[Value], end: &AtomicBool) -> Vec<Duration> {
+    let mut took = Vec::new();
+    while !end.load(Ordering::Relaxed) {
+        took.extend(neighbours.iter().map(|node| ask(node).expect("a neighbour answers")));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    took.sort();
+    took
+}
+
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| {
+            if entry.path().is_dir() {
+                bytes_below(&entry.path())
+            } else {
+                entry.metadata().map_or(0, |meta| meta.len())
+            }
+        })
+        .sum()
+}
+
+#[test]
+fn nodes_that_misbehave_end_in_one_state_each_and_their_neighbours_do_not_notice() {
+    in_site(|site| {
+        let scenario = tiny::write_scenario(site.folder(), "misbehaving.toml", site.name(), MISBEHAVING);
+        let _ = site.throng_within(COMMAND_TIMEOUT * 2, &["up", &scenario]).expect_code(0);
+        let ps = site.ps();
+        let neighbours: Vec<Value> =
+            nodes(&ps).iter().filter(|node| node["node"].as_str().unwrap().starts_with("neighbour")).cloned().collect();
+        assert_eq!(neighbours.len(), 4);
+
+        let end = AtomicBool::new(false);
+        let took = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| ask_all(&neighbours, &end));
+            misbehave(site);
+            end.store(true, Ordering::Relaxed);
+            asking.join().unwrap()
+        });
+        let at = |share: usize| took[(took.len() - 1) * share / 100];
+        println!("{} answers of neighbours: median {:?}, p99 {:?}, worst {:?}", took.len(), at(50), at(99), at(100));
+        assert!(at(99) < ANSWER_MAX, "p99 {:?}, worst {:?}", at(99), at(100));
+        let events = site.throng(&["events"]).expect_code(0).stdout;
+        let noticed: Vec<&str> =
+            events.lines().filter(|line| line.contains("neighbour-") && !line.contains("node-ready")).collect();
+        assert!(noticed.is_empty(), "{noticed:#?}");
+        expect_bounded_logs(site);
+
+        // Two of them do not heed the signal.
+        let begun = Instant::now();
+        site.down();
+        assert!(begun.elapsed() >= Duration::from_secs(2), "the stubborn had their grace");
+    });
+}
+
+/// Has them all misbehave, and waits until each has come to its one end.
+fn misbehave(site: &Site) {
+    for (role, ..) in ENDS {
+        tell(site, role);
+    }
+    for role in ["writer", "plainwriter"] {
+        tell(site, role);
+    }
+    wait_for("each comes to its end", ENDS_WITHIN, || {
+        let ps = site.ps();
+        let find = |role: &str| nodes(&ps).iter().find(|node| node["node"] == format!("{role}-0000").as_str()).unwrap();
+        for (role, message, own) in ENDS {
+            let node = find(role);
+            let text = |key: &str| node[key].as_str().unwrap_or_default();
+            let is_it =
+                node["phase"] == "failed" && text("reason").contains(message) && text("reason_detail").contains(own);
+            if !is_it {
+                return Err(format!("{role}: {node:#}"));
+            }
+        }
+        for role in ["stubborn", "plainstubborn", "writer", "plainwriter"] {
+            let node = find(role);
+            if node["phase"] != "ready" || node["restarts"] != 0 {
+                return Err(format!("{role}: {node:#}"));
+            }
+        }
+        Ok(())
+    });
+    for (role, place) in [("writer", "/data/written"), ("plainwriter", "written")] {
+        wait_for(&format!("{role} has written it all"), ENDS_WITHIN, || {
+            let seen = site.throng(&["exec", &format!("{role}-0000"), "--", "test", "-e", place]);
+            if seen.code == Some(0) { Ok(()) } else { Err(seen) }
+        });
+    }
+}
+
+/// Of 200 MB without a newline little is kept, and the last words are among it.
+fn expect_bounded_logs(site: &Site) {
+    let writer = site.node("writer-0000");
+    let (_, info) = ask_at(&engine::socket(), "GET", "/info", "", b"").unwrap();
+    let info: Value = serde_json::from_str(&info).unwrap();
+    let root = Path::new(info["DockerRootDir"].as_str().unwrap());
+    let kept = bytes_below(&root.join("containers").join(writer["container_id"].as_str().unwrap()));
+    assert!((1..ENGINE_LOG_MAX_BYTES).contains(&kept), "{kept} bytes of the container's log");
+    let shim = site.run_dir().join(site.cluster()).join("plainwriter-0000");
+    let kept = bytes_below(&shim);
+    assert!((1..SHIM_LOG_MAX_BYTES).contains(&kept), "{kept} bytes of the process's output");
+    for role in ["writer", "plainwriter"] {
+        let logs = site.throng(&["logs", role, "--tail", "1"]).expect_code(0);
+        assert!(logs.stdout.contains("written"), "{role}: {}", &logs.stdout[..logs.stdout.len().min(300)]);
+    }
+}

@@ -40,6 +40,7 @@ pub(super) fn test(name: &str, verdict: Verdict, took_millis: u64, steps: Vec<St
     TestReport {
         name: name.to_owned(),
         verdict: Some(verdict),
+        evidence: String::new(),
         known_failure: None,
         started_at: UnixMillis(1_790_000_000_000),
         took_millis,

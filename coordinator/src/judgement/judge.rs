@@ -110,7 +110,7 @@ fn excuse_on(host: &HostId, nodes: &BTreeSet<NodeName>, window: Window, witness:
         Maker::Others => Verdict::Invalid,
         Maker::Nodes => Verdict::Suspect,
     };
-    Some(Judgement { verdict, evidence: evidence::line(host, known, decisive, window) })
+    Some(Judgement { verdict, evidence: evidence::line(host, known, decisive, window.with_margin(MARGIN)) })
 }
 
 /// The finding that says most: one that others made, and of those the one that lasted longest. Of pressures that the

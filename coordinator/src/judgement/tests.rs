@@ -108,13 +108,13 @@ fn the_line_of_evidence_says_what_how_long_and_by_whom() {
     let line = |load| judge(&late, &two_hosts(), &pressed(load)).unwrap().evidence;
     assert_eq!(
         line(busy(0.2, 1.8)),
-        "a: CPU short for 6.0s of the 10.0s in which it failed, made by others: 2.0 of 2 cores busy, nodes 0.2, others \
+        "a: CPU short for 6.0s of the 11.0s around its failure, made by others: 2.0 of 2 cores busy, nodes 0.2, others \
          1.8 (most by yes, pid 4711); somebody waited 97 % of that time"
     );
     assert!(line(busy(1.9, 0.1)).contains("made by the nodes: 2.0 of 2 cores busy, nodes 1.9, others 0.1"));
     assert_eq!(
         line(LoadSample { late_millis: Some(1_200), ..calm() }),
-        "a: programs were not woken in time for 6.0s of the 10.0s in which it failed, made by others: the agent's timer \
+        "a: programs were not woken in time for 6.0s of the 11.0s around its failure, made by others: the agent's timer \
          came up to 1.2s late"
     );
 }

@@ -12,16 +12,16 @@ const LIFE_SECONDS: &str = "90";
 
 /// Programs that run for as long as it lives.
 #[derive(Debug, Default)]
-pub(super) struct Burners(Vec<Child>);
+pub struct Burners(Vec<Child>);
 
 impl Burners {
     /// Programs that do nothing but to use a CPU.
-    pub(super) fn cpu(count: u32) -> Self {
+    pub fn cpu(count: u32) -> Self {
         Self((0..count).map(|_| start("while :; do :; done")).collect())
     }
 
     /// Programs that write to a file each and wait for the disk; always the same part of it.
-    pub(super) fn disk(folder: &Path) -> Self {
+    pub fn disk(folder: &Path) -> Self {
         let write = |number: u32| {
             let file = folder.join(format!("burner-{number}")).display().to_string();
             start(&format!("while :; do dd if=/dev/zero of='{file}' bs=1M count=64 oflag=direct conv=notrunc; done"))

@@ -12,6 +12,7 @@ mod others;
 mod run;
 mod tally;
 
+pub use burner::Burners;
 pub use options::Options;
-pub use run::run;
+pub use run::{run, up};
 pub use tally::Tally;

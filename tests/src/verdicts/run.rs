@@ -43,10 +43,7 @@ pub fn run(options: &Options) -> Tally {
     let mut tally = Tally::default();
     say(&format!("verdicts: seed {}", options.seed));
     in_site(|site| {
-        let name = format!("{}-pressure", site.name());
-        let scenario = tiny::write_scenario(site.folder(), "pressure.toml", &name, SCENARIO);
-        let loops = format!("param.loops={}", calibrate());
-        let _ = site.throng(&["up", &scenario, "--set", &loops]).expect_code(0);
+        up(site);
         all(site, options, &mut tally);
         site.down();
         let _ = site.throng(&["stop"]).expect_code(0);
@@ -54,6 +51,14 @@ pub fn run(options: &Options) -> Tally {
     say(&tally.text());
     say(&format!("verdicts: SEED={} make verdicts runs the same cases again", options.seed));
     tally
+}
+
+/// Brings the nodes up that the cases are run on.
+pub fn up(site: &Site) {
+    let name = format!("{}-pressure", site.name());
+    let scenario = tiny::write_scenario(site.folder(), "pressure.toml", &name, SCENARIO);
+    let loops = format!("param.loops={}", calibrate());
+    let _ = site.throng(&["up", &scenario, "--set", &loops]).expect_code(0);
 }
 
 fn all(site: &Site, options: &Options, tally: &mut Tally) {

@@ -9,6 +9,7 @@ mod failures;
 mod foreign;
 mod images;
 mod interrupted;
+mod pressure;
 mod python;
 mod refused;
 mod registry;

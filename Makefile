@@ -1,7 +1,7 @@
 # throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build test-engines kill-loop engine engine-stop examples example-redis example-nats example-grpc ci clean
+.PHONY: help demo test bench build test-engines kill-loop verdicts engine engine-stop examples example-redis example-nats example-grpc ci clean
 
 DEMO_WORKERS ?= 100
 export DEMO_WORKERS
@@ -29,6 +29,10 @@ kill-loop: engine ## kill daemons at named points of operations on a live cluste
 	@cargo build -p throng-tests --bins --features failpoints
 	@scripts/unpack-packages build/busybox busybox-static
 	@$${CARGO_TARGET_DIR:-target}/debug/kill-loop
+
+verdicts: engine build ## are verdicts right? real load of others and of nodes, real tests: SEED=… BOUND_SECONDS=480 ONLY=…
+	@scripts/unpack-packages build/busybox busybox-static
+	@$${CARGO_TARGET_DIR:-target}/debug/verdicts
 
 engine: ## a Docker engine: use the one that answers, else install and start one
 	@scripts/engine start

@@ -13,6 +13,7 @@ pub mod core;
 pub mod daemon;
 pub mod fleet;
 pub mod image;
+pub mod judgement;
 pub mod listener;
 pub mod measure;
 pub mod operation;

@@ -17,4 +17,5 @@ pub mod programs;
 pub mod registry;
 pub mod site;
 pub mod tiny;
+pub mod verdicts;
 pub mod wait;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
 use throng_common::status::{HostSample, NodeStatus, PartyUse};
 
 use super::parties::{Accounts, NodeMarks, is_container_shim, uses};
@@ -13,8 +14,8 @@ use crate::host::procs::table::Procs;
 const STALLED_MIN: f64 = 0.1;
 /// Where the kernel does not tell: from this share of busy cores on.
 const BUSY_MIN: f64 = 0.8;
-/// A look is not taken before so many times the last one's duration: looking must not become pressure of its own.
-const PAUSE_FACTOR: u32 = 40;
+/// A look is not taken before so many times the CPU time of the last one: looking must not become pressure of its own.
+const PAUSE_FACTOR: u32 = 25;
 
 /// Looks, and remembers the look before.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub struct Looker {
 #[derive(Debug)]
 struct Look {
     at: Instant,
-    took: Duration,
+    cost: Duration,
     accounts: Accounts,
 }
 
@@ -41,22 +42,25 @@ impl Looker {
 
     /// Who used the host since the last look; nobody is named where there was none, or no reason to look.
     pub fn look(&mut self, sample: &HostSample, nodes: &[NodeStatus], nodes_cpu_cores: f64) -> Vec<PartyUse> {
-        let pressed = self.last_sample.as_ref().is_some_and(|last| is_pressed(last, sample, self.cores));
+        let pressed = match &self.last_sample {
+            Some(last) => is_pressed(last, sample, self.cores),
+            None => was_pressed(sample),
+        };
         self.last_sample = Some(HostSample { uses: Vec::new(), ..sample.clone() });
         if !pressed {
             self.last = None;
             return Vec::new();
         }
-        if self.last.as_ref().is_some_and(|last| last.at.elapsed() < last.took * PAUSE_FACTOR) {
+        if self.last.as_ref().is_some_and(|last| last.at.elapsed() < last.cost * PAUSE_FACTOR) {
             return Vec::new();
         }
-        let at = Instant::now();
+        let (at, cpu_before) = (Instant::now(), cpu_time());
         let accounts = self.accounts();
         let found = self.last.as_ref().map_or_else(Vec::new, |last| {
             let marks = self.marks(&accounts, nodes);
             uses((&last.accounts, &accounts), &marks, at - last.at, nodes_cpu_cores)
         });
-        self.last = Some(Look { at, took: at.elapsed(), accounts });
+        self.last = Some(Look { at, cost: cpu_time().saturating_sub(cpu_before), accounts });
         found
     }
 
@@ -80,6 +84,17 @@ impl Looker {
         let commands = unknown.filter(is_ours).collect();
         NodeMarks { pids, commands }
     }
+}
+
+/// CPU time of this thread. On a host that is waited for a look takes long, and costs no more than otherwise.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+/// Whether somebody waited for this host in the seconds before the first sample.
+fn was_pressed(sample: &HostSample) -> bool {
+    let percent = [sample.psi_cpu_some_percent, sample.psi_memory_some_percent, sample.psi_io_some_percent];
+    percent.into_iter().flatten().any(|percent| percent / 100.0 >= STALLED_MIN)
 }
 
 /// Whether somebody waited for this host between two samples.
@@ -137,7 +152,7 @@ mod tests {
         looker.look(&sample(2, 900), &[], 0.0);
         let busy = Busy(Command::new("sh").args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().unwrap());
         std::thread::sleep(Duration::from_millis(300));
-        let pause = looker.last.as_ref().unwrap().took * PAUSE_FACTOR;
+        let pause = looker.last.as_ref().unwrap().cost * PAUSE_FACTOR;
         std::thread::sleep(pause);
         // It is a child of this very process: what that has begun is somebody else's, too.
         let found = looker.look(&sample(3, 1_800), &[], 0.0);
@@ -148,11 +163,18 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_took_long_is_not_repeated_at_once() {
+    fn a_host_that_is_waited_for_from_the_beginning_is_looked_at_from_the_beginning() {
+        let mut looker = Looker::new(Procs::default());
+        looker.look(&HostSample { psi_cpu_some_percent: Some(80.0), ..sample(1, 0) }, &[], 0.0);
+        assert!(looker.last.is_some());
+    }
+
+    #[test]
+    fn a_look_that_cost_much_is_not_repeated_at_once() {
         let mut looker = Looker::new(Procs::default());
         looker.look(&sample(1, 0), &[], 0.0);
         looker.look(&sample(2, 900), &[], 0.0);
-        looker.last.as_mut().unwrap().took = Duration::from_secs(60);
+        looker.last.as_mut().unwrap().cost = Duration::from_secs(60);
         assert_eq!(looker.look(&sample(3, 1_800), &[], 0.0), []);
     }
 }

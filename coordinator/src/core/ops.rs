@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_common::ids::{NodeName, RoleName};
+use throng_common::ids::{HostId, NodeName, RoleName};
 use throng_common::scenario::signal::Signal;
 use throng_common::status::NodeStatus;
 use throng_proto::agent as wire;
@@ -15,11 +15,12 @@ use super::coordinator::Core;
 use super::fan::of_fleet;
 use crate::cluster::{ClusterRecord, LiveCluster};
 use crate::planner::description::describe;
+use crate::planner::plan::HostPlan;
 use crate::planner::texts::{NodeIndex, Saved, TextError, Texts};
 use crate::rollout;
 use crate::suite::ops::{
-    ClusterOps, ExecOptions, ExecResult, FetchOptions, FetchResult, FillTexts, MissingNode, OpError, OpFuture,
-    OpStream, ScaleError,
+    ClusterOps, ExecOptions, ExecResult, FetchOptions, FetchResult, FillTexts, HostSize, MissingNode, OpError,
+    OpFuture, OpStream, ScaleError,
 };
 
 /// How long the logs of failing nodes may take to be read.
@@ -136,6 +137,18 @@ impl FillTexts for LiveTexts {
 impl ClusterOps for LiveOps {
     fn nodes(&self) -> Vec<NodeName> {
         self.cluster.nodes()
+    }
+
+    fn places(&self) -> BTreeMap<NodeName, HostId> {
+        self.cluster.record().plan.nodes().map(|(host, node)| (node.name.clone(), host.host.clone())).collect()
+    }
+
+    fn hosts(&self) -> BTreeMap<HostId, HostSize> {
+        let size = |host: &HostPlan| {
+            let facts = self.core.hosts.get(&host.host).facts?;
+            Some((host.host.clone(), HostSize { cores: facts.cpu_cores, memory_bytes: facts.memory_total_bytes }))
+        };
+        self.cluster.record().plan.hosts.iter().filter_map(size).collect()
     }
 
     fn status(&self, node: &NodeName) -> Option<NodeStatus> {

@@ -65,6 +65,7 @@ impl Core {
                 let current = connected.get(host) == Some(connection);
                 if !current {
                     task.abort();
+                    self.measurements.linked(host, false);
                 }
                 current
             });
@@ -85,6 +86,7 @@ impl Core {
 
     async fn session(self: Arc<Self>, host: HostId) {
         hit(Point::SessionBegun);
+        self.measurements.linked(&host, true);
         if let Some(LinkState::Connected { hello, .. }) = self.fleet.state(&host) {
             if let Some(facts) = hello.facts.clone() {
                 self.hosts.edit(&host, |view| view.facts = Some(facts));

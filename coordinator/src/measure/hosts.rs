@@ -1,15 +1,22 @@
 //! The load of one host, as its samples come in. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use throng_common::ids::{ClusterId, NodeName};
 use throng_common::status::{HostSample, NodeSample, UnixMillis};
 
 use super::interval::{between, millis};
-use super::roles::cores;
+use super::roles::{cores, grown};
 use super::series::LoadSeries;
+use crate::judgement::{HostWitness, Second, Trouble, TroubleKind};
 use crate::report::load::{HostLoad, LoadSample, LoadSummary};
+
+/// Most intervals kept to judge a test by: an hour. Of a test that lasts longer its last hour is known.
+const RECENT_MAX: usize = 3600;
+/// Nodes that wait less because of their limits are not kept by name, and no more than so many are.
+const THROTTLED_MIN: Duration = Duration::from_millis(20);
+const THROTTLED_MAX: usize = 200;
 
 /// One host.
 #[derive(Debug, Default)]
@@ -18,6 +25,9 @@ pub(super) struct HostRecord {
     /// The newest interval: what nodes used in it comes after it.
     newest: Option<LoadSample>,
     series: LoadSeries,
+    /// The intervals since the test began that is under way, with the newest last.
+    recent: VecDeque<Second>,
+    troubles: Vec<Trouble>,
     summary: Option<LoadSummary>,
     nodes: BTreeMap<(ClusterId, NodeName), NodeSample>,
     /// The run's clock at the host's boot. Of all samples the one that was least long on its way tells it best.
@@ -36,16 +46,30 @@ impl HostRecord {
         self.keep_newest();
         let at = UnixMillis(booted + millis(sample.uptime));
         self.newest = self.last.as_ref().and_then(|last| between(last, sample, at));
-        self.last = Some(sample.clone());
+        self.last = Some(HostSample { uses: Vec::new(), ..sample.clone() });
+        if let Some(load) = &self.newest {
+            if self.recent.len() >= RECENT_MAX {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(Second { load: load.clone(), ..Second::default() });
+        }
     }
 
     /// Takes samples of its nodes in, all of them together. They belong to the host's sample before.
     pub(super) fn push_nodes(&mut self, samples: &[NodeSample]) {
         let mut nodes = BTreeMap::new();
-        let (mut cpu_cores, mut memory_bytes) = (0.0, 0);
+        let (mut cpu_cores, mut memory_bytes, mut oom_kills) = (0.0, 0, 0);
+        let mut throttled = BTreeMap::new();
         for sample in samples {
             let key = (sample.cluster.clone(), sample.node.clone());
-            cpu_cores += self.nodes.get(&key).map_or(0.0, |before| cores(before, sample));
+            if let Some(before) = self.nodes.get(&key) {
+                cpu_cores += cores(before, sample);
+                oom_kills += grown(before, sample, |sample| sample.oom_kills);
+                let waited = Duration::from_micros(grown(before, sample, |sample| sample.throttled_micros));
+                if waited >= THROTTLED_MIN && throttled.len() < THROTTLED_MAX {
+                    throttled.insert(sample.node.clone(), waited);
+                }
+            }
             memory_bytes += sample.anonymous_bytes + sample.ramdisk_bytes + sample.kernel_bytes.unwrap_or(0);
             nodes.insert(key, sample.clone());
         }
@@ -53,6 +77,41 @@ impl HostRecord {
         if let Some(newest) = &mut self.newest {
             newest.nodes_cpu_cores = cpu_cores;
             newest.nodes_memory_bytes = memory_bytes;
+            if let Some(second) = self.recent.back_mut() {
+                second.load = newest.clone();
+                second.throttled = throttled;
+                second.node_oom_kills = oom_kills;
+            }
+        }
+    }
+
+    /// Something is wrong with it, or no longer.
+    pub(super) fn trouble(&mut self, kind: Option<TroubleKind>, is_it: fn(&TroubleKind) -> bool, now: UnixMillis) {
+        let open = self.troubles.iter_mut().find(|trouble| trouble.to.is_none() && is_it(&trouble.kind));
+        match (open, kind) {
+            (None, Some(kind)) => self.troubles.push(Trouble { kind, from: now, to: None }),
+            (Some(open), None) => open.to = Some(now),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// Forgets what was before this moment, but for its figures in the report.
+    pub(super) fn forget_before(&mut self, at: UnixMillis) {
+        self.recent.retain(|second| second.load.at >= at);
+        self.troubles.retain(|trouble| trouble.to.is_none_or(|to| to >= at));
+    }
+
+    /// Until when its intervals reach.
+    pub(super) fn reaches(&self) -> Option<UnixMillis> {
+        self.recent.back().map(|second| second.load.at)
+    }
+
+    /// What is known of it since the last time that was forgotten.
+    pub(super) fn witness(&self) -> HostWitness {
+        HostWitness {
+            seconds: self.recent.iter().cloned().collect(),
+            troubles: self.troubles.clone(),
+            ..HostWitness::default()
         }
     }
 

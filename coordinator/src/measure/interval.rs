@@ -6,6 +6,9 @@ use throng_common::status::{HostSample, UnixMillis};
 
 use crate::report::load::LoadSample;
 
+/// The two clocks are not read at the very same moment: less is no step.
+const CLOCK_NOISE_MILLIS: i64 = 100;
+
 /// The interval between two samples of a host; none where they are not in order: the host was rebooted in between.
 pub(super) fn between(before: &HostSample, after: &HostSample, at: UnixMillis) -> Option<LoadSample> {
     let took = after.uptime.checked_sub(before.uptime).filter(|took| !took.is_zero())?;
@@ -32,6 +35,8 @@ pub(super) fn between(before: &HostSample, after: &HostSample, at: UnixMillis) -
         net_sent_bytes: since(|sample| sample.net_sent_bytes),
         disk_read_bytes: since(|sample| sample.disk_read_bytes),
         disk_written_bytes: since(|sample| sample.disk_written_bytes),
+        clock_step_millis: clock_step(before, after, took),
+        uses: after.uses.clone(),
         disk_free_bytes: after
             .engine_disk_free_bytes
             .map_or(after.disk_free_bytes, |free| free.min(after.disk_free_bytes)),
@@ -65,7 +70,16 @@ pub(super) fn merged(first: &LoadSample, second: &LoadSample) -> LoadSample {
         disk_read_bytes: first.disk_read_bytes + second.disk_read_bytes,
         disk_written_bytes: first.disk_written_bytes + second.disk_written_bytes,
         disk_free_bytes: first.disk_free_bytes.min(second.disk_free_bytes),
+        clock_step_millis: first.clock_step_millis + second.clock_step_millis,
+        uses: if second.uses.is_empty() { first.uses.clone() } else { second.uses.clone() },
     }
+}
+
+/// What the wall clock went more, or less, than time did. Reading both takes a moment, which is no step.
+fn clock_step(before: &HostSample, after: &HostSample, took: Duration) -> i64 {
+    let signed = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
+    let step = signed(after.at.0) - signed(before.at.0) - signed(millis(took));
+    if step.abs() < CLOCK_NOISE_MILLIS { 0 } else { step }
 }
 
 /// An interval lasts a millisecond at least, so that it can be divided by.
@@ -98,6 +112,17 @@ mod tests {
         assert_eq!((load.took_millis, load.cpu_stalled_percent, load.io_stalled_percent), (2_000, Some(25.0), None));
         assert_eq!((load.disk_written_bytes, load.disk_free_bytes), (300, 40), "the fuller of the two disks counts");
         assert_eq!(between(&sample(3_000, 0, 0), &sample(1_000, 0, 0), UnixMillis(9)), None, "a reboot in between");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_shows_against_the_time_since_boot() {
+        let step = |wall: u64| {
+            let (before, after) = (sample(1_000, 0, 0), sample(2_000, 0, 0));
+            let (before, after) =
+                (HostSample { at: UnixMillis(50_000), ..before }, HostSample { at: UnixMillis(wall), ..after });
+            between(&before, &after, UnixMillis(9)).unwrap().clock_step_millis
+        };
+        assert_eq!([step(51_000), step(51_040), step(49_000), step(58_000)], [0, 0, -2_000, 7_000]);
     }
 
     #[test]

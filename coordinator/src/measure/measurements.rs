@@ -50,8 +50,16 @@ impl Measurements {
                 AgentEvent::Host(sample) => recording.host_sampled(host, sample),
                 AgentEvent::Nodes(samples) => recording.nodes_sampled(host, samples),
                 AgentEvent::Node(status) => recording.node_seen(status),
-                AgentEvent::Gone { .. } | AgentEvent::Progress(_) | AgentEvent::Sysctl(_) => {}
+                AgentEvent::Progress(progress) => recording.progressed(host, progress),
+                AgentEvent::Gone { .. } | AgentEvent::Sysctl(_) => {}
             }
+        }
+    }
+
+    /// A host's agent is connected, or is not.
+    pub fn linked(&self, host: &HostId, is_linked: bool) {
+        for recording in self.recordings().iter().filter_map(Weak::upgrade) {
+            recording.linked(host, is_linked);
         }
     }
 }

@@ -3,18 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use throng_common::ids::{ClusterId, HostId, RoleName};
-use throng_common::status::{HostSample, NodeSample, NodeStatus};
+use std::time::Duration;
+
+use throng_common::ids::{ClusterId, HostId, NodeName, RoleName};
+use throng_common::status::{HostProgress, HostSample, NodePhase, NodeSample, NodeStatus, ReasonKind, UnixMillis};
 use tokio::sync::watch;
 
 use super::hosts::HostRecord;
+use super::interval::millis;
 use super::roles::{RoleUse, RoleUses};
+use crate::judgement::thresholds::MARGIN;
+use crate::judgement::{End, HostWitness, TroubleKind, Witness};
 use crate::report::load::HostLoad;
 use crate::suite::RunClock;
+use crate::suite::ops::HostSize;
 
 /// Most intervals of all hosts together in a report, and fewest of one: it is a document, not a database.
 const REPORTED_MAX: usize = 12_000;
 const REPORTED_MIN: usize = 60;
+
+/// How long samples that reach a moment are waited for, and how often it is looked.
+const REACH_MAX: Duration = Duration::from_secs(4);
+const REACH_LOOK: Duration = Duration::from_millis(50);
 
 /// What one run records. Agents take samples every second for as long as one is held.
 #[derive(Debug)]
@@ -30,7 +40,14 @@ struct Inner {
     hosts: BTreeMap<HostId, HostRecord>,
     roles: RoleUses,
     images: BTreeMap<RoleName, BTreeSet<String>>,
+    phases: BTreeMap<NodeName, NodePhase>,
+    ends: Vec<End>,
+    /// Nodes that throng itself has done something to since the test began.
+    meant: BTreeSet<NodeName>,
 }
+
+/// Most ends of nodes kept of one test: that one has ended is enough to know of a node.
+const ENDS_MAX: usize = 10_000;
 
 impl Recording {
     pub(super) fn new(cluster: ClusterId, clock: RunClock, held: watch::Sender<usize>) -> Self {
@@ -65,10 +82,81 @@ impl Recording {
 
     /// A node was seen.
     pub fn node_seen(&self, status: &NodeStatus) {
-        if let (true, Some(image)) = (status.cluster == self.cluster, &status.image_id) {
-            let mut inner = self.inner();
+        if status.cluster != self.cluster {
+            return;
+        }
+        let at = self.clock.now();
+        let mut inner = self.inner();
+        if let Some(image) = &status.image_id {
             inner.images.entry(status.node.role().clone()).or_default().insert(image.clone());
         }
+        let before = inner.phases.insert(status.node.clone(), status.phase);
+        let ended = matches!(status.phase, NodePhase::Backoff | NodePhase::Failed) && before != Some(status.phase);
+        let how = status.reason.as_ref().map(|reason| reason.kind);
+        let by_itself = matches!(how, Some(ReasonKind::Exited | ReasonKind::Signalled | ReasonKind::OutOfMemory));
+        if let (true, true, Some(kind)) = (ended, by_itself, how)
+            && inner.ends.len() < ENDS_MAX
+        {
+            inner.ends.push(End { node: status.node.clone(), at, kind });
+        }
+    }
+
+    /// A host's agent told how its work stands.
+    pub(super) fn progressed(&self, host: &HostId, progress: &HostProgress) {
+        let lost = progress.problems.iter().find(|reason| reason.kind == ReasonKind::EngineUnreachable);
+        let kind = lost.map(|reason| TroubleKind::EngineLost(reason.to_string()));
+        let is_it = |kind: &TroubleKind| matches!(kind, TroubleKind::EngineLost(_));
+        let now = self.clock.now();
+        self.inner().hosts.entry(host.clone()).or_default().trouble(kind, is_it, now);
+    }
+
+    /// A host's agent is connected, or is not.
+    pub(super) fn linked(&self, host: &HostId, is_linked: bool) {
+        let kind = (!is_linked).then_some(TroubleKind::Away);
+        let now = self.clock.now();
+        self.inner().hosts.entry(host.clone()).or_default().trouble(kind, |kind| *kind == TroubleKind::Away, now);
+    }
+
+    /// A test begins: what was long before it says nothing of it.
+    pub fn begin_test(&self) {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        inner.ends.clear();
+        inner.meant.clear();
+        let from = UnixMillis(now.0.saturating_sub(millis(MARGIN)));
+        inner.hosts.values_mut().for_each(|host| host.forget_before(from));
+    }
+
+    /// Throng does something to nodes: that they end then is no matter of theirs.
+    pub fn meant(&self, nodes: impl IntoIterator<Item = NodeName>) {
+        self.inner().meant.extend(nodes);
+    }
+
+    /// Waits until what is known of these hosts reaches this moment, for a bounded time: samples come every second.
+    pub async fn reach(&self, hosts: &BTreeSet<HostId>, at: UnixMillis) {
+        let reached = async {
+            while !self.reaches(hosts, at) {
+                tokio::time::sleep(REACH_LOOK).await;
+            }
+        };
+        // What a starved or lost host does not tell is not waited for.
+        let _ = tokio::time::timeout(REACH_MAX, reached).await;
+    }
+
+    fn reaches(&self, hosts: &BTreeSet<HostId>, at: UnixMillis) -> bool {
+        let inner = self.inner();
+        hosts.iter().all(|host| inner.hosts.get(host).is_some_and(|host| host.reaches() >= Some(at)))
+    }
+
+    /// What is known of all hosts since the test began.
+    pub fn witness(&self, sizes: &BTreeMap<HostId, HostSize>) -> Witness {
+        let inner = self.inner();
+        let of_host = |(host, record): (&HostId, &HostRecord)| {
+            let HostSize { cores, memory_bytes } = sizes.get(host).copied()?;
+            Some((host.clone(), HostWitness { cores: f64::from(cores), memory_bytes, ..record.witness() }))
+        };
+        let ends = inner.ends.iter().filter(|end| !inner.meant.contains(&end.node)).cloned().collect();
+        Witness { hosts: inner.hosts.iter().filter_map(of_host).collect(), ends }
     }
 
     /// The load of hosts, for a report.

@@ -64,7 +64,7 @@ impl RoleUses {
 }
 
 /// By how much a counter grew. One that is smaller than before began anew, with another start of the node.
-fn grown(before: &NodeSample, after: &NodeSample, pick: fn(&NodeSample) -> u64) -> u64 {
+pub(super) fn grown(before: &NodeSample, after: &NodeSample, pick: fn(&NodeSample) -> u64) -> u64 {
     if pick(after) < pick(before) { pick(after) } else { pick(after) - pick(before) }
 }
 

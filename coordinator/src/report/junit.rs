@@ -82,7 +82,8 @@ fn status(test: &TestReport) -> TestCaseStatus {
     match test.verdict {
         Some(Verdict::Pass) => TestCaseStatus::success(),
         Some(Verdict::Fail) => failed(NonSuccessKind::Failure),
-        Some(Verdict::Invalid | Verdict::Suspect) => failed(NonSuccessKind::Error),
+        Some(Verdict::Invalid) => typed(failed(NonSuccessKind::Error), "invalid"),
+        Some(Verdict::Suspect) => typed(failed(NonSuccessKind::Error), "suspect"),
         Some(Verdict::UnexpectedPass) => {
             let reason = test.known_failure.as_deref().unwrap_or_default();
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
@@ -105,6 +106,11 @@ fn status(test: &TestReport) -> TestCaseStatus {
             status
         }
     }
+}
+
+fn typed(mut status: TestCaseStatus, kind: &str) -> TestCaseStatus {
+    status.set_type(kind.to_owned());
+    status
 }
 
 /// In what way the test failed: the cause of its first failure.

@@ -1,7 +1,7 @@
 //! The load of a host during a run, as the report holds it.
 
 use serde::{Deserialize, Serialize};
-use throng_common::status::UnixMillis;
+use throng_common::status::{PartyUse, UnixMillis};
 
 /// The load of a host during a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,4 +86,10 @@ pub struct LoadSample {
     pub disk_written_bytes: u64,
     /// Free space, of the agent's file system and the engine's.
     pub disk_free_bytes: u64,
+    /// By how much the host's clock was set, forward or (negative) back.
+    #[serde(default)]
+    pub clock_step_millis: i64,
+    /// Who used the host; empty unless somebody waited for it and it was looked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<PartyUse>,
 }

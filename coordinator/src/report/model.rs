@@ -154,6 +154,9 @@ pub struct TestReport {
     pub name: String,
     /// What it came to; none: it was interrupted.
     pub verdict: Option<Verdict>,
+    /// Of an INVALID or SUSPECT one, in a line that can be checked, what the host suffered from; else empty.
+    #[serde(default)]
+    pub evidence: String,
     /// Why it is expected to fail; none: it is expected to pass.
     pub known_failure: Option<String>,
     /// When it began.

@@ -38,6 +38,7 @@ mod tests {
         TestReport {
             name: "a claim".to_owned(),
             verdict,
+            evidence: String::new(),
             known_failure: None,
             started_at: UnixMillis(0),
             took_millis: 1,

@@ -40,6 +40,7 @@ pub(super) fn test(name: &str, verdict: Verdict, took_millis: u64, steps: Vec<St
     TestReport {
         name: name.to_owned(),
         verdict: Some(verdict),
+        evidence: String::new(),
         known_failure: None,
         started_at: UnixMillis(1_790_000_000_000),
         took_millis,
@@ -200,6 +201,26 @@ pub(super) fn known() -> RunReport {
     healed.known_failure = Some("it never does (bug 18)".to_owned());
     report.tests.extend([known, healed]);
     report.not_run.push(NotRun { name: "the long one".to_owned(), why: WhyNotRun::Filtered });
+    judged(report)
+}
+
+/// A run of which two tests failed by lateness under pressure.
+pub(super) fn excused() -> RunReport {
+    let mut report = passed();
+    let late = |verdict, name: &str, evidence: &str| {
+        let mut failure = failure("worker-0003", 1, "no end within 3s", "");
+        failure.cause = Cause::TimedOut;
+        let mut test =
+            test(name, verdict, 4_100, vec![step("1", "exec on worker: redis-benchmark -n 1000", vec![failure])]);
+        test.evidence = evidence.to_owned();
+        test
+    };
+    let others = "local: CPU short for 3.6s of the 4.0s around its failure, made by others: 8.0 of 8 cores busy, nodes 0.9, \
+                  others 6.9 (most by rustc, pid 4711); somebody waited 99 % of that time";
+    let nodes =
+        "local: 1 node that failed waited for 2.2s of the 4.0s around its failure because of their own CPU limit";
+    report.tests.push(late(Verdict::Invalid, "a thousand requests in three seconds", others));
+    report.tests.push(late(Verdict::Suspect, "a thousand more", nodes));
     judged(report)
 }
 

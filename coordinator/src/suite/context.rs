@@ -14,6 +14,7 @@ use super::expect::Miss;
 use super::fold;
 use super::ops::ClusterOps;
 use super::sampler::Sampler;
+use crate::measure::Recording;
 use crate::operation::EventSink;
 use crate::planner::texts::Saved;
 use crate::report::folder::RunFolder;
@@ -40,6 +41,8 @@ pub(super) struct Context<'a> {
     pub(super) seed: u64,
     /// The clock.
     pub(super) clock: RunClock,
+    /// What is known of hosts and nodes.
+    pub(super) recording: &'a Recording,
     /// Where events go.
     pub(super) events: &'a dyn EventSink,
     /// How many more nodes' logs the run keeps.

@@ -102,6 +102,7 @@ pub async fn run(
         environment: &options.environment,
         seed: options.seed,
         clock,
+        recording: &options.recording,
         events,
         log_budget: AtomicUsize::new(NODES_PER_RUN_MAX),
     };
@@ -145,7 +146,7 @@ async fn run_tests(
 }
 
 fn ended(report: &TestReport) -> OperationEvent {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Some(report.evidence.clone()).filter(|line| !line.is_empty()).into_iter().collect();
     for step in &report.steps {
         failure_lines(step, &mut lines);
     }

@@ -7,17 +7,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use throng_common::ids::{ClusterId, Incarnation, NodeName, RoleName};
+use throng_common::ids::{ClusterId, HostId, Incarnation, NodeName, RoleName};
 use throng_common::scenario::placeholder::{NodeField, Placeholder, RoleField, render};
 use throng_common::scenario::signal::Signal;
 use throng_common::status::{NodePhase, NodeStatus, UnixMillis};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ops::{
-    ClusterOps, ExecOptions, ExecOutput, ExecResult, FetchOptions, FetchOutput, FetchResult, FillTexts, MissingNode,
-    OpError, OpFuture, OpStream, ScaleError,
+    ClusterOps, ExecOptions, ExecOutput, ExecResult, FetchOptions, FetchOutput, FetchResult, FillTexts, HostSize,
+    MissingNode, OpError, OpFuture, OpStream, ScaleError,
 };
 use crate::planner::texts::{Saved, TextError};
+
+/// The one host of all its nodes.
+pub(super) const HOST: &str = "local";
 
 /// What a node is asked.
 #[derive(Debug, Clone)]
@@ -227,6 +230,14 @@ impl FillTexts for FakeTexts {
 impl ClusterOps for FakeCluster {
     fn nodes(&self) -> Vec<NodeName> {
         self.locked().nodes.keys().cloned().collect()
+    }
+
+    fn places(&self) -> BTreeMap<NodeName, HostId> {
+        self.nodes().into_iter().map(|node| (node, HOST.parse().unwrap())).collect()
+    }
+
+    fn hosts(&self) -> BTreeMap<HostId, HostSize> {
+        BTreeMap::from([(HOST.parse().unwrap(), HostSize { cores: 2, memory_bytes: 8 << 30 })])
     }
 
     fn status(&self, node: &NodeName) -> Option<NodeStatus> {

@@ -43,6 +43,7 @@ pub(super) async fn kill(
     let before = observe(context, &nodes);
     let mut misses: BTreeMap<NodeName, Miss> = before.iter().filter_map(not_running).collect();
     let running: Vec<NodeName> = nodes.iter().filter(|node| !misses.contains_key(*node)).cloned().collect();
+    context.recording.meant(running.iter().cloned());
     let outcomes = context.ops.signal(running.clone(), signal).await;
     let signalled = delivered(running, outcomes, &mut misses);
     if DEADLY.contains(&signal.name()) {
@@ -62,6 +63,7 @@ pub(super) async fn restart(context: &Context<'_>, place: &Place<'_>, step: &Ste
     }
     let before = observe(context, &nodes);
     let mut misses = BTreeMap::new();
+    context.recording.meant(nodes.iter().cloned());
     let outcomes = context.ops.restart(nodes.clone()).await;
     let asked = delivered(nodes.clone(), outcomes, &mut misses);
     let within = step.within.unwrap_or(RESTART_EFFECT);

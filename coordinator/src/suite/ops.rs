@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::Stream;
-use throng_common::ids::{NodeName, RoleName};
+use throng_common::ids::{HostId, NodeName, RoleName};
 use throng_common::scenario::signal::Signal;
 use throng_common::span::Span;
 use throng_common::status::NodeStatus;
@@ -32,6 +32,12 @@ pub trait FillTexts: Send + Sync {
 pub trait ClusterOps: Send + Sync {
     /// All nodes that are desired now, by role and index.
     fn nodes(&self) -> Vec<NodeName>;
+
+    /// The hosts of all desired nodes.
+    fn places(&self) -> BTreeMap<NodeName, HostId>;
+
+    /// What these hosts have, as far as it is known.
+    fn hosts(&self) -> BTreeMap<HostId, HostSize>;
 
     /// What was last seen of a node; none: nothing yet, or there is no such node.
     fn status(&self, node: &NodeName) -> Option<NodeStatus>;
@@ -66,6 +72,15 @@ pub trait ClusterOps: Send + Sync {
 
     /// The last lines of nodes' logs.
     fn logs(&self, nodes: Vec<NodeName>, tail_lines: u32) -> OpFuture<'_, Vec<(NodeName, Result<String, OpError>)>>;
+}
+
+/// What a host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostSize {
+    /// Its cores.
+    pub cores: u32,
+    /// Its memory.
+    pub memory_bytes: u64,
 }
 
 /// Why an operation has no result.

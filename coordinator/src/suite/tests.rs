@@ -2,6 +2,7 @@
 
 mod checks;
 mod faults;
+mod judged;
 mod programs;
 mod steps;
 mod whole_tests;
@@ -70,6 +71,10 @@ fn scenario(tests: &str) -> Scenario {
 }
 
 async fn run_with(tests: &str, cluster: Arc<FakeCluster>, how: How) -> Ran {
+    run_measured(tests, cluster, how, &Measurements::default()).await
+}
+
+async fn run_measured(tests: &str, cluster: Arc<FakeCluster>, how: How, measurements: &Measurements) -> Ran {
     let root = tempfile::tempdir().unwrap();
     let folder = RunFolder::create(root.path().join("run")).unwrap();
     for (path, bytes) in &how.files {
@@ -81,7 +86,7 @@ async fn run_with(tests: &str, cluster: Arc<FakeCluster>, how: How) -> Ran {
         folder: folder.clone(),
         throng_bin: PathBuf::from("/usr/bin/throng"),
         environment: BTreeMap::from([("THRONG_STATE_DIR".to_owned(), "/state".to_owned())]),
-        recording: Measurements::default().begin("fake-x7k2".parse().unwrap(), RunClock::start(UnixMillis(1_000_000))),
+        recording: measurements.begin("fake-x7k2".parse().unwrap(), RunClock::start(UnixMillis(1_000_000))),
     };
     let said = Said::default();
     let result = run(&scenario(tests), cluster, options, &said, how.cancel).await.unwrap();

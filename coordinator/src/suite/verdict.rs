@@ -1,7 +1,7 @@
 //! What a test came to. Pure.
 //!
 //! INVALID and SUSPECT are not decided here: a failure's [`Cause`] says whether it may be a matter of lateness, which
-//! is what a judgement of the machine's pressure will start from.
+//! is what [`crate::judgement`] starts from.
 
 use throng_common::scenario::model::Expected;
 use throng_common::verdict::Verdict;

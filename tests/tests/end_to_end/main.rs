@@ -13,6 +13,7 @@ mod host_resources;
 mod images;
 mod interrupted;
 mod misbehaving;
+mod pressure;
 mod python;
 mod refused;
 mod registry;

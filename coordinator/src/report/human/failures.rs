@@ -31,6 +31,9 @@ pub fn failed_steps(steps: &[StepReport]) -> Vec<&StepReport> {
 
 /// The failure in one line, for lists.
 pub fn first_line(test: &TestReport) -> String {
+    if !test.evidence.is_empty() {
+        return test.evidence.clone();
+    }
     let failed = failed_steps(&test.steps);
     let failures: Vec<&Failure> = failed.iter().flat_map(|step| &step.failures).collect();
     match failures.as_slice() {
@@ -43,7 +46,7 @@ pub fn first_line(test: &TestReport) -> String {
 
 /// The whole story of a failure, several lines without colour, not indented.
 pub fn failure_block(test: &TestReport) -> String {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = evidence(test).into_iter().collect();
     for step in failed_steps(&test.steps) {
         lines.push(heading(step));
         for failure in &step.failures {
@@ -68,6 +71,18 @@ pub fn failure_block(test: &TestReport) -> String {
         lines.push(format!("({more} more lines in report.json)"));
     }
     lines.join("\n")
+}
+
+/// Why a failure is not held against the system under test, and what can be done.
+fn evidence(test: &TestReport) -> Option<String> {
+    let hint = match test.verdict? {
+        Verdict::Invalid => "hint: it says nothing of the system under test; run it again on a quiet host",
+        Verdict::Suspect => {
+            "hint: give the nodes more room: fewer of them on a host, or a larger one; or raise their limits"
+        }
+        Verdict::Pass | Verdict::KnownFailure | Verdict::Fail | Verdict::UnexpectedPass => return None,
+    };
+    Some(format!("{}\n{hint}", test.evidence))
 }
 
 fn heading(step: &StepReport) -> String {

@@ -2,6 +2,7 @@
 
 pub mod failures;
 mod figures;
+mod hosts;
 mod render;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,10 @@ use throng_common::verdict::Verdict;
 
 use super::failures::failure_block;
 use super::figures::{columns, counted, cut, duration, figure, wrap};
+use super::hosts::shortage;
 use crate::report::model::{
-    Ending, MetricReport, PhaseReport, ResidueReport, RoleReport, RunReport, Teardown, TestReport, WhyNotRun,
+    Ending, HostReport, MetricReport, PhaseReport, ResidueReport, RoleReport, RunReport, Teardown, TestReport,
+    WhyNotRun,
 };
 
 /// The narrowest width that is rendered for: below it, lines are simply longer than the terminal.
@@ -48,6 +50,7 @@ pub fn render(report: &RunReport, width: usize, color: bool) -> String {
     failures(&mut page, report);
     metrics(&mut page, &report.metrics);
     memory(&mut page, &report.roles);
+    shortages(&mut page, &report.hosts);
     phases(&mut page, &report.phases);
     teardown(&mut page, &report.teardown);
     summary(&mut page, report);
@@ -228,6 +231,16 @@ fn memory(page: &mut Page, roles: &[RoleReport]) {
     if !text.is_empty() {
         page.gap();
         page.headed("Peak memory of one node", &text);
+    }
+}
+
+/// Hosts that were short of something.
+fn shortages(page: &mut Page, hosts: &[HostReport]) {
+    for host in hosts {
+        if let Some(text) = shortage(host) {
+            page.gap();
+            page.headed(&format!("Under pressure: {}", host.host), &text);
+        }
     }
 }
 

@@ -17,6 +17,11 @@ fn known_failures_and_unexpected_passes_say_why_and_what_to_do() {
 }
 
 #[test]
+fn what_may_be_the_machines_says_why_and_what_to_do() {
+    insta::assert_snapshot!(render(&sample::excused(), 100, false));
+}
+
+#[test]
 fn residue_is_listed_with_its_remedies() {
     insta::assert_snapshot!(render(&sample::residue(), 80, false));
 }

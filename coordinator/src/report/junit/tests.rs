@@ -55,6 +55,23 @@ fn a_failure_shows_its_nodes_in_the_message_and_the_story_in_the_text() {
 }
 
 #[test]
+fn what_may_be_the_machines_is_an_error_with_its_evidence_told_apart_from_failures() {
+    let report = sample::excused();
+    assert_eq!(report.outcome.exit_code(), 3);
+    for (name, kind_of, said) in [
+        ("a thousand requests in three seconds", "invalid", "made by others"),
+        ("a thousand more", "suspect", "CPU limit"),
+    ] {
+        let case = case(&report, name);
+        assert_eq!(kind(&case), "error");
+        assert!(message(&case).contains(said), "{}", message(&case));
+        let TestCaseStatus::NonSuccess { description, ty, .. } = &case.status else { panic!("{case:?}") };
+        assert_eq!(ty.as_ref().unwrap().as_str(), kind_of);
+        assert!(description.as_ref().unwrap().as_str().contains("no end within 3s"), "what failed is said too");
+    }
+}
+
+#[test]
 fn known_failures_are_skipped_with_their_reason_and_unexpected_passes_fail() {
     let report = sample::known();
     let known = case(&report, "survives losing a tenth of the workers");

@@ -108,7 +108,7 @@ fn excuse_on(host: &HostId, nodes: &BTreeSet<NodeName>, window: Window, witness:
     let decisive = decisive(&found)?;
     let verdict = match decisive.maker {
         Maker::Others => Verdict::Invalid,
-        Maker::Nodes => Verdict::Suspect,
+        Maker::Nodes | Maker::Unknown => Verdict::Suspect,
     };
     Some(Judgement { verdict, evidence: evidence::line(host, known, decisive, window.with_margin(MARGIN)) })
 }

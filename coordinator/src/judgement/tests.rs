@@ -158,7 +158,9 @@ fn a_node_that_ended_by_itself_is_no_matter_of_time() {
     for (end, judged) in [
         (end(105_000, ReasonKind::Exited), Verdict::Fail),
         (end(105_000, ReasonKind::OutOfMemory), Verdict::Fail),
+        (end(95_000, ReasonKind::Exited), Verdict::Fail),
         (end(60_000, ReasonKind::Exited), Verdict::Invalid),
+        (end(111_000, ReasonKind::Exited), Verdict::Invalid),
     ] {
         pressed.ends = vec![end];
         assert_eq!(verdict(judge(&late, &two_hosts(), &pressed).as_ref()), judged, "{:?}", pressed.ends);

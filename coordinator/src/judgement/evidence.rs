@@ -10,10 +10,15 @@ use super::witness::{HostWitness, Window};
 
 /// One line: which host, what, for how long, by whom, with figures.
 pub(super) fn line(host: &HostId, witness: &HostWitness, finding: &Finding, window: Window) -> String {
-    let when = format!("for {} of the {} around its failure", seconds(finding.lasted), seconds(window.length()));
+    let when = format!(
+        "for {} of the {} around its failure",
+        seconds(finding.lasted.min(window.length())),
+        seconds(window.length())
+    );
     let by = match finding.maker {
         Maker::Nodes => "made by the nodes",
         Maker::Others => "made by others",
+        Maker::Unknown => "by whom is not known",
     };
     let text = match &finding.what {
         What::Cpu(shares) => {

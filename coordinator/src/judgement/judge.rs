@@ -35,6 +35,9 @@ struct Late {
 /// no excuse.
 pub fn judge(test: &TestReport, places: &BTreeMap<NodeName, HostId>, witness: &Witness) -> Option<Judgement> {
     let lates = lates(test)?;
+    // What ended before the test has had its time to come back.
+    let ends: Vec<End> = witness.ends.iter().filter(|end| end.at >= test.started_at).cloned().collect();
+    let witness = &Witness { ends, ..witness.clone() };
     let excuses: Vec<Judgement> = lates.iter().map(|late| excuse(late, places, witness)).collect::<Option<_>>()?;
     // The weaker excuse counts for all: what nodes may have made themselves is not waved through.
     let weakest = excuses.iter().find(|excuse| excuse.verdict == Verdict::Suspect).or(excuses.first());
@@ -97,10 +100,10 @@ fn excuse_on(host: &HostId, nodes: &BTreeSet<NodeName>, window: Window, witness:
     let known = witness.hosts.get(host)?;
     let found = findings(known, nodes, window);
     let memory_was_short = found.iter().any(|finding| matches!(finding.what, What::Memory(_) | What::OomKill { .. }));
-    // A node that ends by itself is not late: it is gone.
+    // A node that ends by itself is not late: it is gone, and late when it comes back.
     let is_own_end = |end: &End| {
         let excused = end.kind == ReasonKind::OutOfMemory && memory_was_short;
-        nodes.contains(&end.node) && window.with_margin(MARGIN).holds(end.at) && !excused
+        nodes.contains(&end.node) && end.at <= window.to && !excused
     };
     if witness.ends.iter().any(is_own_end) {
         return None;
@@ -108,7 +111,7 @@ fn excuse_on(host: &HostId, nodes: &BTreeSet<NodeName>, window: Window, witness:
     let decisive = decisive(&found)?;
     let verdict = match decisive.maker {
         Maker::Others => Verdict::Invalid,
-        Maker::Nodes => Verdict::Suspect,
+        Maker::Nodes | Maker::Unknown => Verdict::Suspect,
     };
     Some(Judgement { verdict, evidence: evidence::line(host, known, decisive, window.with_margin(MARGIN)) })
 }

@@ -28,10 +28,12 @@ pub(super) struct Finding {
 /// Who made a pressure. What engine and throng use they use for the nodes: it counts for theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Maker {
-    /// The nodes, or nobody knows.
+    /// The nodes.
     Nodes,
     /// Somebody else.
     Others,
+    /// Nobody looked. It is no excuse as good as that of others: the nodes may have made it.
+    Unknown,
 }
 
 /// What a host can suffer from.
@@ -99,6 +101,7 @@ impl Shares {
     fn maker(&self) -> Maker {
         match self.others {
             Some(others) if others > self.used - others => Maker::Others,
+            None if self.nodes < self.used - self.nodes => Maker::Unknown,
             Some(_) | None => Maker::Nodes,
         }
     }

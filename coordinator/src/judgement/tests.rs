@@ -112,6 +112,9 @@ fn the_line_of_evidence_says_what_how_long_and_by_whom() {
          1.8 (most by yes, pid 4711); somebody waited 97 % of that time"
     );
     assert!(line(busy(1.9, 0.1)).contains("made by the nodes: 2.0 of 2 cores busy, nodes 1.9, others 0.1"));
+    let unseen = LoadSample { uses: Vec::new(), ..busy(0.2, 1.8) };
+    assert!(line(unseen.clone()).contains("by whom is not known: 2.0 of 2 cores busy, nodes 0.2, others unknown"));
+    assert_eq!(judge(&late, &two_hosts(), &pressed(unseen)).unwrap().verdict, Verdict::Suspect);
     assert_eq!(
         line(LoadSample { late_millis: Some(1_200), ..calm() }),
         "a: programs were not woken in time for 6.0s of the 11.0s around its failure, made by others: the agent's timer \
@@ -155,7 +158,9 @@ fn a_node_that_ended_by_itself_is_no_matter_of_time() {
     for (end, judged) in [
         (end(105_000, ReasonKind::Exited), Verdict::Fail),
         (end(105_000, ReasonKind::OutOfMemory), Verdict::Fail),
+        (end(95_000, ReasonKind::Exited), Verdict::Fail),
         (end(60_000, ReasonKind::Exited), Verdict::Invalid),
+        (end(111_000, ReasonKind::Exited), Verdict::Invalid),
     ] {
         pressed.ends = vec![end];
         assert_eq!(verdict(judge(&late, &two_hosts(), &pressed).as_ref()), judged, "{:?}", pressed.ends);

@@ -98,11 +98,6 @@ impl Window {
     pub fn overlap(self, other: Self) -> Duration {
         UnixMillis(self.to.0.min(other.to.0)).since(UnixMillis(self.from.0.max(other.from.0)))
     }
-
-    /// Whether a moment lies in it.
-    pub fn holds(self, at: UnixMillis) -> bool {
-        (self.from..=self.to).contains(&at)
-    }
 }
 
 impl Second {

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::time::TimeValLike as _;
 use nix::unistd::Pid;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -143,19 +145,26 @@ fn stop_agent(site: &Site) {
     kill(agent, Signal::SIGCONT).expect("a stopped agent is still there");
 }
 
-/// How many rounds of a shell's loop take [`WORK`] on this machine: the fastest of a few tries, since others may be at work.
+/// How many rounds of a shell's loop take [`WORK`] on this machine: by CPU time, since others may be at work.
 fn calibrate() -> u64 {
     const ROUNDS: u32 = 100_000;
     let script = format!("i=0; while [ $i -lt {ROUNDS} ]; do i=$((i+1)); done");
     let took = |_| {
-        let began = Instant::now();
+        let before = cpu_of_children();
         let status = Command::new(busybox().join("bin/busybox")).args(["sh", "-c", &script]).status();
         assert!(status.is_ok_and(|status| status.success()), "busybox runs");
-        began.elapsed()
+        cpu_of_children().saturating_sub(before)
     };
     let best = (0..5).map(took).min().unwrap_or(WORK).max(Duration::from_millis(1));
     let rounds = u128::from(ROUNDS) * WORK.as_micros() / best.as_micros();
     u64::try_from(rounds).unwrap_or(u64::from(ROUNDS))
+}
+
+/// CPU time of all children that have ended.
+fn cpu_of_children() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the kernel accounts for children");
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }
 
 fn say(text: &str) {

@@ -98,7 +98,13 @@ impl Core {
         match event {
             Event::Tick => {}
             Event::Acted { key, action, outcome } => self.acted(&key, action, outcome, now, &mut commands),
-            Event::Settled(settled) => self.settings.settled(settled, soon(now)),
+            Event::Settled(settled) => {
+                let before = self.settings.obstacle().cloned();
+                self.settings.settled(settled, soon(now));
+                if self.settings.obstacle() != before.as_ref() {
+                    self.publish_waiting(&mut commands);
+                }
+            }
             Event::Ended { key, pid, reason, failed } => {
                 let known = self
                     .nodes
@@ -174,7 +180,7 @@ impl Core {
             cluster: key.cluster.clone(),
             node: key.node.clone(),
             phase: self.phase(key, state),
-            reason: state.reason.clone().or_else(|| self.waits_for_engine(key, state)),
+            reason: state.reason.clone().or_else(|| self.waits_for(key, state)),
             incarnation: state.incarnation,
             restarts: state.restarts,
             container_id: container.map(|id| id.as_str().to_owned()),
@@ -191,13 +197,20 @@ impl Core {
         state.phase(wanted)
     }
 
-    /// What a node waits for that is neither there nor worked on, while the engine is silent.
-    fn waits_for_engine(&self, key: &Key, state: &NodeState) -> Option<Reason> {
+    /// What a node waits for that is neither there nor worked on: the host's settings, or a silent engine.
+    fn waits_for(&self, key: &Key, state: &NodeState) -> Option<Reason> {
         let wanted = self.wanted.get(key).filter(|wanted| wanted.spec.desired == DesiredState::Running)?;
-        let waits = state.busy.is_none()
-            && !matches!(state.presence, Presence::Running(_))
-            && needs_engine(Some(&wanted.spec.workload), &state.presence);
-        self.engine.silence().filter(|_| waits).cloned()
+        if state.busy.is_some() || matches!(state.presence, Presence::Running(_)) {
+            return None;
+        }
+        let engine = self.engine.silence().filter(|_| needs_engine(Some(&wanted.spec.workload), &state.presence));
+        self.settings.obstacle().or(engine).cloned()
+    }
+
+    /// What holds nodes up is another thing than before: they say so.
+    fn publish_waiting(&self, commands: &mut Vec<Command>) {
+        let waiting = self.nodes.iter().filter(|(_, state)| !matches!(state.presence, Presence::Running(_)));
+        commands.extend(waiting.map(|(key, _)| Command::Publish(key.clone())));
     }
 
     /// How the work as a whole stands.

@@ -107,6 +107,7 @@ fn a_container_whose_end_the_engine_does_not_tell_is_unknown_until_it_does() {
     let container = Some(ContainerId("c1".into()));
     found[1].presence = Presence::Ended { container, digest: "digest".into(), failed: true };
     world.tell(Event::Found { began: world.core.moment(), found });
+    assert_eq!(world.phase(1), NodePhase::Backoff, "it is said that it ended");
     world.settle();
     assert_eq!((world.phase(1), world.starts), (NodePhase::Ready, 3), "it ended, and is started again");
 }

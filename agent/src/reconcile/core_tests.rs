@@ -244,6 +244,11 @@ fn nothing_is_started_before_the_host_has_its_settings() {
     world.tell(Event::Settled(Settled { settings, obstacles: obstacles.clone(), ..Settled::default() }));
     assert!(!world.queue.iter().any(|command| matches!(command, Command::Act(_))));
     assert_eq!(world.core.progress().problems, obstacles);
+    assert_eq!(
+        world.core.status(&key(0), world.now).unwrap().reason.as_ref(),
+        obstacles.first(),
+        "it says for what it waits"
+    );
     world.settle();
     assert_eq!(world.running.len(), 2, "it is tried again after a while");
 }

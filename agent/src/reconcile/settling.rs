@@ -67,6 +67,11 @@ impl Settling {
         self.is_over() && self.done.as_ref().is_some_and(|done| done.obstacles.is_empty())
     }
 
+    /// What keeps nodes from being started; none where nothing does.
+    pub(super) fn obstacle(&self) -> Option<&Reason> {
+        self.done.as_ref().and_then(|done| done.obstacles.first())
+    }
+
     /// What the host does not have, or not as it should.
     pub(super) fn problems(&self) -> Vec<Reason> {
         self.done.as_ref().map(|done| [&done.obstacles[..], &done.warnings].concat()).unwrap_or_default()

@@ -129,6 +129,8 @@ pub struct ReconcileTask {
 enum News {
     /// Something for the core.
     Happened(Event),
+    /// What was believed of a container does not hold any more.
+    Stale,
     /// Everything was looked at.
     Looked { began: u64, looked: Looked },
     /// The engine was asked after these.
@@ -281,6 +283,7 @@ impl ReconcileTask {
     fn news(&mut self, news: News) {
         match news {
             News::Happened(event) => self.tell(event),
+            News::Stale => self.begin_look(),
             News::Looked { began, looked } => {
                 self.watch.looking = false;
                 self.looked(began, looked);
@@ -319,6 +322,9 @@ impl ReconcileTask {
         if let Event::Settled(settled) = &event {
             for change in &settled.written {
                 self.board.publish(AgentEvent::Sysctl(change.clone()));
+            }
+            for warning in &settled.warnings {
+                tracing::warn!(reason = %warning, "a setting of the host is not as it should be");
             }
             for obstacle in &settled.obstacles {
                 tracing::warn!(reason = %obstacle, "the host does not have its settings: no node is started");

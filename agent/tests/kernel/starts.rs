@@ -172,6 +172,8 @@ async fn what_an_engine_that_hangs_keeps_from_being_seen_is_unknown_and_not_gone
     let outcome = bench.start(container_node(1)).await;
     assert!(matches!(outcome, ActOutcome::Started(_)), "{outcome:?}");
     let id = ContainerId(bench.engine.state().containers.keys().next().unwrap().clone());
+    // An event of an earlier run that comes late.
+    assert_eq!(bench.host.container_ended(&id, Some(137)).await, ContainerEnd::Runs);
     fs::remove_dir_all(bench.folder.path().join("proc")).unwrap();
     for (failure, code, expected) in [
         (Failure::Hung, None, None),

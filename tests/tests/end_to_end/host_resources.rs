@@ -1,6 +1,7 @@
 //! What a host lacks, or somebody else changes meanwhile: it is said, nodes that need it wait or fail, and a teardown works.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -13,22 +14,35 @@ use throng_tests::{agent, engine, host};
 /// A setting that throng's own profile leaves alone, and nothing else on a machine changes.
 const SETTING: &str = "net.ipv4.tcp_max_orphans";
 
+/// Room for the agent's ledger and log, and for the coordinator's journal and the image that it builds.
+const AGENT_MIB: u32 = 6;
+const COORDINATOR_MIB: u32 = 96;
+
 /// A small file system of a folder's own, unmounted when the test is over.
 struct Small(PathBuf);
 
 impl Small {
-    fn mount(point: &Path) -> Self {
+    fn mount(point: &Path, mebibytes: u32) -> Self {
         fs::create_dir_all(point).unwrap();
-        mount(Some("throng-test-small"), point, Some("tmpfs"), MsFlags::empty(), Some("size=6m")).unwrap();
+        mount(
+            Some("throng-test-small"),
+            point,
+            Some("tmpfs"),
+            MsFlags::empty(),
+            Some(format!("size={mebibytes}m").as_str()),
+        )
+        .unwrap();
         Self(point.to_owned())
     }
 
     /// Takes all room that is left; the file that holds it.
     fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");
-        // It ends when there is no more.
-        let zeros = vec![0_u8; 64 << 20];
-        assert!(fs::write(&path, zeros).is_err(), "it is small");
+        let mut file = fs::File::create(&path).unwrap();
+        // A byte at a time in the end: not even a small file finds room.
+        for chunk in [1 << 20, 4096, 1] {
+            while file.write_all(&vec![0_u8; chunk]).is_ok() {}
+        }
         path
     }
 }
@@ -115,7 +129,7 @@ fn a_setting_that_somebody_changes_meanwhile_is_said_and_left_as_they_have_it() 
 #[test]
 fn with_the_agents_disk_full_what_is_new_is_refused_with_the_reason_and_what_runs_stays() {
     in_site(|site| {
-        let small = Small::mount(&site.agent_state_dir());
+        let small = Small::mount(&site.agent_state_dir(), AGENT_MIB);
         let _ = site.up();
         let filler = small.fill();
         let scale = site.throng(&["scale", "worker=4"]);
@@ -135,7 +149,7 @@ fn with_the_agents_disk_full_what_is_new_is_refused_with_the_reason_and_what_run
 #[test]
 fn with_the_agents_disk_full_a_teardown_leaves_nothing() {
     in_site(|site| {
-        let small = Small::mount(&site.agent_state_dir());
+        let small = Small::mount(&site.agent_state_dir(), AGENT_MIB);
         let _ = site.up();
         let filler = small.fill();
         site.down();
@@ -149,7 +163,7 @@ fn with_the_agents_disk_full_a_teardown_leaves_nothing() {
 #[test]
 fn with_the_coordinators_disk_full_a_teardown_takes_everything_down_and_says_what_it_could_not_write() {
     in_site(|site| {
-        let small = Small::mount(&site.state_dir());
+        let small = Small::mount(&site.state_dir(), COORDINATOR_MIB);
         let cluster = site.up();
         let filler = small.fill();
         let down = site.throng(&["down", "--yes"]);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use throng_common::status::{Reason, ReasonKind, UnixMillis};
 
 use super::super::command::{Command, Found, Key, Remembered};
+use super::super::decide::retry_at;
 use super::super::engine_state::EngineState;
 use super::super::node_state::Presence;
 use super::{Core, enter};
@@ -56,9 +57,15 @@ impl Core {
                     }
                 }
                 Presence::Ended { failed, .. } => {
+                    let ended_unseen = matches!(state.presence, Presence::Running(_) | Presence::Unknown);
                     state.presence = presence;
+                    state.ready = false;
                     state.reason = reason;
                     state.failures = state.failures.saturating_add(u32::from(failed));
+                    // As one whose end was seen: it is said before it is started again.
+                    if let Some(wanted) = self.wanted.get(&key).filter(|_| ended_unseen) {
+                        state.retry_at = retry_at(&wanted.spec.restart, state, now);
+                    }
                     commands.push(Command::EndProbe(key.clone()));
                 }
                 Presence::Unknown => {
@@ -133,8 +140,7 @@ impl Core {
         self.engine = engine;
         let waiting = self.nodes.iter().filter(|(_, state)| !matches!(state.presence, Presence::Running(_)));
         self.touched.extend(waiting.map(|(key, _)| key.clone()));
-        let waiting = self.nodes.iter().filter(|(_, state)| !matches!(state.presence, Presence::Running(_)));
-        commands.extend(waiting.map(|(key, _)| Command::Publish(key.clone())));
+        self.publish_waiting(commands);
     }
 
     fn is_believed_to_run(&self, key: &Key) -> bool {

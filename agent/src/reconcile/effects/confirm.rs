@@ -67,6 +67,8 @@ impl Host {
                     ContainerEnd::Unknown(reason) => {
                         return Some(Failure { reason, presence: Some(Box::new(Presence::Unknown)) });
                     }
+                    // Somebody started it again: another process than the one that was to be confirmed.
+                    ContainerEnd::Runs => return None,
                 }
             }
             None => self.process_end_awaited(key).await,

@@ -47,6 +47,8 @@ pub enum ContainerEnd {
     },
     /// The engine does not say how.
     Unknown(Reason),
+    /// It has not: it runs, by the kernel's word too. Who said otherwise spoke of an earlier run of it.
+    Runs,
 }
 
 /// Why a container ended, in words that a person can act on.
@@ -150,6 +152,7 @@ impl Host {
         let _turn = self.look_turn().await;
         let error = match self.parts.engine.inspect(id.as_str()).await {
             Ok(state) if self.claims_to_run(&state) => return ContainerEnd::Unknown(still_runs(id)),
+            Ok(state) if state.phase.has_process() => return ContainerEnd::Runs,
             Ok(state) => {
                 let (reason, failed) = self.container_end(&state).await;
                 return ContainerEnd::Ended { reason, failed };

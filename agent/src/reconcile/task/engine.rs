@@ -108,11 +108,12 @@ impl ReconcileTask {
         let Some(id) = running.and_then(|running| running.container.clone()) else { return };
         let (host, events, key) = (Arc::clone(&self.host), self.events.clone(), key.clone());
         self.tasks.spawn(async move {
-            let event = match host.container_ended(&id, code).await {
-                ContainerEnd::Ended { reason, failed } => Event::Ended { key, pid, reason, failed },
-                ContainerEnd::Unknown(reason) => Event::Vanished { key, pid, reason },
+            let news = match host.container_ended(&id, code).await {
+                ContainerEnd::Ended { reason, failed } => News::Happened(Event::Ended { key, pid, reason, failed }),
+                ContainerEnd::Unknown(reason) => News::Happened(Event::Vanished { key, pid, reason }),
+                ContainerEnd::Runs => News::Stale,
             };
-            let _ = events.send(News::Happened(event)).await;
+            let _ = events.send(news).await;
         });
     }
 }

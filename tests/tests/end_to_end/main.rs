@@ -19,4 +19,5 @@ mod registry;
 mod run;
 mod stop;
 mod stopping;
+mod systemd;
 mod up;

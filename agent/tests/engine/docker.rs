@@ -208,7 +208,8 @@ async fn logs_give_both_outputs_in_order_and_follow() {
         let script = "echo one; echo two >&2; echo three; sleep 0.5; echo four; sleep 1000";
         let (id, _) = place.run(&place.plan("worker-0001", script)).await;
         let follow = LogOptions { tail: None, since: None, follow: true };
-        let lines: Vec<_> = tokio::time::timeout(patiently(SOON), place.engine.logs(&id, follow).take(4).collect()).await.unwrap();
+        let lines: Vec<_> =
+            tokio::time::timeout(patiently(SOON), place.engine.logs(&id, follow).take(4).collect()).await.unwrap();
         let lines: Vec<_> = lines.into_iter().map(|line| line.unwrap()).map(|line| (line.stream, line.text)).collect();
         assert_eq!(lines[3], (OutputStream::Stdout, "four".to_owned()));
         assert!(lines.contains(&(OutputStream::Stderr, "two".to_owned())));
@@ -339,7 +340,8 @@ async fn a_stream_of_events_that_breaks_says_so_and_goes_on() {
             drop(listener.accept());
         }
     });
-    let events: Vec<_> = tokio::time::timeout(patiently(SOON), engine.events("throng.cluster").take(4).collect()).await.unwrap();
+    let events: Vec<_> =
+        tokio::time::timeout(patiently(SOON), engine.events("throng.cluster").take(4).collect()).await.unwrap();
     let is_break = |event: &EngineEvent| matches!(event, EngineEvent::Resync { reason: Some(_) });
     assert_eq!(events[0], EngineEvent::Resync { reason: None });
     assert!(events[1..].iter().all(is_break), "{events:?}");

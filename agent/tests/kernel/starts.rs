@@ -125,7 +125,7 @@ async fn a_start_that_a_slow_engine_makes_after_all_is_taken_for_what_it_is() {
     spec.ports = vec![NamedPorts { name: "http".to_owned(), range: PortRange::new(port, port).unwrap() }];
     bench.engine.fail("start", Failure::Hung);
     let (reason, presence) = failed(bench.start(spec.clone()).await);
-    assert_eq!(reason.kind, ReasonKind::EngineUnreachable);
+    assert!(reason.kind.is_silence(), "{reason}");
     bench.engine.mend();
 
     // It runs when it is asked for again, and listens.

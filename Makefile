@@ -1,7 +1,7 @@
 # throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build test-engines kill-loop verdicts engine engine-stop examples example-redis example-nats example-grpc ci clean
+.PHONY: help demo test test-vm bench build test-engines kill-loop verdicts engine engine-stop examples example-redis example-nats example-grpc ci clean
 
 DEMO_WORKERS ?= 100
 export DEMO_WORKERS
@@ -14,6 +14,9 @@ demo: ## build, provide an engine, run the Redis scenario (DEMO_WORKERS=100), le
 
 test: ## every test: unit, real kernel, real Docker, end to end; the last line counts them
 	@scripts/run-tests
+
+test-vm: ## the demo and the tests of the whole in a guest with systemd and cgroup v2 (QEMU): VM_ACCEL=kvm|tcg, VM_TESTS=all
+	@scripts/test-vm
 
 bench: engine ## throng beside the bare engine and other programs: BENCH_PAIRS=10 BENCH_NODES=100 BENCH_ONLY=updown,exec,…
 	@cargo build --release -p throng -p throng-agent -p throng-tests --bin throng --bin throng-agent --bin bench

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::wait::patiently;
+
 /// Where the engine listens unless `DOCKER_HOST` says otherwise.
 const USUAL_SOCKET: &str = "/var/run/docker.sock";
 /// Removing a container may wait for its end.
@@ -153,7 +155,7 @@ fn ask(method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
 pub fn ask_at(socket: &Path, method: &str, path: &str, headers: &str, body: &[u8]) -> std::io::Result<(u16, String)> {
     let mut answer = Vec::new();
     UnixStream::connect(socket).and_then(|mut socket| {
-        socket.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        socket.set_read_timeout(Some(patiently(ANSWER_TIMEOUT)))?;
         let length = body.len();
         write!(socket, "{method} {path} HTTP/1.0\r\nHost: engine\r\n{headers}Content-Length: {length}\r\n\r\n")?;
         socket.write_all(body)?;

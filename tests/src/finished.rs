@@ -10,6 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::wait::patiently;
+
 /// How often a running command is looked at.
 const EVERY: Duration = Duration::from_millis(20);
 
@@ -101,6 +103,7 @@ impl Running {
 
     /// Waits for its end; one that takes longer is killed and fails the test.
     pub fn end(mut self, within: Duration) -> Finished {
+        let within = patiently(within);
         let deadline = self.started + within;
         let mut late = false;
         let status = loop {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nix::mount::{MntFlags, umount2};
 
 use super::site::Site;
+use crate::wait::patiently;
 use crate::{engine, host};
 
 /// How long the sum of what is ending may take to be gone.
@@ -12,7 +13,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// What is left of a site, one line each. What is just ending is given a moment.
 pub fn find(site: &Site) -> Vec<String> {
-    let deadline = std::time::Instant::now() + SETTLE;
+    let deadline = std::time::Instant::now() + patiently(SETTLE);
     loop {
         let found = look(site);
         if found.is_empty() || std::time::Instant::now() > deadline {
@@ -64,7 +65,7 @@ pub fn remove_named(name: &str, mark: &str) {
         }
     }
     // A group goes once the kernel has done with its last process.
-    let deadline = std::time::Instant::now() + SETTLE;
+    let deadline = std::time::Instant::now() + patiently(SETTLE);
     let is_left = || host::cgroups(name).iter().filter(|group| std::fs::remove_dir(group).is_err()).count() > 0;
     while is_left() && std::time::Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(100));

@@ -23,7 +23,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::support::engine::{Place, in_engine};
 use crate::support::process::{ProcessNode, program};
-use crate::support::wait::wait_for;
+use crate::support::wait::{patiently, wait_for};
 
 const SOON: Duration = Duration::from_secs(20);
 const SIGKILL: i32 = 9;
@@ -101,7 +101,7 @@ async fn a_command_in_a_process_node_is_bounded_in_time_and_output() {
 
     let begun = Instant::now();
     let output = done(run_one(&means, Some(&target), script("sleep 1000 & echo $!; exit 0")).await);
-    assert!(begun.elapsed() < SOON, "what it left in the background does not hold it up");
+    assert!(begun.elapsed() < patiently(SOON), "what it left in the background does not hold it up");
     let left = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
     send(left, Some(nix::sys::signal::Signal::SIGKILL)).unwrap();
     let request = ExecRequest { argv: vec!["no-such-program".to_owned()], ..script("") };
@@ -159,10 +159,10 @@ async fn on_terminal(means: &Means, target: &Target) -> (String, i64) {
     terminal.control.resize(TerminalSize { rows: 33, columns: 99 }).await.unwrap();
     terminal.input.write_all(b"hello\n").await.unwrap();
     let mut shown = Vec::new();
-    while let Some(chunk) = tokio::time::timeout(SOON, terminal.output.next()).await.unwrap() {
+    while let Some(chunk) = tokio::time::timeout(patiently(SOON), terminal.output.next()).await.unwrap() {
         shown.extend_from_slice(&chunk.unwrap());
     }
-    let code = tokio::time::timeout(SOON, terminal.control.exit_code()).await.unwrap().unwrap();
+    let code = tokio::time::timeout(patiently(SOON), terminal.control.exit_code()).await.unwrap().unwrap();
     (String::from_utf8_lossy(&shown).into_owned(), code)
 }
 
@@ -188,7 +188,7 @@ async fn a_terminal_that_is_dropped_takes_its_command_with_it() {
     let argv = ["sh", "-c", "echo pid $$; cat"].map(str::to_owned).to_vec();
     let request = TerminalRequest { argv, env: Vec::new(), size: TerminalSize { rows: 24, columns: 80 } };
     let mut terminal = terminal::open(&without_engine(), Some(&process(&master)), request).await.unwrap();
-    let shown = tokio::time::timeout(SOON, terminal.output.next()).await.unwrap().unwrap().unwrap();
+    let shown = tokio::time::timeout(patiently(SOON), terminal.output.next()).await.unwrap().unwrap().unwrap();
     let shown = String::from_utf8(shown.to_vec()).unwrap();
     let pid = ProcessId::of(shown.trim().strip_prefix("pid ").unwrap().parse().unwrap()).unwrap();
     drop(terminal);
@@ -197,7 +197,7 @@ async fn a_terminal_that_is_dropped_takes_its_command_with_it() {
 
 async fn texts(means: &Means, nodes: Vec<(NodeName, Option<Target>)>, query: LogQuery) -> Vec<(u32, String)> {
     let entries: Vec<LogEntry> =
-        tokio::time::timeout(SOON, read_all(means.clone(), nodes, query).collect()).await.unwrap();
+        tokio::time::timeout(patiently(SOON), read_all(means.clone(), nodes, query).collect()).await.unwrap();
     let text = |entry: LogEntry| match entry.kind {
         LogEntryKind::Line(line) => (entry.node.index(), line.text),
         other => panic!("{other:?}"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::engine::{Place, in_engine};
-use crate::support::wait::wait_for;
+use crate::support::wait::{patiently, wait_for};
 use futures_util::StreamExt as _;
 use throng_agent::host::engine::api::{Engine as _, TerminalRequest, TerminalSize};
 use throng_agent::host::engine::docker::client::DockerEngine;
@@ -195,7 +195,7 @@ async fn events_tell_of_start_and_death_of_our_containers_only() {
             place.engine.kill(&id, 9).await.unwrap();
             id
         };
-        let ((), id) = tokio::time::timeout(SOON, async { tokio::join!(watch, act) }).await.unwrap();
+        let ((), id) = tokio::time::timeout(patiently(SOON), async { tokio::join!(watch, act) }).await.unwrap();
         let died = ContainerEventKind::Died { exit_code: Some(137) };
         assert_eq!(seen, [(id.clone(), ContainerEventKind::Started), (id, died)]);
     })
@@ -208,7 +208,8 @@ async fn logs_give_both_outputs_in_order_and_follow() {
         let script = "echo one; echo two >&2; echo three; sleep 0.5; echo four; sleep 1000";
         let (id, _) = place.run(&place.plan("worker-0001", script)).await;
         let follow = LogOptions { tail: None, since: None, follow: true };
-        let lines: Vec<_> = tokio::time::timeout(SOON, place.engine.logs(&id, follow).take(4).collect()).await.unwrap();
+        let lines: Vec<_> =
+            tokio::time::timeout(patiently(SOON), place.engine.logs(&id, follow).take(4).collect()).await.unwrap();
         let lines: Vec<_> = lines.into_iter().map(|line| line.unwrap()).map(|line| (line.stream, line.text)).collect();
         assert_eq!(lines[3], (OutputStream::Stdout, "four".to_owned()));
         assert!(lines.contains(&(OutputStream::Stderr, "two".to_owned())));
@@ -246,7 +247,7 @@ async fn a_terminal_has_a_size_takes_input_and_gives_the_exit_code() {
         let mut terminal = place.engine.exec_terminal(&id, request).await.unwrap();
         terminal.input.write_all(b"hello\n").await.unwrap();
         let mut shown = Vec::new();
-        while let Some(chunk) = tokio::time::timeout(SOON, terminal.output.next()).await.unwrap() {
+        while let Some(chunk) = tokio::time::timeout(patiently(SOON), terminal.output.next()).await.unwrap() {
             shown.extend_from_slice(&chunk.unwrap());
         }
         let shown = String::from_utf8_lossy(&shown);
@@ -339,7 +340,8 @@ async fn a_stream_of_events_that_breaks_says_so_and_goes_on() {
             drop(listener.accept());
         }
     });
-    let events: Vec<_> = tokio::time::timeout(SOON, engine.events("throng.cluster").take(4).collect()).await.unwrap();
+    let events: Vec<_> =
+        tokio::time::timeout(patiently(SOON), engine.events("throng.cluster").take(4).collect()).await.unwrap();
     let is_break = |event: &EngineEvent| matches!(event, EngineEvent::Resync { reason: Some(_) });
     assert_eq!(events[0], EngineEvent::Resync { reason: None });
     assert!(events[1..].iter().all(is_break), "{events:?}");

@@ -83,6 +83,27 @@ impl Bench {
     }
 }
 
+/// How often the kernel has said in its log that it does not know the word by which a ramdisk stays out of swap.
+fn complaints() -> usize {
+    let log = std::process::Command::new("dmesg").output().unwrap();
+    assert!(log.status.success(), "{log:?}");
+    String::from_utf8_lossy(&log.stdout).matches("Unknown parameter 'noswap'").count()
+}
+
+#[test]
+fn a_kernel_that_cannot_keep_ramdisks_out_of_swap_is_asked_once_and_not_for_every_ramdisk() {
+    in_private_mount_namespace(|| {
+        let bench = Bench::new();
+        let name = |count: usize| (0..count).map(|index| format!("data{index}"));
+        let desired = |count| name(count).map(|name| bench.desired(&spec(&name, ByteSize::mib(1), true))).collect();
+        let desired: [Vec<_>; 2] = [1, 4].map(desired);
+        let _ = bench.reach(&desired[0], Occasion::Keep);
+        let before = complaints();
+        assert!(bench.reach(&desired[1], Occasion::Keep).len() >= 3);
+        assert_eq!(complaints(), before);
+    });
+}
+
 #[test]
 fn a_ramdisk_is_mounted_resized_wiped_and_unmounted() {
     in_private_mount_namespace(|| {

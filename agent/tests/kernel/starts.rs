@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use throng_agent::host::engine::fake::state::{FIRST_PID, Failure, FakeEngine};
 use throng_agent::host::engine::labels;
-use throng_agent::host::engine::model::{ContainerId, OutputStream, RawLogLine};
+use throng_agent::host::engine::model::{ContainerId, ContainerPhase, OutputStream, RawLogLine};
 use throng_agent::host::procs::table::Procs;
 use throng_agent::reconcile::command::{ActOutcome, Job, Key, WantedNode};
 use throng_agent::reconcile::effects::{ContainerEnd, Host};
 use throng_agent::reconcile::engine_state::EngineState;
 use throng_agent::reconcile::node_state::{Action, NodeState, Presence};
-use throng_common::host_spec::NodeSpec;
+use throng_common::host_spec::{NamedPorts, NodeSpec};
 use throng_common::ids::ClusterId;
+use throng_common::ports::PortRange;
 use throng_common::status::{Reason, ReasonKind, UnixMillis};
 
 use crate::machine::{IMAGE, container_node, host};
@@ -112,6 +113,35 @@ async fn a_container_that_runs_and_cannot_be_confirmed_is_ended() {
     assert!(reason.to_string().contains("ledger"), "{reason}");
     assert!(matches!(presence, Some(Presence::Created { .. })), "{presence:?}");
     assert!(bench.engine.state().calls.iter().any(|call| call.starts_with("end ")));
+}
+
+#[tokio::test]
+async fn a_start_that_a_slow_engine_makes_after_all_is_taken_for_what_it_is() {
+    let bench = Bench::with_processes(1);
+    let held = std::net::TcpListener::bind(("127.84.0.1", 0)).unwrap();
+    let port = held.local_addr().unwrap().port();
+    drop(held);
+    let mut spec = container_node(1);
+    spec.ports = vec![NamedPorts { name: "http".to_owned(), range: PortRange::new(port, port).unwrap() }];
+    bench.engine.fail("start", Failure::Hung);
+    let (reason, presence) = failed(bench.start(spec.clone()).await);
+    assert!(reason.kind.is_silence(), "{reason}");
+    bench.engine.mend();
+
+    // It runs when it is asked for again, and listens.
+    let _listens = std::net::TcpListener::bind(("127.84.0.1", port)).unwrap();
+    {
+        let mut state = bench.engine.state();
+        let container = state.containers.values_mut().next().unwrap();
+        (container.phase, container.pid) = (ContainerPhase::Running, Some(FIRST_PID));
+    }
+    let starts = |bench: &Bench| bench.engine.state().calls.iter().filter(|call| call.starts_with("start")).count();
+    let before = starts(&bench);
+    let (key, wanted) = bench.wanted(spec);
+    let state = NodeState { presence: presence.unwrap(), reason: Some(reason), ..NodeState::default() };
+    let outcome = bench.host.act(Job { key, action: Action::Start, wanted: Some(wanted), state }).await;
+    assert!(matches!(&outcome, ActOutcome::Started(running) if running.pid == FIRST_PID), "{outcome:?}");
+    assert_eq!(starts(&bench), before, "it is not started twice");
 }
 
 #[tokio::test]

@@ -20,4 +20,5 @@ mod registry;
 mod run;
 mod stop;
 mod stopping;
+mod systemd;
 mod up;

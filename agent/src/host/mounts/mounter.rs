@@ -4,6 +4,7 @@ use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -61,6 +62,9 @@ pub trait Mounter {
     fn unmount(&self, path: &Path, how: Detach) -> io::Result<()>;
 }
 
+/// Whether the kernel may know `noswap`. One that does not writes a line into its log whenever it is asked: once is enough.
+static MAY_KNOW_NOSWAP: AtomicBool = AtomicBool::new(true);
+
 /// The kernel of this host.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KernelMounter;
@@ -75,10 +79,16 @@ impl Mounter for KernelMounter {
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         let call = |options: &str| mount(Some(tmpfs.source), path, Some("tmpfs"), flags, Some(options));
         // A ramdisk must stay in memory; kernels before 6.4 do not know the word and refuse the whole call.
-        match call(&format!("{},noswap", tmpfs.options)) {
-            Err(Errno::EINVAL) => Ok(call(tmpfs.options)?),
-            other => Ok(other?),
+        if MAY_KNOW_NOSWAP.load(Ordering::Relaxed) {
+            match call(&format!("{},noswap", tmpfs.options)) {
+                Err(Errno::EINVAL) => {}
+                other => return Ok(other?),
+            }
         }
+        call(tmpfs.options)?;
+        // The word it was that was refused, not another.
+        MAY_KNOW_NOSWAP.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     fn remount_tmpfs(&self, path: &Path, options: &str) -> io::Result<()> {

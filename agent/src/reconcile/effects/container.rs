@@ -68,6 +68,10 @@ impl Host {
         let has_init = self.engine_traits().await?.has_init;
         let plan = self.container_plan(&job.key, wanted, container, generation);
         let plan = ContainerPlan { init: plan.init && has_init, ..plan };
+        if let Some(running) = self.started_after_all(job, wanted).await? {
+            let devices = self.devices(job, wanted).await?;
+            return self.confirm(job, wanted, running, devices).await;
+        }
         let kept = self.clear_the_way(job, &plan).await?;
         let before_start = |failure: Failure| match &kept {
             None => failure.leaving(Presence::Absent),
@@ -105,6 +109,29 @@ impl Host {
         }
     }
 
+    /// The node as it runs since a start whose answer did not come in time: a slow engine does what it was asked for, only
+    /// later. Started once more, it would find its ports taken by itself, and its ramdisks would be emptied under it.
+    async fn started_after_all(&self, job: &Job, wanted: &WantedNode) -> Result<Option<Running>, Failure> {
+        let Presence::Created { container, digest } = &job.state.presence else { return Ok(None) };
+        let is_unknown = job.state.reason.as_ref().is_some_and(|reason| reason.kind.is_silence());
+        if job.action != Action::Start || !is_unknown {
+            return Ok(None);
+        }
+        let state = match self.parts.engine.inspect(container.as_str()).await {
+            Ok(state) => state,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(engine_failure(&error)),
+        };
+        let runs = |pid| Running {
+            container: Some(state.id.clone()),
+            image_id: state.image_id.clone(),
+            pid,
+            digest: digest.clone(),
+            stop: wanted.spec.stop.clone(),
+        };
+        Ok(state.pid.filter(|_| state.phase.has_process()).map(runs))
+    }
+
     /// Removes the container that must not be there when the node starts; the one that can be started again stays.
     async fn clear_the_way(&self, job: &Job, plan: &ContainerPlan) -> Result<Option<ContainerId>, Failure> {
         let Some(id) = container_of(&job.state.presence) else { return Ok(None) };
@@ -126,6 +153,11 @@ impl Host {
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(engine_failure(&error)),
         }
+    }
+
+    async fn devices(self: &Arc<Self>, job: &Job, wanted: &Arc<WantedNode>) -> Result<Vec<Device>, Failure> {
+        let (key, wanted) = (job.key.clone(), Arc::clone(wanted));
+        self.blocking(move |host| host.verified_ramdisks(&key, &wanted.spec)).await
     }
 
     pub(super) async fn provide_for(

@@ -19,6 +19,15 @@ use crate::resources::ramdisk::observe::Observed;
 use crate::resources::ramdisk::plan::Occasion;
 use crate::resources::{files, outcome, ports, ramdisk};
 
+fn ramdisk_failure(error: &ramdisk::error::RamdiskError) -> Failure {
+    Failure::new(ReasonKind::Ramdisk, error)
+}
+
+/// The devices are kept: the node must see these very ones.
+fn verify_all(desired: &[DesiredRamdisk]) -> Result<Vec<Device>, Failure> {
+    desired.iter().map(|ramdisk| ramdisk::verify::verify(ramdisk).map_err(|error| ramdisk_failure(&error))).collect()
+}
+
 impl Host {
     /// Gives a node its folders, files and ramdisks, and makes sure that its ports are free. `restart`: it ran before,
     /// so what is not kept over a restart is emptied.
@@ -75,19 +84,13 @@ impl Host {
         before: Before,
         restart: bool,
     ) -> Result<Vec<Device>, Failure> {
-        let failed = |error: &ramdisk::error::RamdiskError| Failure::new(ReasonKind::Ramdisk, error);
-        let desired: Result<Vec<DesiredRamdisk>, _> = spec
-            .ramdisks
-            .iter()
-            .map(|disk| DesiredRamdisk::new(&self.parts.paths, &key.cluster, &key.node, disk))
-            .collect();
-        let desired = desired.map_err(|error| failed(&error))?;
+        let desired = self.desired_ramdisks(key, spec)?;
         let scope = self.parts.paths.node_dir(&key.cluster, &key.node);
         let mounter = KernelMounter;
         let observed = match before {
             // The host's mount table is as long as there are nodes, and would be read for each of them.
             Before::Absent => Observed::default(),
-            Before::Present => ramdisk::observe::observe(&mounter, &scope).map_err(|error| failed(&error))?,
+            Before::Present => ramdisk::observe::observe(&mounter, &scope).map_err(|error| ramdisk_failure(&error))?,
         };
         let occasion = if restart { Occasion::Restart } else { Occasion::Keep };
         let plan = ramdisk::plan::plan(&desired, &observed, occasion);
@@ -96,13 +99,20 @@ impl Host {
         }
         let applied = ramdisk::apply::apply(&mounter, plan);
         if let Some((_, error)) = outcome::failures(&applied.outcomes).next() {
-            return Err(failed(error));
+            return Err(ramdisk_failure(error));
         }
-        let verify = |ramdisk: DesiredRamdisk| {
-            // The device is kept: the node must see this very one.
-            ramdisk::verify::verify(&ramdisk).map_err(|error| failed(&error))
-        };
-        desired.into_iter().map(verify).collect()
+        verify_all(&desired)
+    }
+
+    /// The devices of a node's ramdisks, which are there and as they should be.
+    pub(super) fn verified_ramdisks(&self, key: &Key, spec: &NodeSpec) -> Result<Vec<Device>, Failure> {
+        verify_all(&self.desired_ramdisks(key, spec)?)
+    }
+
+    fn desired_ramdisks(&self, key: &Key, spec: &NodeSpec) -> Result<Vec<DesiredRamdisk>, Failure> {
+        let desired = |disk| DesiredRamdisk::new(&self.parts.paths, &key.cluster, &key.node, disk);
+        let desired: Result<_, _> = spec.ramdisks.iter().map(desired).collect();
+        desired.map_err(|error| ramdisk_failure(&error))
     }
 
     /// Takes a node's ramdisks, control groups and folders away. Its processes must be gone. Every step is tried.

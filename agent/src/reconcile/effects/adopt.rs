@@ -85,6 +85,7 @@ impl Host {
         let key = Key { cluster, node };
         // A prepare container is no node; one that was left is removed when the node starts or goes.
         if container.name != crate::resources::container::plan::container_name(&key.cluster, &key.node) {
+            self.note_prepare(&key);
             return None;
         }
         let record = records.get(&key).filter(|record| record.container_id.as_deref() == Some(container.id.as_str()));

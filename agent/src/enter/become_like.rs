@@ -55,6 +55,7 @@ impl Bounds {
     pub(super) fn of(target: &Target) -> Result<Self, EnterError> {
         // Before the process can be seen from inside: what it holds until then is the host's.
         set_dumpable(false).map_err(step("hide from the container"))?;
+        filter::keep_files_to_oneself()?;
         if target.namespace("user")?.is_some() {
             return Err(EnterError::Unknown { what: "users of its own" });
         }

@@ -19,11 +19,12 @@ pub const NOT_ENTERED: u8 = 125;
 struct Arguments {
     pid: u32,
     started_ticks: u64,
+    container: String,
     token: String,
     command: Vec<OsString>,
 }
 
-/// `enter --pid PID --started TICKS --token T -- argv…`.
+/// `enter --pid PID --started TICKS --container ID --token T -- argv…`.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(parsed) = parse(arguments) else {
         return complain(&Token::given(String::new()), &EnterError::Usage);
@@ -46,14 +47,16 @@ fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Arguments> {
         arguments.next().filter(|_| given)?.into_string().ok()
     };
     let (pid, started_ticks) = (value("--pid")?.parse().ok()?, value("--started")?.parse().ok()?);
-    let token = value("--token")?;
+    let (container, token) = (value("--container")?, value("--token")?);
     arguments.next().filter(|word| word == "--")?;
-    Some(Arguments { pid, started_ticks, token, command: arguments.collect() })
+    Some(Arguments { pid, started_ticks, container, token, command: arguments.collect() })
 }
 
 fn enter(arguments: Arguments) -> Result<std::convert::Infallible, EnterError> {
     let Some((program, words)) = arguments.command.split_first() else { return Err(EnterError::NoCommand) };
-    let bounds = Bounds::of(&Target::open(arguments.pid, arguments.started_ticks)?)?;
+    let target = Target::open(arguments.pid, arguments.started_ticks)?;
+    target.expect_in(&arguments.container)?;
+    let bounds = Bounds::of(&target)?;
     let environment = environment(&bounds.environment, std::env::vars_os());
     bounds.put_on()?;
     let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()).unwrap_or_default();
@@ -84,10 +87,13 @@ mod tests {
 
     #[test]
     fn what_comes_after_the_dashes_is_the_command_whatever_it_looks_like() {
-        let parsed = parse(words("--pid 7 --started 99 --token t -- ls --pid -- x")).unwrap();
-        assert_eq!((parsed.pid, parsed.started_ticks, parsed.token.as_str()), (7, 99, "t"));
+        let parsed = parse(words("--pid 7 --started 99 --container c --token t -- ls --pid -- x")).unwrap();
+        assert_eq!((parsed.pid, parsed.started_ticks), (7, 99));
+        assert_eq!((parsed.container.as_str(), parsed.token.as_str()), ("c", "t"));
         assert_eq!(parsed.command, ["ls", "--pid", "--", "x"]);
-        for text in ["--pid 7", "--pid x --started 9 --token t -- ls", "--started 9 --pid 7 --token t -- ls"] {
+        for text in
+            ["--pid 7", "--pid x --started 9 --container c --token t -- ls", "--pid 7 --started 9 --token t -- ls"]
+        {
             assert_eq!(parse(words(text)), None, "{text}");
         }
     }

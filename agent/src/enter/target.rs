@@ -27,6 +27,13 @@ impl Target {
         if began == Some(started_ticks) { Ok(target) } else { Err(EnterError::Gone) }
     }
 
+    /// It lies in this container, by its control groups: an engine names them for it. A process of the host that got the
+    /// id of one that has ended does not, and nothing is ever run as that one.
+    pub(super) fn expect_in(&self, container: &str) -> Result<(), EnterError> {
+        let known = !container.is_empty() && self.text("cgroup")?.contains(container);
+        if known { Ok(()) } else { Err(EnterError::Unknown { what: "control groups that do not bear its name" }) }
+    }
+
     /// The path of a file of its folder, through the open folder.
     fn path(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}/{name}", self.folder.as_raw_fd()))

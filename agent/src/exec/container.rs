@@ -28,7 +28,7 @@ pub(super) async fn run(
     request: ExecRequest,
 ) -> Result<ExecEnd, TargetError> {
     if let (Some(program), Some(process)) = (&means.entrance, process) {
-        match enter(program, process, request.clone()).await {
+        match enter(program, id, process, request.clone()).await {
             Err(TargetError::NotEntered(why)) => tracing::info!(container = %id, why, "the engine runs the command"),
             done => return done,
         }
@@ -36,11 +36,16 @@ pub(super) async fn run(
     Ok(means.engine()?.exec(id, request).await?)
 }
 
-async fn enter(program: &SealedProgram, process: ProcessId, request: ExecRequest) -> Result<ExecEnd, TargetError> {
+async fn enter(
+    program: &SealedProgram,
+    id: &ContainerId,
+    process: ProcessId,
+    request: ExecRequest,
+) -> Result<ExecEnd, TargetError> {
     let token = Token::random();
     let mut command = Command::new(program.path());
     command.args(["enter", "--pid", &process.pid.to_string(), "--started", &process.start_ticks.to_string()]);
-    command.args(["--token", token.as_str(), "--"]).args(&request.argv);
+    command.args(["--container", id.as_str(), "--token", token.as_str(), "--"]).args(&request.argv);
     command.env_clear().envs(marked(request.env)).current_dir("/").kill_on_drop(true);
     pipe(&mut command, request.stdin.is_some());
     let child = spawn_among(process, command).await.map_err(|error| TargetError::NotEntered(error.to_string()))?;

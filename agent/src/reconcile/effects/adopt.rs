@@ -47,6 +47,7 @@ impl Host {
         // An agent takes no orders before its first look.
         match in_time(&label, self.parts.engine.list(&label)).await {
             Ok(containers) => {
+                self.has_listed();
                 self.engine_is_back(crate::clock::now());
                 let looks = containers.iter().map(|container| self.look_at_container(container, &records));
                 let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LOOKS_AT_ONCE);

@@ -216,7 +216,7 @@ impl Host {
     /// Removes the prepare container that is left of a start that was cut short, by this agent or one before it. The
     /// engine is asked only where there may be one.
     async fn remove_prepare(&self, key: &Key) -> Result<(), Failure> {
-        if !self.prepares().contains(key) {
+        if !self.may_have_prepare(key) {
             return Ok(());
         }
         let left = self.find_named(&plan::prepare_name(&key.cluster, &key.node), key).await?;

@@ -1,7 +1,7 @@
 //! All that the work needs of the host.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use throng_common::error_chain::chain;
@@ -69,8 +69,9 @@ pub struct Host {
     known: Mutex<KnownOfEngine>,
     /// Starts that the engine works on.
     pub(super) starts: Turns,
-    /// Nodes of which a prepare container may be there.
+    /// Nodes of which a prepare container may be there; of others too until the engine has listed what it has.
     prepares: Mutex<BTreeSet<Key>>,
+    listed: AtomicBool,
 }
 
 /// What is remembered of the engine.
@@ -121,6 +122,7 @@ impl Host {
             known: Mutex::default(),
             starts: Turns::default(),
             prepares: Mutex::default(),
+            listed: AtomicBool::new(false),
         }
     }
 
@@ -164,6 +166,16 @@ impl Host {
     /// Waits until it is this one's turn to look at a container that has ended.
     pub(super) async fn look_turn(&self) -> SemaphorePermit<'_> {
         self.looks.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// The engine has listed what it has: from then on every prepare container is known that an agent before this one left.
+    pub(super) fn has_listed(&self) {
+        self.listed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a prepare container of a node may be there.
+    pub(super) fn may_have_prepare(&self, key: &Key) -> bool {
+        !self.listed.load(Ordering::Relaxed) || self.prepares().contains(key)
     }
 
     pub(super) fn prepares(&self) -> MutexGuard<'_, BTreeSet<Key>> {

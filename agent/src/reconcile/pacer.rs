@@ -100,7 +100,7 @@ mod tests {
     fn no_more_than_the_bound_are_under_way() {
         let pace = StartPace { parallel: 0, per_second: None };
         let mut pacer = Pacer::default();
-        let begun = (0..10).filter(|_| pacer.start(pace, UnixMillis(0)).is_ok()).count();
+        let begun = (0..100).filter(|_| pacer.start(pace, UnixMillis(0)).is_ok()).count();
         assert_eq!(begun, PARALLEL_STARTS as usize);
         pacer.start_ended();
         assert!(pacer.start(pace, UnixMillis(0)).is_ok());

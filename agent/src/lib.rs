@@ -6,6 +6,7 @@ pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod enrol;
+pub mod enter;
 pub mod exec;
 pub mod facts;
 pub mod fetch;

@@ -115,6 +115,11 @@ impl Paths {
         self.state_dir().join("agent.log")
     }
 
+    /// Where the agent's program has a mount of its own for a moment.
+    pub fn sealing_place(&self) -> PathBuf {
+        self.run_dir().join(".program")
+    }
+
     /// Key, certificate and the fleet's authority.
     pub fn identity_dir(&self) -> PathBuf {
         self.state_dir().join("identity")

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::error::{AppError, system};
 use crate::board::Board;
+use crate::enter::program::SealedProgram;
 use crate::host::engine::awaited::AwaitedEngine;
 use crate::host::procs::table::Procs;
 use crate::ledger::Ledger;
@@ -42,6 +43,9 @@ pub(super) fn host(fleet: FleetId, paths: Paths, ledger: Arc<Ledger>, machine: S
     std::fs::create_dir_all(paths.run_dir()).map_err(system("make the run directory"))?;
     let cgroups = Cgroups::discover();
     let cgroups = cgroups.inspect_err(|error| tracing::warn!(error = chain(error), "no limits for process nodes")).ok();
+    let program = PathBuf::from(THIS_PROGRAM);
+    let entrance = SealedProgram::seal(&program, &paths.sealing_place());
+    let entrance = entrance.inspect_err(|error| tracing::warn!(%error, "the engine runs commands in containers")).ok();
     Ok(Arc::new(Host::new(HostParts {
         fleet,
         engine: Arc::new(AwaitedEngine::default()),
@@ -51,7 +55,8 @@ pub(super) fn host(fleet: FleetId, paths: Paths, ledger: Arc<Ledger>, machine: S
         ledger,
         boot_id: boot_id().map_err(system("read the boot's id"))?,
         machine,
-        program: PathBuf::from(THIS_PROGRAM),
+        program,
+        entrance: entrance.map(Arc::new),
     })))
 }
 

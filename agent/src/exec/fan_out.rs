@@ -6,8 +6,8 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use throng_common::ids::NodeName;
 use throng_failpoints::{Point, hit};
 
-use super::process;
 use super::target::{Means, Target, TargetError};
+use super::{container, process};
 use crate::host::engine::model::{ExecEnd, ExecRequest};
 
 /// Commands under way at once where the caller does not say: about what keeps two cores and the engine busy.
@@ -58,7 +58,7 @@ pub fn run_all(means: Means, jobs: Vec<Job>, parallel: usize) -> impl Stream<Ite
 pub async fn run_one(means: &Means, target: Option<&Target>, request: ExecRequest) -> Result<ExecEnd, TargetError> {
     match target {
         None => Err(TargetError::NotRunning),
-        Some(Target::Container { id, .. }) => Ok(means.engine()?.exec(id, request).await?),
+        Some(Target::Container { id, process }) => container::run(means, id, *process, request).await,
         Some(Target::Process { dir }) => process::run(&means.program, dir, request).await,
     }
 }

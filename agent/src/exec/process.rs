@@ -7,12 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{ChildStdin, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::target::{TargetError, kernel};
+use crate::enter::command::NOT_ENTERED;
 use crate::host::engine::model::{ExecEnd, ExecOutput, ExecRequest, FileSlice};
 use crate::launcher::report::{NOT_STARTED, Token};
+use crate::launcher::variables::marked;
 use crate::shim::members::Members;
 use crate::shim::record::ProcessId;
 
@@ -37,7 +39,7 @@ pub(super) fn launcher(program: &Path, dir: &Path, token: &Token) -> Command {
 pub async fn run(program: &Path, dir: &Path, request: ExecRequest) -> Result<ExecEnd, TargetError> {
     let token = Token::random();
     let mut command = launcher(program, dir, &token);
-    command.arg("--").args(&request.argv).envs(request.env);
+    command.arg("--").args(&request.argv).envs(marked(request.env));
     let bounds = Bounds { output_max_bytes: request.output_max_bytes, timeout: request.timeout };
     run_launcher(command, &token, request.stdin, bounds).await
 }
@@ -74,10 +76,25 @@ async fn run_launcher(
     input: Option<Bytes>,
     bounds: Bounds,
 ) -> Result<ExecEnd, TargetError> {
+    pipe(&mut command, input.is_some());
+    let child = command.spawn().map_err(kernel("run the launcher"))?;
+    attend(child, token, input, bounds).await
+}
+
+/// Has the command's outputs read, and its input written where it has one.
+pub(super) fn pipe(command: &mut Command, has_input: bool) {
+    command.stdin(if has_input { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+}
+
+/// Stays with a command until its end.
+pub(super) async fn attend(
+    mut child: Child,
+    token: &Token,
+    input: Option<Bytes>,
+    bounds: Bounds,
+) -> Result<ExecEnd, TargetError> {
     let deadline = Instant::now() + bounds.timeout;
-    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(kernel("run the launcher"))?;
     let leader = child.id().and_then(|pid| ProcessId::of(pid).ok());
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let mut out = Kept::new(bounds.output_max_bytes);
@@ -112,8 +129,15 @@ async fn run_launcher(
 fn end(status: ExitStatus, token: &Token, output: impl FnOnce(i64) -> ExecOutput) -> Result<ExecEnd, TargetError> {
     let code = exit_code(status);
     let output = output(code);
+    let complaint =
+        |output: &ExecOutput| output.stderr.split(|byte| *byte == b'\n').find_map(|line| token.complaint_in(line));
+    if code == i64::from(NOT_ENTERED)
+        && let Some(why) = complaint(&output)
+    {
+        return Err(TargetError::NotEntered(why));
+    }
     if code == i64::from(NOT_STARTED)
-        && let Some(why) = output.stderr.split(|byte| *byte == b'\n').find_map(|line| token.complaint_in(line))
+        && let Some(why) = complaint(&output)
     {
         return Err(TargetError::CouldNotStart(why));
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::enter::program::SealedProgram;
 use crate::host::engine::api::Engine;
 use crate::host::engine::error::EngineError;
 use crate::host::engine::model::ContainerId;
@@ -32,6 +33,8 @@ pub struct Means {
     pub engine: Option<Arc<dyn Engine>>,
     /// The file of this agent, by which launchers are started: `/proc/self/exe` but in tests.
     pub program: PathBuf,
+    /// The same, sealed, by which commands enter containers; none where that cannot be had: then the engine runs them.
+    pub entrance: Option<Arc<SealedProgram>>,
 }
 
 /// Why something could not be done in a node.
@@ -49,6 +52,9 @@ pub enum TargetError {
     /// The program could not be started.
     #[error("could not start: {0}")]
     CouldNotStart(String),
+    /// The command could not enter its container, and was not run.
+    #[error("could not enter the container: {0}")]
+    NotEntered(String),
     /// The kernel refused a step.
     #[error("cannot {what}")]
     Kernel {

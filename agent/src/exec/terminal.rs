@@ -17,6 +17,7 @@ use super::pty::Pty;
 use super::target::{Means, Target, TargetError, kernel};
 use crate::host::engine::api::{Engine, EngineTerminal, TerminalRequest, TerminalSize};
 use crate::launcher::report::Token;
+use crate::launcher::variables::marked;
 
 /// The engine closes a terminal a moment before it knows the exit code.
 const EXIT_CODE_DEADLINE: Duration = Duration::from_secs(5);
@@ -60,7 +61,7 @@ fn open_process(program: &Path, dir: &Path, request: TerminalRequest) -> Result<
     let end = || program_end.try_clone().map(Stdio::from).map_err(&failed);
     // Without a token a complaint of the launcher's is shown on the terminal as it is.
     let mut command = launcher(program, dir, &Token::given("throng:".to_owned()));
-    command.arg("--terminal").arg("--").args(&request.argv).envs(request.env);
+    command.arg("--terminal").arg("--").args(&request.argv).envs(marked(request.env));
     command.stdin(end()?).stdout(end()?).stderr(end()?);
     let child = command.spawn().map_err(kernel("run the launcher"))?;
     // The command keeps copies of the other end: they must not outlive the program's own.

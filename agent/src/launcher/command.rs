@@ -13,6 +13,7 @@ use super::error::LaunchError;
 use super::prepare::{Manner, prepare};
 use super::report::{NOT_STARTED, Token};
 use super::user::Identity;
+use super::variables::unmarked;
 use crate::host::engine::model::FileSlice;
 use crate::shim::files::{ShimFileError, ShimFiles, read_json};
 use crate::shim::spec::{LaunchSpec, ShimSpec};
@@ -26,7 +27,7 @@ struct Arguments {
     dir: PathBuf,
     token: String,
     manner: Manner,
-    /// Another command than the node's own; the caller's environment then goes on top of the node's.
+    /// Another command than the node's own; what the caller's environment marks then goes on top of the node's.
     command: Option<Vec<String>>,
     /// A file to be read as the node's user, instead of running anything.
     read: Option<(PathBuf, FileSlice)>,
@@ -84,7 +85,8 @@ fn launch(arguments: Arguments) -> Result<(), LaunchError> {
     let mut spec = read_json::<ShimSpec>(&path)?.ok_or_else(missing)?.launch;
     if let Some(command) = arguments.command {
         spec.command = command;
-        spec.env.extend(std::env::vars());
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        spec.env.extend(unmarked(std::env::vars_os()).map(|(name, value)| (text(name), text(value))));
     }
     let identity = prepare(&spec, &arguments.manner)?;
     match arguments.read {

@@ -10,3 +10,4 @@ pub(crate) mod error;
 mod prepare;
 pub mod report;
 pub(crate) mod user;
+pub(crate) mod variables;

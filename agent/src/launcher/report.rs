@@ -39,7 +39,7 @@ impl Token {
     }
 
     /// Says why, to the caller.
-    pub(super) fn complain(&self, reason: &str) {
+    pub(crate) fn complain(&self, reason: &str) {
         let one_line = reason.replace('\n', " ");
         // The exit code says it too, should nobody listen.
         let _ = writeln!(std::io::stderr(), "{} {one_line}", self.0);

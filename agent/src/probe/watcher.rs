@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use super::check::{check, reason};
 
-/// The first wait between two attempts at a node that is not ready yet.
-const STARTING_FIRST_WAIT: Duration = Duration::from_millis(25);
+/// Half of the first wait between two attempts at a node that is not ready yet: small servers are within milliseconds.
+const STARTING_FIRST_WAIT: Duration = Duration::from_millis(5);
 
 /// The longest wait between two attempts at a node that is not ready yet.
 const STARTING_LONGEST_WAIT: Duration = Duration::from_millis(1000);

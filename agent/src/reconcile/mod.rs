@@ -25,3 +25,4 @@ pub mod node_state;
 mod pacer;
 mod settling;
 pub mod task;
+mod width;

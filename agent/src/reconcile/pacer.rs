@@ -3,8 +3,9 @@
 use throng_common::host_spec::StartPace;
 use throng_common::status::UnixMillis;
 
-/// Starts under way at once where the plan leaves it to the agent: more only queue inside the engine on small hosts.
-pub(super) const PARALLEL_STARTS: u32 = 4;
+/// Starts under way at once where the plan leaves it to the agent. Fewer are with the engine: while it works on some, the
+/// folders and ramdisks of others are made, and those that run are looked at.
+pub(super) const PARALLEL_STARTS: u32 = 16;
 
 /// Nodes that are being stopped at once. Nearly all of the time they are only waited for: each costs a task and a file
 /// descriptor, of which a process usually has 1,024.
@@ -99,7 +100,7 @@ mod tests {
     fn no_more_than_the_bound_are_under_way() {
         let pace = StartPace { parallel: 0, per_second: None };
         let mut pacer = Pacer::default();
-        let begun = (0..10).filter(|_| pacer.start(pace, UnixMillis(0)).is_ok()).count();
+        let begun = (0..100).filter(|_| pacer.start(pace, UnixMillis(0)).is_ok()).count();
         assert_eq!(begun, PARALLEL_STARTS as usize);
         pacer.start_ended();
         assert!(pacer.start(pace, UnixMillis(0)).is_ok());

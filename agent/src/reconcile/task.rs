@@ -191,7 +191,8 @@ impl ReconcileTask {
                 Some(request) = wishes.recv() => { self.request(request); continue }
                 Some(news) = inbox.recv() => { self.news(news); continue }
                 Some(event) = engine.next() => { self.engine_event(event); continue }
-                _ = process_look.tick() => { self.look_at_processes(); continue }
+                // Containers tell their ends by themselves: without a process there is nothing to wake up for.
+                _ = process_look.tick(), if self.has_processes() => { self.look_at_processes(); continue }
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => Event::Tick,
                 _ = engine_look.tick() => { self.look_at_engine(); continue }
             };
@@ -395,6 +396,12 @@ impl ReconcileTask {
         if let Some(before) = self.probes.insert(key, task.abort_handle()) {
             before.abort();
         }
+    }
+
+    fn has_processes(&self) -> bool {
+        let is_process =
+            |presence: &Presence| matches!(presence, Presence::Running(running) if running.container.is_none());
+        self.core.nodes().any(|(_, state)| is_process(&state.presence))
     }
 
     /// Those that have ended say why in a task of its own: the last words of many take a while to be read. One that is

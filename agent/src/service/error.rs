@@ -89,9 +89,10 @@ impl ServiceError {
             },
             Self::Facts(_) | Self::Ledger(_) | Self::Audit(_) | Self::Broken(_) => Code::Internal,
             Self::Target(error) => match error {
-                TargetError::NotRunning | TargetError::NoEngine | TargetError::CouldNotStart(_) => {
-                    Code::FailedPrecondition
-                }
+                TargetError::NotRunning
+                | TargetError::NoEngine
+                | TargetError::CouldNotStart(_)
+                | TargetError::NotEntered(_) => Code::FailedPrecondition,
                 TargetError::Engine(error) => of_engine(error),
                 TargetError::Kernel { source, .. } => of_io(source),
                 TargetError::NoEffect { .. } => Code::DeadlineExceeded,

@@ -53,6 +53,7 @@ async fn served() -> Served {
         boot_id: "boot".to_owned(),
         machine: "machine".to_owned(),
         program: "/bin/false".into(),
+        entrance: None,
     }));
     let board = Arc::new(Board::default());
     let exec = make_exec(Arc::clone(&host), Arc::clone(&board));

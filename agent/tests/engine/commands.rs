@@ -45,11 +45,11 @@ fn script(text: &str) -> ExecRequest {
 }
 
 fn without_engine() -> Means {
-    Means { engine: None, program: program().to_owned() }
+    Means { engine: None, program: program().to_owned(), entrance: None }
 }
 
 fn with_engine(place: &Place) -> Means {
-    Means { engine: Some(place.engine.clone()), program: program().to_owned() }
+    Means { engine: Some(place.engine.clone()), program: program().to_owned(), entrance: None }
 }
 
 fn process(node: &ProcessNode) -> Target {

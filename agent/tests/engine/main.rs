@@ -5,6 +5,8 @@ mod commands;
 #[cfg(test)]
 mod docker;
 #[cfg(test)]
+mod enter;
+#[cfg(test)]
 mod shim;
 #[cfg(test)]
 mod support;

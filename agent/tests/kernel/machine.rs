@@ -33,6 +33,7 @@ pub(crate) fn host(machine: &Path, folder: &Path, engine: FakeEngine, procs: Pro
         boot_id: "boot".to_owned(),
         machine: "machine".to_owned(),
         program: "/bin/false".into(),
+        entrance: None,
     })
 }
 

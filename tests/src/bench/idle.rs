@@ -1,5 +1,6 @@
 //! Daemons with nothing to do, read from /proc: what they hold, what they take, whether they write.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -12,16 +13,19 @@ const AGENT_EMPTY_MB: f64 = 10.0;
 const AGENT_FULL_MB: f64 = 20.0;
 /// What the agent may take of a core with a hundred nodes, in percent.
 const AGENT_CPU_PERCENT: f64 = 0.2;
+/// Clock ticks of a second, as the kernel counts them for programs.
+const TICKS: f64 = 100.0;
 /// After a change, what it left to be done is done by then.
-const CALM: Duration = Duration::from_secs(5);
+const CALM: Duration = Duration::from_secs(15);
 
 /// What a process has used so far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Used {
-    cpu_nanos: f64,
+    cpu_seconds: f64,
     written_bytes: f64,
     writes: f64,
-    wake_ups: f64,
+    /// By thread: those that have ended take their count with them.
+    wake_ups: BTreeMap<String, f64>,
 }
 
 /// Measures it, with no node and with all.
@@ -38,7 +42,7 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
 fn watch(bench: &mut Bench<'_>, with: &str, agent_mb: f64, agent_cpu: Option<f64>) {
     let daemons = [(Daemon::Agent, "agent"), (Daemon::Coordinator, "coordinator")];
     let pids = daemons.map(|(daemon, name)| (bench.ours.pid(daemon), name));
-    std::thread::sleep(CALM);
+    std::thread::sleep(CALM.min(bench.options.idle));
     let began = Instant::now();
     let before = pids.map(|(pid, _)| used(pid));
     std::thread::sleep(bench.options.idle);
@@ -56,11 +60,12 @@ fn watch(bench: &mut Bench<'_>, with: &str, agent_mb: f64, agent_cpu: Option<f64
         let (resident, own) = memory_mb(pid);
         tell("resident", resident, "MB", agents(Some(agent_mb)));
         tell("of that its own", own, "MB", None);
-        let cpu = (after.cpu_nanos - before.cpu_nanos) / seconds / 1e9 * 100.0;
+        let cpu = (after.cpu_seconds - before.cpu_seconds) / seconds * 100.0;
         tell("of a core", cpu, "%", agents(agent_cpu));
         tell("written to disk", after.written_bytes - before.written_bytes, "B", agents(Some(0.0)));
         tell("write calls", (after.writes - before.writes) / seconds, "/s", None);
-        tell("wake-ups", (after.wake_ups - before.wake_ups) / seconds, "/s", None);
+        let both = after.wake_ups.iter().filter_map(|(thread, count)| Some(count - before.wake_ups.get(thread)?));
+        tell("wake-ups", both.sum::<f64>() / seconds, "/s", None);
     }
 }
 
@@ -74,13 +79,20 @@ fn memory_mb(pid: i32) -> (f64, f64) {
 fn used(pid: i32) -> Used {
     let read = |path: String| fs::read_to_string(path).unwrap_or_default();
     let io = read(format!("/proc/{pid}/io"));
-    let mut used =
-        Used { written_bytes: number(&io, "write_bytes:"), writes: number(&io, "syscw:"), ..Used::default() };
+    // Of all its threads, also of those that have ended: fields 14 and 15, of which the name before may hold anything.
+    let stat = read(format!("/proc/{pid}/stat"));
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    let mut used = Used {
+        cpu_seconds: ticks / TICKS,
+        written_bytes: number(&io, "write_bytes:"),
+        writes: number(&io, "syscw:"),
+        wake_ups: BTreeMap::new(),
+    };
     for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
         let task = task.path().display().to_string();
-        let ran = read(format!("{task}/schedstat"));
-        used.cpu_nanos += ran.split(' ').next().and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
-        used.wake_ups += number(&read(format!("{task}/status")), "voluntary_ctxt_switches:");
+        let count = number(&read(format!("{task}/status")), "voluntary_ctxt_switches:");
+        used.wake_ups.insert(task, count);
     }
     used
 }

@@ -47,6 +47,7 @@ impl Host {
         // An agent takes no orders before its first look.
         match in_time(&label, self.parts.engine.list(&label)).await {
             Ok(containers) => {
+                self.has_listed();
                 self.engine_is_back(crate::clock::now());
                 let looks = containers.iter().map(|container| self.look_at_container(container, &records));
                 let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LOOKS_AT_ONCE);
@@ -85,6 +86,7 @@ impl Host {
         let key = Key { cluster, node };
         // A prepare container is no node; one that was left is removed when the node starts or goes.
         if container.name != crate::resources::container::plan::container_name(&key.cluster, &key.node) {
+            self.note_prepare(&key);
             return None;
         }
         let record = records.get(&key).filter(|record| record.container_id.as_deref() == Some(container.id.as_str()));

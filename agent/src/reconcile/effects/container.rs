@@ -83,6 +83,7 @@ impl Host {
         hit(Point::ImageEnsured);
         self.prepare_container(job, wanted, &plan).await.map_err(before_start)?;
         let engine = self.parts.engine.as_ref();
+        let turn = self.starts.turn().await;
         let id = match &kept {
             Some(id) => id.clone(),
             None => apply::create(engine, &plan).await.map_err(|error| {
@@ -93,7 +94,14 @@ impl Host {
             })?,
         };
         let digest = wanted.digest.clone();
-        match apply::start(engine, &id).await {
+        let started = apply::start(engine, &id).await;
+        // One that was there is started in less: the two would not compare.
+        if kept.is_none() && started.is_ok() {
+            turn.learn();
+        } else {
+            drop(turn);
+        }
+        match started {
             Ok(Started { pid, image_id }) => {
                 let running = Running { container: Some(id), image_id, pid, digest, stop: wanted.spec.stop.clone() };
                 self.confirm(job, wanted, running, devices).await
@@ -183,6 +191,7 @@ impl Host {
         let engine = self.parts.engine.as_ref();
         // One that was left by an agent that died is of no use: its command may have been cut short.
         self.remove_prepare(&job.key).await?;
+        self.note_prepare(&job.key);
         let id = engine.create(&once).await.map_err(|error| engine_failure(&error))?;
         hit(Point::PrepareCreated);
         let ended = self.run_to_end(&id, prepare.timeout).await;
@@ -195,6 +204,7 @@ impl Host {
         ended?;
         hit(Point::PrepareEnded);
         removed.map_err(|error| engine_failure(&error))?;
+        self.prepares().remove(&job.key);
         match end {
             Some((reason, true)) => Err(prepare_failure(&prepare.command, &reason)),
             Some((_, false)) | None => self.mark_prepared(&job.key),
@@ -230,11 +240,24 @@ impl Host {
         removed.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
     }
 
-    /// Removes the prepare container that an agent left which died meanwhile.
+    /// Takes note of a prepare container: one that is about to be made, or one that was found.
+    pub(super) fn note_prepare(&self, key: &Key) {
+        self.prepares().insert(key.clone());
+    }
+
+    /// Removes the prepare container that is left of a start that was cut short, by this agent or one before it. The
+    /// engine is asked only where there may be one.
     async fn remove_prepare(&self, key: &Key) -> Result<(), Failure> {
+        if !self.may_have_prepare(key) {
+            return Ok(());
+        }
         let left = self.find_named(&plan::prepare_name(&key.cluster, &key.node), key).await?;
-        let Some(left) = left else { return Ok(()) };
-        self.parts.engine.remove(&left.id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
+        if let Some(left) = left {
+            let removed = self.parts.engine.remove(&left.id).await.or_else(ok_if_gone);
+            removed.map_err(|error| engine_failure(&error))?;
+        }
+        self.prepares().remove(key);
+        Ok(())
     }
 
     /// A node's container as the engine knows it, by its name.

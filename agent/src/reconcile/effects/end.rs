@@ -35,7 +35,7 @@ impl Host {
         };
         let Presence::Running(Running { container, pid, digest, stop, .. }) = presence else { return Ok(presence) };
         match &container {
-            Some(id) => self.end_container(id, pid, &stop).await?,
+            Some(id) => self.end_container(id, pid, &stop, job.wanted.is_some()).await?,
             None => self.end_process(&job.key, &stop).await?,
         }
         // It did not end by itself: whether it is started again is only a matter of what is wanted.
@@ -50,7 +50,9 @@ impl Host {
         Ok(super::adopt::presence_of(state, record.as_ref()).0)
     }
 
-    pub(super) async fn end_container(&self, id: &ContainerId, pid: u32, stop: &StopSpec) -> Result<(), Failure> {
+    /// `stays`: the container is kept, so that the engine must have seen the end of it before it can be started again.
+    /// One that is removed next needs no word of the engine's: removing it is one.
+    async fn end_container(&self, id: &ContainerId, pid: u32, stop: &StopSpec, stays: bool) -> Result<(), Failure> {
         let failed = |error: std::io::Error| Failure::new(ReasonKind::Host, &error);
         let end = ProcessEnd::of(pid).map_err(failed)?;
         // The kernel's own signal: it needs no engine, which may be hung. The id may be another one's by now.
@@ -65,8 +67,7 @@ impl Host {
             }
         }
         hit(Point::ContainerWaited);
-        // Also one that has ended: the engine must have seen it before the container can be started again.
-        let ended = self.parts.engine.end(id).await;
+        let ended = if stays { self.parts.engine.end(id).await } else { Ok(()) };
         hit(Point::ContainerEnded);
         ended.or_else(ok_if_gone).map_err(|error| {
             let failure = engine_failure(&error);

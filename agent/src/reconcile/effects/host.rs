@@ -1,7 +1,7 @@
 //! All that the work needs of the host.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use throng_common::error_chain::chain;
@@ -14,6 +14,8 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use super::super::command::{ActOutcome, Job, Key};
 use super::super::node_state::{Action, Presence};
 use super::engine::{EngineTraits, Outage, engine_failure};
+use super::turns::Turns;
+use crate::enter::program::SealedProgram;
 use crate::host::engine::api::Engine;
 use crate::host::engine::model::Pull;
 use crate::host::procs::table::Procs;
@@ -42,6 +44,8 @@ pub struct HostParts {
     pub machine: String,
     /// This agent's own file, from which shims are started.
     pub program: std::path::PathBuf,
+    /// The same, sealed, from which commands enter containers; none where it could not be sealed.
+    pub entrance: Option<Arc<SealedProgram>>,
 }
 
 /// Nodes to which something is done at once so that they end. A burst of it can wedge some engines for good, four at a
@@ -63,6 +67,11 @@ pub struct Host {
     turns: Semaphore,
     looks: Semaphore,
     known: Mutex<KnownOfEngine>,
+    /// Starts that the engine works on.
+    pub(super) starts: Turns,
+    /// Nodes of which a prepare container may be there; of others too until the engine has listed what it has.
+    prepares: Mutex<BTreeSet<Key>>,
+    listed: AtomicBool,
 }
 
 /// What is remembered of the engine.
@@ -111,6 +120,9 @@ impl Host {
             turns: Semaphore::new(TURNS),
             looks: Semaphore::new(LOOKS),
             known: Mutex::default(),
+            starts: Turns::default(),
+            prepares: Mutex::default(),
+            listed: AtomicBool::new(false),
         }
     }
 
@@ -154,6 +166,21 @@ impl Host {
     /// Waits until it is this one's turn to look at a container that has ended.
     pub(super) async fn look_turn(&self) -> SemaphorePermit<'_> {
         self.looks.acquire().await.expect("the semaphore is never closed")
+    }
+
+    /// The engine has listed what it has: from then on every prepare container is known that an agent before this one left.
+    pub(super) fn has_listed(&self) {
+        self.listed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a prepare container of a node may be there.
+    pub(super) fn may_have_prepare(&self, key: &Key) -> bool {
+        !self.listed.load(Ordering::Relaxed) || self.prepares().contains(key)
+    }
+
+    pub(super) fn prepares(&self) -> MutexGuard<'_, BTreeSet<Key>> {
+        // Single insertions and removals are sound after a panic elsewhere.
+        self.prepares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets that an image was made sure of: the engine does not have it any more.

@@ -10,6 +10,7 @@ mod host;
 mod process;
 mod resources;
 mod settle;
+mod turns;
 
 pub use adopt::Looked;
 pub use ended::ContainerEnd;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl::{set_dumpable, set_no_new_privs};
@@ -35,6 +35,10 @@ const NAMESPACES: [(&str, CloneFlags); 6] = [
 const OWN_LABEL: &str = "/proc/self/attr/current";
 const NEXT_LABELS: [&str; 2] = ["/proc/self/attr/apparmor/exec", "/proc/self/attr/exec"];
 
+/// Where engines put their init in a container. It stays what the engine made it; a program of the image's own may since
+/// have become another user, gone to another folder and overwritten its environment (as Redis does for its title).
+const ENGINE_INIT: &str = "/sbin/docker-init";
+
 /// All that is read of the first process before anything is changed.
 pub(super) struct Bounds {
     likeness: Likeness,
@@ -56,6 +60,9 @@ impl Bounds {
         // Before the process can be seen from inside: what it holds until then is the host's.
         set_dumpable(false).map_err(step("hide from the container"))?;
         filter::keep_files_to_oneself()?;
+        if target.program()? != Path::new(ENGINE_INIT) {
+            return Err(EnterError::Unknown { what: "a first process that is not the engine's init" });
+        }
         if target.namespace("user")?.is_some() {
             return Err(EnterError::Unknown { what: "users of its own" });
         }
@@ -114,7 +121,7 @@ impl Bounds {
 /// The files through which its control groups are joined, one a hierarchy.
 fn groups(text: &str) -> Result<Vec<PathBuf>, EnterError> {
     let read = |source| EnterError::Read { what: "control groups", source };
-    let table = read_table(std::path::Path::new("/proc"), "self").map_err(read)?;
+    let table = read_table(Path::new("/proc"), "self").map_err(read)?;
     let joined = text.lines().map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(group)) = (parts.next(), parts.next()) else {
@@ -123,7 +130,7 @@ fn groups(text: &str) -> Result<Vec<PathBuf>, EnterError> {
         let mounted = table.iter().find(|entry| is_hierarchy(entry, controllers));
         // A hierarchy that is mounted nowhere bounds nobody.
         let Some(entry) = mounted else { return Ok(None) };
-        let below = std::path::Path::new(group).strip_prefix(&entry.root);
+        let below = Path::new(group).strip_prefix(&entry.root);
         let below = below.map_err(|_| EnterError::Unknown { what: "control groups beyond what is mounted here" })?;
         Ok(Some(entry.mount_point.join(below).join("cgroup.procs")))
     });

@@ -56,6 +56,11 @@ impl Target {
         self.text(what).ok().filter(|text| !text.is_empty())
     }
 
+    /// The program that it runs, as it sees its path.
+    pub(super) fn program(&self) -> Result<PathBuf, EnterError> {
+        fs::read_link(self.path("exe")).map_err(|source| EnterError::Read { what: "program", source })
+    }
+
     /// Opens a folder that it sees, to be gone to later.
     pub(super) fn place(&self, what: &'static str) -> Result<File, EnterError> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;

@@ -236,3 +236,17 @@ async fn only_the_first_process_of_that_very_container_is_entered() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_first_process_that_may_have_changed_itself_is_no_model_and_the_engine_runs_the_command() {
+    in_engine(|place| async move {
+        let mut plan = place.plan("worker-0001", FOR_EVER);
+        plan.init = false;
+        let target = target(&place, &plan).await;
+        let error = run_one(&entering(), Some(&target), command(&["/bin/true"])).await.unwrap_err();
+        assert!(matches!(error, TargetError::NoEngine), "{error}");
+        let with_engine = Means { engine: Some(place.engine.clone()), ..entering() };
+        assert_eq!(done(run_one(&with_engine, Some(&target), command(&["/bin/true"])).await).code, 0);
+    })
+    .await;
+}

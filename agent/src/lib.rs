@@ -23,4 +23,5 @@ pub mod resources;
 pub mod service;
 pub mod shim;
 pub mod state_dir;
+pub mod sweep;
 pub mod telemetry;

@@ -10,11 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::api::{ApiParts, ApiService};
+use crate::authz::OperatorBook;
+use crate::clock;
 use crate::core::{Core, CoreError, CoreParts};
 use crate::fleet::{EnrolmentService, Fleet};
 use crate::listener::{Listener, ListenerError, Served, with_standard_services};
 use crate::paths::{LockError, StateDir, StateDirError, StateLock};
-use crate::pki::{Authority, PkiError, ServerTls};
+use crate::pki::{Authority, PkiError, ServerTls, fleet_of};
+use crate::recovery::recover;
 use crate::store::{Store, StoreError};
 
 /// How long tasks may take to end before the coordinator goes all the same.
@@ -75,8 +78,11 @@ impl App {
         let AppOptions { state, listen } = options;
         state.create()?;
         let lock = StateLock::take(&state)?;
-        let store = Store::open(&state.database())?;
-        let life = store.begin_life().await?;
+        let (store, aside) = Store::open_or_set_aside(&state.database(), clock::now())?;
+        let life = store.begin_life(fleet_of(&state)?, clock::now()).await?;
+        let warnings = recover(&store, &state, &life, aside).await?;
+        let operators = store.list_operators().await?.into_iter().map(|record| record.serial);
+        let operators = OperatorBook::new(operators);
         let now = SystemTime::now();
         let authority = Arc::new(Authority::open(&state, &life.fleet, now)?);
         let fleet = Fleet::new(life.fleet.clone(), life.epoch);
@@ -90,6 +96,8 @@ impl App {
             store: store.clone(),
             fleet: fleet.clone(),
             stop,
+            warnings,
+            operators: operators.clone(),
         };
         let core = Core::open(parts).await?;
         let enrolment = EnrolmentService::new(Arc::clone(&authority), store.clone());
@@ -98,7 +106,7 @@ impl App {
         let routes = Routes::new(ThrongServer::new(api).max_decoding_message_size(REQUEST_MAX_BYTES))
             .add_service(EnrolmentServer::new(enrolment));
         let routes = with_standard_services(routes).await?;
-        let served = Served { tls, fleet_id: life.fleet, fleet, store };
+        let served = Served { tls, fleet_id: life.fleet, fleet, store, readmits_hosts: life.rebuilt, operators };
         Ok(Self { core, listener, served, routes, _lock: lock })
     }
 

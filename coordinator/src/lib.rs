@@ -21,6 +21,7 @@ pub mod output;
 pub mod paths;
 pub mod pki;
 pub mod planner;
+pub mod recovery;
 pub mod report;
 pub mod rollout;
 pub mod scenario;

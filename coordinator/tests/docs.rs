@@ -120,7 +120,7 @@ fn a_command_that_does_not_exist_is_found() {
     let why = |line: &str| calls(line).iter().find_map(|words| unknown(&root, words));
     assert_eq!(why("$ throng fly --seed 5"), Some("no command fly".to_owned()));
     assert_eq!(why("throng --format json run x.toml --sed 5"), Some("no option --sed".to_owned()));
-    assert_eq!(why("throng operator remove x"), Some("no command remove".to_owned()));
+    assert_eq!(why("throng operator demote x"), Some("no command demote".to_owned()));
     assert_eq!(why("throng init a && throng nope"), Some("no command nope".to_owned()));
     assert_eq!(why("throng exec worker -- ls --all | throng x"), None);
     assert_eq!(why("like throng itself"), None);

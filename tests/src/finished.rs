@@ -96,6 +96,11 @@ impl Running {
         stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z') && !rest.is_empty())
     }
 
+    /// What it wrote to stdout until now.
+    pub fn stdout(&self) -> String {
+        text(&self.stdout)
+    }
+
     /// What it wrote to stderr until now.
     pub fn stderr(&self) -> String {
         text(&self.stderr)

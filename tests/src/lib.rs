@@ -16,6 +16,7 @@ pub mod private_engine;
 pub mod programs;
 pub mod registry;
 pub mod site;
+pub mod terminal;
 pub mod tiny;
 pub mod verdicts;
 pub mod wait;

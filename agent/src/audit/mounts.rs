@@ -1,5 +1,6 @@
 //! Mounts of ours in any mount namespace.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use throng_common::ids::ClusterId;
@@ -28,6 +29,20 @@ pub fn residues(scope: &AuditScope, run_dir: &Path, own: &str, tables: &[Namespa
         }
     }
     found
+}
+
+/// The mounts of these clusters in a mount table of the host's own namespace, the last mounted first: so each can be
+/// taken away in its turn.
+pub fn of_clusters<'t>(
+    clusters: &BTreeSet<ClusterId>,
+    run_dir: &Path,
+    table: &'t [MountEntry],
+) -> Vec<(&'t MountEntry, ClusterId)> {
+    let whose = |entry: &'t MountEntry| match owner(entry, run_dir, true) {
+        Owner::Cluster(cluster) if clusters.contains(&cluster) => Some((entry, cluster)),
+        Owner::Cluster(_) | Owner::Throng | Owner::Other => None,
+    };
+    table.iter().rev().filter_map(whose).collect()
 }
 
 /// Whose a mount is.

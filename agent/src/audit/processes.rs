@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use throng_common::ids::ClusterId;
 use throng_common::status::{AuditScope, Residue, ResidueKind};
@@ -25,22 +25,9 @@ pub fn residues(
     procs: &Procs,
     cgroups: Option<&Cgroups>,
 ) -> io::Result<Vec<Residue>> {
-    let groups: Vec<_> = cgroups.map(|cgroups| cgroups.list(None)).unwrap_or_default();
-    let groups: Vec<_> = groups.iter().filter_map(|path| Some((path, cluster_of_group(path)?))).collect();
-    let mut members = BTreeMap::new();
-    for (path, cluster) in &groups {
-        let text = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
-        members.extend(text.lines().filter_map(|line| Some((line.parse::<u32>().ok()?, cluster.clone()))));
-    }
-    let mut found = Vec::new();
-    for pid in procs.pids()? {
-        let member = members.get(&pid).cloned();
-        let Some(cluster) = member.or_else(|| cluster_of_process(procs, pid, run_dir)) else { continue };
-        if counts(scope, Some(&cluster)) && !is_zombie(procs, pid) {
-            found.push(process(procs, pid, cluster));
-        }
-    }
-    let counting = groups.into_iter().filter(|(_, cluster)| counts(scope, Some(cluster)));
+    let marked = marked(run_dir, procs, cgroups)?.into_iter().filter(|(_, cluster)| counts(scope, Some(cluster)));
+    let mut found: Vec<Residue> = marked.map(|(pid, cluster)| process(procs, pid, cluster)).collect();
+    let counting = groups(cgroups).into_iter().filter(|(_, cluster)| counts(scope, Some(cluster)));
     found.extend(counting.map(|(path, cluster)| Residue {
         kind: ResidueKind::Cgroup,
         cluster: Some(cluster),
@@ -48,6 +35,30 @@ pub fn residues(
         remedy: format!("end its processes, then sudo rmdir '{}'", path.display()),
     }));
     Ok(found)
+}
+
+/// All processes that bear a cluster's mark, zombies left out.
+pub fn marked(run_dir: &Path, procs: &Procs, cgroups: Option<&Cgroups>) -> io::Result<Vec<(u32, ClusterId)>> {
+    let mut members = BTreeMap::new();
+    for (path, cluster) in groups(cgroups) {
+        let text = std::fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+        members.extend(text.lines().filter_map(|line| Some((line.parse::<u32>().ok()?, cluster.clone()))));
+    }
+    let mut found = Vec::new();
+    for pid in procs.pids()? {
+        let member = members.get(&pid).cloned();
+        let Some(cluster) = member.or_else(|| cluster_of_process(procs, pid, run_dir)) else { continue };
+        if !is_zombie(procs, pid) {
+            found.push((pid, cluster));
+        }
+    }
+    Ok(found)
+}
+
+/// All groups of clusters, deepest first.
+fn groups(cgroups: Option<&Cgroups>) -> Vec<(PathBuf, ClusterId)> {
+    let paths = cgroups.map(|cgroups| cgroups.list(None)).unwrap_or_default();
+    paths.into_iter().filter_map(|path| Some((path.clone(), cluster_of_group(&path)?))).collect()
 }
 
 /// The cluster in `…/throng/<cluster>[/<node>]`, throng's own top group being nobody's.

@@ -97,6 +97,10 @@ pub(super) fn start(args: &StartArgs, token: Option<&str>) -> Result<(), StartEr
             return Ok(());
         }
         if let Ok(Some(status)) = child.try_wait() {
+            // Another command may have started one in the same moment: it is as good.
+            if join_running(args, &paths)? {
+                return Ok(());
+            }
             return Err(StartError::Ended { status, log: paths.log(), tail: tail(&paths, begin) });
         }
         if Instant::now() > deadline {

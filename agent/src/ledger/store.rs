@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use rusqlite_migration::{M, Migrations};
+use rusqlite_migration::{M, Migrations, SchemaVersion};
 use serde::{Deserialize, Serialize};
 use throng_common::host_spec::{HostSpec, StopSpec};
 use throng_common::ids::{ClusterId, Incarnation, NodeName};
@@ -62,8 +62,16 @@ pub enum LedgerError {
         #[source]
         source: rusqlite::Error,
     },
-    /// The file has tables of another version.
-    #[error("could not bring the ledger {path} to schema {SCHEMA}; an agent of another version made it")]
+    /// The file has tables of a later version.
+    #[error("the ledger {path} has schema {found}, this agent knows up to {SCHEMA}: use the newer agent")]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+    },
+    /// The file's tables cannot be brought up to date.
+    #[error("could not bring the ledger {path} to schema {SCHEMA}")]
     Schema {
         /// The file.
         path: PathBuf,
@@ -114,9 +122,12 @@ impl Ledger {
             let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
             return Err(open(rusqlite::Error::SqliteFailure(code, Some(verdict))));
         }
-        Migrations::from_slice(MIGRATIONS)
-            .to_latest(&mut connection)
-            .map_err(|source| LedgerError::Schema { path: path.to_owned(), source })?;
+        let (migrations, path) = (Migrations::from_slice(MIGRATIONS), path.to_owned());
+        let schema = |source| LedgerError::Schema { path: path.clone(), source };
+        if let SchemaVersion::Outside(found) = migrations.current_version(&connection).map_err(schema)? {
+            return Err(LedgerError::TooNew { path, found: found.get() });
+        }
+        migrations.to_latest(&mut connection).map_err(schema)?;
         Ok(Self { connection: Mutex::new(connection) })
     }
 
@@ -308,6 +319,18 @@ mod tests {
         json.as_object_mut().unwrap().remove("stop");
         let read: NodeRecord = serde_json::from_value(json).unwrap();
         assert_eq!(read, NodeRecord { stop: None, ..record(1) });
+    }
+
+    #[test]
+    fn a_ledger_of_a_later_agent_is_refused_with_both_versions_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        Ledger::open(&path).unwrap().0.record_node(&record(1)).unwrap();
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let error = Ledger::open(&path).unwrap_err().to_string();
+        assert!(error.contains("schema 99") && error.contains(&format!("up to {SCHEMA}")), "{error}");
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", SCHEMA).unwrap();
+        assert_eq!(Ledger::open(&path).unwrap().0.nodes().unwrap(), [record(1)]);
     }
 
     #[test]

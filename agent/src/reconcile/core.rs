@@ -22,6 +22,9 @@ use crate::probe::ProbeNews;
 #[derive(Debug, Default)]
 pub struct Core {
     generation: Generation,
+    /// Whether anything was ever wanted: before that, what is found is looked at and left. A ledger that was lost must
+    /// not end what runs.
+    told: bool,
     clusters: BTreeMap<ClusterId, Arc<ClusterSpec>>,
     wanted: BTreeMap<Key, Arc<WantedNode>>,
     nodes: BTreeMap<Key, NodeState>,
@@ -55,6 +58,7 @@ impl Core {
     /// are to be stopped in another way from now on.
     pub fn set_spec(&mut self, spec: &HostSpec, digest: impl Fn(&ClusterSpec, usize) -> String) -> Vec<Key> {
         self.generation = spec.generation;
+        self.told = true;
         let before = std::mem::take(&mut self.wanted);
         let mut clusters = BTreeMap::new();
         let mut otherwise = Vec::new();
@@ -69,6 +73,7 @@ impl Core {
                 if known && (other || node.incarnation > state.incarnation) {
                     state.begin_anew();
                 }
+                state.take_for_newest(&wanted);
                 if let Presence::Running(running) = &mut state.presence
                     && wanted.tell_stop(running)
                 {
@@ -141,6 +146,11 @@ impl Core {
     /// Whether there are nodes of which the engine does not say how they are.
     pub fn has_unknown(&self) -> bool {
         self.nodes.values().any(|state| state.busy.is_none() && state.presence == Presence::Unknown)
+    }
+
+    /// All clusters that have a part here or of which a node is left.
+    pub fn occupied(&self) -> BTreeSet<ClusterId> {
+        self.clusters.keys().chain(self.nodes.keys().map(|key| &key.cluster)).cloned().collect()
     }
 
     /// All clusters that have a part here.
@@ -222,7 +232,11 @@ impl Core {
             || !self.held_up.is_empty()
             || !self.touched.is_empty()
             || (self.settings.allows_starts() && self.agenda.has_starts());
-        HostProgress { generation: self.generation, settled: self.settings.is_over() && !unsettled, problems }
+        HostProgress {
+            generation: self.generation,
+            settled: self.told && self.settings.is_over() && !unsettled,
+            problems,
+        }
     }
 
     /// Takes note of what the host as a whole must have, when its clusters or those of which nodes are left changed.
@@ -248,6 +262,7 @@ impl Core {
                 let pid = running.pid;
                 let probed = wanted.filter(|wanted| wanted.spec.ready.is_some());
                 state.started(running, incarnation, probed.is_some(), now);
+                state.unrecorded = false;
                 if let Some(wanted) = probed {
                     commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
                 }
@@ -304,6 +319,9 @@ impl Core {
     /// Decides for the host and for every node that something happened to. Stops come before starts: they make room.
     fn plan(&mut self, now: UnixMillis, commands: &mut Vec<Command>) {
         self.wake_at = None;
+        if !self.told {
+            return;
+        }
         self.touched.extend(self.agenda.due(now));
         for key in std::mem::take(&mut self.touched) {
             self.file(&key, now);

@@ -6,6 +6,7 @@ use throng_common::host_spec::StopSpec;
 use throng_common::ids::Incarnation;
 use throng_common::status::{NodePhase, Reason, UnixMillis};
 
+use super::command::WantedNode;
 use crate::host::engine::model::ContainerId;
 
 /// A node that stays up for this long starts to count its restarts anew, in milliseconds.
@@ -43,6 +44,8 @@ pub struct NodeState {
     pub started_at: Option<UnixMillis>,
     /// When it last became ready.
     pub ready_at: Option<UnixMillis>,
+    /// Whether it was found and the ledger did not know it: which wish it follows nobody remembers.
+    pub unrecorded: bool,
 }
 
 /// What there is of a node.
@@ -128,11 +131,22 @@ impl Default for NodeState {
             reason: None,
             started_at: None,
             ready_at: None,
+            unrecorded: false,
         }
     }
 }
 
 impl NodeState {
+    /// One that runs from the very spec that is wanted, and of which nobody remembers the wish that it follows, is taken
+    /// to follow the newest: what runs well is not ended because a ledger was lost.
+    pub fn take_for_newest(&mut self, wanted: &WantedNode) {
+        let runs = matches!(&self.presence, Presence::Running(running) if running.digest == wanted.digest);
+        if self.unrecorded && runs {
+            self.incarnation = self.incarnation.max(wanted.spec.incarnation);
+            self.unrecorded = false;
+        }
+    }
+
     /// Where it stands, for people and the coordinator; `wanted` says whether it should run.
     pub fn phase(&self, wanted: bool) -> NodePhase {
         match (&self.busy, &self.presence) {

@@ -1,13 +1,14 @@
 //! The loop: turns sources into events for the core, and its commands into tasks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use throng_common::error_chain::chain;
 use throng_common::host_spec::HostSpec;
-use throng_common::status::{AgentEvent, Reason, ReasonKind};
+use throng_common::ids::ClusterId;
+use throng_common::status::{AgentEvent, Reason, ReasonKind, SysctlChange};
 use throng_failpoints::{Point, hit};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -47,9 +48,17 @@ pub struct ReconcileHandle {
 
 #[derive(Debug)]
 enum Request {
-    Apply(Box<HostSpec>, oneshot::Sender<Result<(), ApplyError>>),
+    Apply(Box<Wish>, oneshot::Sender<Result<(), ApplyError>>),
     Wanted(Key, oneshot::Sender<Option<Arc<WantedNode>>>),
+    Occupied(oneshot::Sender<BTreeSet<ClusterId>>),
     Idle(oneshot::Sender<bool>),
+}
+
+/// A desired state, and what the coordinator remembers of this host's settings.
+#[derive(Debug)]
+struct Wish {
+    spec: HostSpec,
+    remembered: Vec<SysctlChange>,
 }
 
 /// Why a desired state is refused.
@@ -84,14 +93,22 @@ pub enum ApplyError {
 }
 
 impl ReconcileHandle {
-    /// Takes a whole desired state: it is on disk when this returns.
-    pub async fn apply(&self, spec: HostSpec) -> Result<(), ApplyError> {
-        self.ask(|reply| Request::Apply(Box::new(spec), reply)).await.unwrap_or(Err(ApplyError::Ending))
+    /// Takes a whole desired state: it is on disk when this returns. `remembered` are settings that this host's agents
+    /// changed, for one that has lost its ledger.
+    pub async fn apply(&self, spec: HostSpec, remembered: Vec<SysctlChange>) -> Result<(), ApplyError> {
+        let wish = Box::new(Wish { spec, remembered });
+        self.ask(|reply| Request::Apply(wish, reply)).await.unwrap_or(Err(ApplyError::Ending))
     }
 
     /// What is wanted of a node.
     pub async fn wanted(&self, key: Key) -> Option<Arc<WantedNode>> {
         self.ask(|reply| Request::Wanted(key, reply)).await.flatten()
+    }
+
+    /// The clusters that are wanted or of which something is known to be left: the loop's own business. None: the agent
+    /// is ending.
+    pub async fn occupied(&self) -> Option<BTreeSet<ClusterId>> {
+        self.ask(Request::Occupied).await
     }
 
     /// Whether nothing is wanted and nothing is left.
@@ -167,6 +184,16 @@ pub fn spawn(
     Ok(ReconcileHandle { requests })
 }
 
+/// Fills in what is to stay as it is held.
+fn keep_held(spec: &mut HostSpec, held: Option<&HostSpec>) {
+    for id in std::mem::take(&mut spec.kept) {
+        let part = held.and_then(|held| held.clusters.iter().find(|part| part.cluster == id));
+        if spec.clusters.iter().all(|part| part.cluster != id) {
+            spec.clusters.extend(part.cloned());
+        }
+    }
+}
+
 impl ReconcileTask {
     async fn run(
         mut self,
@@ -229,8 +256,8 @@ impl ReconcileTask {
 
     fn request(&mut self, request: Request) {
         match request {
-            Request::Apply(spec, reply) => {
-                let taken = self.take_spec(*spec);
+            Request::Apply(wish, reply) => {
+                let taken = self.take_spec(*wish);
                 let good = taken.is_ok();
                 // Whoever asked may have gone away: the desired state holds all the same.
                 let _ = reply.send(taken);
@@ -244,6 +271,9 @@ impl ReconcileTask {
             Request::Wanted(key, reply) => {
                 let _ = reply.send(self.core.wanted(&key).cloned());
             }
+            Request::Occupied(reply) => {
+                let _ = reply.send(self.core.occupied());
+            }
             Request::Idle(reply) => {
                 let wanted = self.spec.as_ref().is_some_and(|spec| !spec.clusters.is_empty());
                 let _ = reply.send(!wanted && self.core.nodes().next().is_none());
@@ -251,7 +281,8 @@ impl ReconcileTask {
         }
     }
 
-    fn take_spec(&mut self, spec: HostSpec) -> Result<(), ApplyError> {
+    fn take_spec(&mut self, wish: Wish) -> Result<(), ApplyError> {
+        let Wish { mut spec, remembered } = wish;
         let parts = self.host.parts();
         if spec.fleet != parts.fleet {
             let (own, given) = (parts.fleet.to_string(), format!("{}/{}", spec.fleet, spec.host));
@@ -266,6 +297,10 @@ impl ReconcileTask {
                 given_epoch: spec.epoch.0,
                 given: spec.generation.0,
             });
+        }
+        keep_held(&mut spec, self.spec.as_ref());
+        if self.spec.is_none() {
+            self.host.take_back_sysctls(&remembered)?;
         }
         let kept = parts.ledger.set_spec(&spec);
         self.ledger_problem = kept.as_ref().err().map(|error| Reason::new(ReasonKind::Host, chain(error)));

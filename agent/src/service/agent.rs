@@ -1,15 +1,17 @@
 //! The service: each call is decoded, carried out by its module, and its errors told as status codes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use throng_common::host_spec::HostSpec;
+use throng_common::ids::ClusterId;
 use throng_common::status::AuditScope;
 use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 use throng_proto::agent::agent_server::{Agent, AgentServer};
-use throng_proto::convert::DecodeError;
+use throng_proto::convert::{DecodeError, text};
 use throng_proto::transport::MESSAGE_MAX_BYTES;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
@@ -17,6 +19,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::context::{Context, ServiceParts};
 use super::error::ServiceError;
 use super::{audit, commands, greet, image, logs, terminal, watch};
+use crate::reconcile::task::ApplyError;
+use crate::sweep::{neighbours, sweep};
 
 /// The service. Clones are the same.
 #[derive(Clone)]
@@ -47,18 +51,34 @@ impl AgentService {
         }
         self.context.see_epoch(spec.epoch.0)?;
         let generation = spec.generation.0;
-        self.context.parts.reconcile.apply(spec).await?;
+        let remembered = request.remembered.into_iter().map(Into::into).collect();
+        self.context.parts.reconcile.apply(spec, remembered).await?;
         Ok(wire::ApplyReply { generation })
     }
 
-    async fn look_for_residue(&self, scope: AuditScope) -> Result<wire::AuditReply, ServiceError> {
+    async fn look_for_residue(&self, mut scope: AuditScope) -> Result<wire::AuditReply, ServiceError> {
         let host = self.context.host();
+        if scope.cluster.is_none() {
+            let procs = host.procs.clone();
+            let known = tokio::task::spawn_blocking(move || neighbours::clusters(&procs)).await?;
+            scope.live.extend(known.into_keys());
+        }
         let found = audit::audit(scope, host.paths.clone(), host.engine.as_ref()).await?;
         if !found.unread.is_empty() {
             return Err(ServiceError::Audit(found.unread));
         }
         hit(Point::Audited);
         Ok(wire::AuditReply { residues: found.residues.iter().map(Into::into).collect() })
+    }
+}
+
+impl AgentService {
+    async fn remove_leftovers(&self, request: &wire::SweepRequest) -> Result<wire::SweepReply, ServiceError> {
+        let ids = request.clusters.iter().map(|cluster| text("clusters", cluster));
+        let asked: BTreeSet<ClusterId> = ids.collect::<Result<_, _>>()?;
+        let occupied = self.context.parts.reconcile.occupied().await.ok_or(ApplyError::Ending)?;
+        let problems = sweep(&self.context.parts.host, asked, &occupied).await;
+        Ok(wire::SweepReply { problems })
     }
 }
 
@@ -144,6 +164,10 @@ impl Agent for AgentService {
 
     async fn audit(&self, request: Request<wire::AuditRequest>) -> Result<Response<wire::AuditReply>, Status> {
         Ok(Response::new(self.look_for_residue(checked(request)?).await?))
+    }
+
+    async fn sweep(&self, request: Request<wire::SweepRequest>) -> Result<Response<wire::SweepReply>, Status> {
+        Ok(Response::new(self.remove_leftovers(&request.into_inner()).await?))
     }
 
     async fn shutdown(&self, _: Request<wire::ShutdownRequest>) -> Result<Response<wire::ShutdownReply>, Status> {

@@ -139,6 +139,10 @@ fn of_io(error: &std::io::Error) -> Code {
 
 impl From<ServiceError> for Status {
     fn from(error: ServiceError) -> Self {
-        Self::new(error.code(), chain(&error))
+        let hint = match &error {
+            ServiceError::Image(image) => image.hint().map(|hint| format!("\nhint: {hint}")),
+            _ => None,
+        };
+        Self::new(error.code(), chain(&error) + &hint.unwrap_or_default())
     }
 }

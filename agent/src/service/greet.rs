@@ -41,6 +41,7 @@ pub(super) async fn hello(context: &Context, hello: Hello) -> Result<wire::Hello
         schema: SCHEMA,
         capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
         facts: Some((&facts).into()),
-        generation: held.map_or(0, |spec| spec.generation.0),
+        generation: held.as_ref().map_or(0, |spec| spec.generation.0),
+        clusters: held.iter().flat_map(|spec| &spec.clusters).map(|part| part.cluster.to_string()).collect(),
     })
 }

@@ -91,8 +91,9 @@ fn apply(epoch: u64, generation: u64) -> wire::ApplyRequest {
         generation,
         lease_millis: None,
         clusters: Vec::new(),
+        kept: Vec::new(),
     };
-    wire::ApplyRequest { spec: Some(spec) }
+    wire::ApplyRequest { spec: Some(spec), remembered: Vec::new() }
 }
 
 fn status(phase: NodePhase) -> NodeStatus {
@@ -133,7 +134,7 @@ async fn an_older_generation_is_refused_and_the_newest_is_what_a_hello_tells() {
         assert_eq!(error.code(), Code::FailedPrecondition, "{error}");
     }
     assert_eq!(served.client.hello(hello(version::MAJOR, 2)).await.unwrap().into_inner().generation, 7);
-    let malformed = served.client.apply(wire::ApplyRequest { spec: None }).await.unwrap_err();
+    let malformed = served.client.apply(wire::ApplyRequest::default()).await.unwrap_err();
     assert_eq!((malformed.code(), malformed.message()), (Code::InvalidArgument, "field `spec`: is missing"));
 }
 

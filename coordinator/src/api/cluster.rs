@@ -83,6 +83,7 @@ impl ApiService {
         let memberships = cluster.memberships();
         let complete = memberships.iter().all(|role| role.up() >= role.desired);
         let state = match record.state {
+            crate::cluster::ClusterState::Up if record.pending.is_some() => "updating",
             crate::cluster::ClusterState::Up if !complete => "degraded",
             state => state.word(),
         };

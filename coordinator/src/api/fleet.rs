@@ -24,6 +24,21 @@ const OPERATOR_TTL: Duration = Duration::from_secs(24 * 3600);
 /// How long agents may take to end at a stop.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(15);
 
+fn certificate(record: OperatorRecord) -> wire::OperatorCertificate {
+    let role = match record.role.as_str() {
+        "operator" => wire::OperatorRole::Operator,
+        "viewer" => wire::OperatorRole::Viewer,
+        _ => wire::OperatorRole::Unspecified,
+    };
+    wire::OperatorCertificate {
+        name: record.name,
+        role: role.into(),
+        serial: record.serial,
+        issued_unix_millis: record.issued.0,
+        expires_unix_millis: record.expires.0,
+    }
+}
+
 fn ttl(millis: u64, default: Duration) -> Duration {
     if millis == 0 { default } else { Duration::from_millis(millis) }
 }
@@ -45,6 +60,8 @@ impl ApiService {
             resident_bytes: pages.unwrap_or(0) * 4096,
             clusters: self.core.clusters().iter().map(|cluster| cluster.record().id.to_string()).collect(),
             connected_hosts: self.core.fleet.connected().iter().map(ToString::to_string).collect(),
+            warnings: self.core.warnings.clone(),
+            unknown_clusters: self.core.hosts.unknown().iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -103,12 +120,38 @@ impl ApiService {
             expires: made.issued.expires,
         };
         self.core.store.save_operator(record).await.map_err(of_store)?;
+        self.core.operators.add(made.issued.serial);
+        self.core.note(None, &name, "operator-added", format!("a certificate as {word}")).await;
         Ok(wire::CreateOperatorReply {
             certificate: made.issued.certificate_pem,
             private_key: made.key_pem,
             ca_certificate: self.authority.certificate_pem().to_owned(),
             expires_unix_millis: made.issued.expires.0,
         })
+    }
+
+    pub(super) async fn operators(&self) -> Result<wire::ListOperatorsReply, Status> {
+        let known = self.core.store.list_operators().await.map_err(of_store)?;
+        Ok(wire::ListOperatorsReply { certificates: known.into_iter().map(certificate).collect() })
+    }
+
+    /// Withdraws certificates. They are good no more when this answers, also on connections that are open.
+    pub(super) async fn withdraw_operator(
+        &self,
+        request: wire::RemoveOperatorRequest,
+    ) -> Result<wire::RemoveOperatorReply, Status> {
+        let name = OperatorName::new(request.name).map_err(|error| invalid("name", error))?;
+        let serial = (!request.serial.is_empty()).then_some(request.serial);
+        let removed = self.core.store.remove_operators(name.to_string(), serial).await.map_err(of_store)?;
+        if removed.is_empty() {
+            let text = format!("no such certificate of {name} was given out, or it is withdrawn already");
+            return Err(Status::not_found(format!("{text}\nhint: `throng operator list` shows those that are good")));
+        }
+        for record in &removed {
+            self.core.operators.withdraw(&record.serial);
+            self.core.note(None, &name, "operator-removed", format!("serial {}", record.serial)).await;
+        }
+        Ok(wire::RemoveOperatorReply { certificates: removed.into_iter().map(certificate).collect() })
     }
 
     pub(super) async fn hosts(&self) -> Result<wire::ListHostsReply, Status> {
@@ -170,6 +213,7 @@ impl ApiService {
                     kind: "unknown".to_owned(),
                     subject: error.to_string(),
                     remedy: "mend the host's link and audit again".to_owned(),
+                    cluster: String::new(),
                 }),
             }
         }

@@ -7,6 +7,7 @@ mod contents;
 mod fleet;
 mod node;
 mod operation;
+mod rolling;
 mod run;
 mod service;
 mod status;

@@ -1,9 +1,9 @@
 //! Long-running commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
-use throng_common::ids::{OperationId, RoleName, RunId};
+use throng_common::ids::{ClusterId, OperationId, RoleName, RunId};
 use throng_proto::operator as wire;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,7 +20,7 @@ const FOLLOW_QUEUE: usize = 64;
 
 impl ApiService {
     /// Checks a bundle that something is to be started from: all that it ships must be here.
-    fn admit(&self, bundle: Option<wire::Bundle>, caller: Option<&Caller>) -> Result<Admitted, Status> {
+    pub(super) fn admit(&self, bundle: Option<wire::Bundle>, caller: Option<&Caller>) -> Result<Admitted, Status> {
         let (bundle, contents) = bundle_from_wire(bundle, caller)?;
         let missing = self.core.contents.missing(contents.values().copied());
         if let Some(first) = missing.first() {
@@ -39,6 +39,9 @@ impl ApiService {
         request: wire::UpRequest,
         caller: Option<&Caller>,
     ) -> Result<wire::Operation, Status> {
+        if !request.into.is_empty() {
+            return self.begin_update(request, caller);
+        }
         let admitted = self.admit(request.bundle, caller)?;
         Ok(operation(&rollout::start_up(&self.core, admitted), ""))
     }
@@ -84,12 +87,21 @@ impl ApiService {
 
     pub(super) fn begin_down(&self, request: &wire::DownRequest) -> Result<wire::Operation, Status> {
         if request.orphans {
-            let text =
-                "removing what no cluster owns is not built yet: `throng-agent audit` lists it, each with its remedy";
-            return Err(Status::unimplemented(text));
+            return self.begin_sweep(request);
         }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
         Ok(operation(&rollout::start_down(&self.core, cluster), ""))
+    }
+
+    fn begin_sweep(&self, request: &wire::DownRequest) -> Result<wire::Operation, Status> {
+        let ids = request.orphaned_clusters.iter().map(|id| ClusterId::new(id.as_str()));
+        let clusters: BTreeSet<ClusterId> =
+            ids.collect::<Result<_, _>>().map_err(|error| invalid("orphaned_clusters", error))?;
+        if clusters.is_empty() {
+            return Err(invalid("orphaned_clusters", "names no cluster"));
+        }
+        let handle = rollout::start_sweep(&self.core, clusters).map_err(of_rollout)?;
+        Ok(operation(&handle, ""))
     }
 
     pub(super) fn follow(
@@ -120,7 +132,7 @@ impl ApiService {
         let summary = |info: crate::operation::OperationInfo| wire::OperationSummary {
             operation: info.id.to_string(),
             verb: info.verb.word().to_owned(),
-            cluster: info.cluster.to_string(),
+            cluster: info.cluster.map(|cluster| cluster.to_string()).unwrap_or_default(),
             started_unix_millis: info.started.0,
             ended: info.outcome.is_some(),
             outcome: info.outcome.map(rollout::outcome_word).unwrap_or_default(),

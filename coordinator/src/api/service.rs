@@ -73,6 +73,17 @@ impl Throng for ApiService {
         self.add_operator(request.into_inner()).await.map(Response::new)
     }
 
+    async fn list_operators(&self, _: Request<wire::ListOperatorsRequest>) -> Answer<wire::ListOperatorsReply> {
+        self.operators().await.map(Response::new)
+    }
+
+    async fn remove_operator(
+        &self,
+        request: Request<wire::RemoveOperatorRequest>,
+    ) -> Answer<wire::RemoveOperatorReply> {
+        self.withdraw_operator(request.into_inner()).await.map(Response::new)
+    }
+
     async fn list_hosts(&self, _: Request<wire::ListHostsRequest>) -> Answer<wire::ListHostsReply> {
         self.hosts().await.map(Response::new)
     }
@@ -109,6 +120,19 @@ impl Throng for ApiService {
 
     async fn scale(&self, request: Request<wire::ScaleRequest>) -> Answer<wire::Operation> {
         self.begin_scale(request.into_inner()).map(Response::new)
+    }
+
+    async fn restart(&self, request: Request<wire::RestartRequest>) -> Answer<wire::Operation> {
+        self.begin_restart(request.get_ref()).map(Response::new)
+    }
+
+    async fn reset(&self, request: Request<wire::ResetRequest>) -> Answer<wire::Operation> {
+        self.begin_reset(request.get_ref()).map(Response::new)
+    }
+
+    async fn diff(&self, request: Request<wire::DiffRequest>) -> Answer<wire::DiffReply> {
+        let caller = request.extensions().get::<Caller>().cloned();
+        self.compare(request.into_inner(), caller.as_ref()).await.map(Response::new)
     }
 
     async fn down(&self, request: Request<wire::DownRequest>) -> Answer<wire::Operation> {

@@ -15,7 +15,7 @@ pub(super) fn invalid(field: &str, error: impl std::fmt::Display) -> Status {
 pub(super) fn of_core(error: CoreError) -> Status {
     let text = chain(&error);
     match error {
-        CoreError::NoCluster(_) | CoreError::NoneUp => Status::not_found(text),
+        CoreError::NoCluster(_) | CoreError::NoneUp | CoreError::Unknown(_) => Status::not_found(text),
         CoreError::Several(_) => Status::failed_precondition(text),
         CoreError::Fleet(error) => of_fleet(&error),
         CoreError::Store(_) | CoreError::Record { .. } | CoreError::Render(_) => Status::internal(text),
@@ -31,13 +31,16 @@ pub(super) fn of_rollout(error: RolloutError) -> Status {
     match error {
         RolloutError::Scenario(_) | RolloutError::Suite(_) | RolloutError::Count(_) => Status::invalid_argument(text),
         RolloutError::Refused(_)
+        | RolloutError::Target(_)
+        | RolloutError::Away(_)
         | RolloutError::Quorum { .. }
         | RolloutError::NotUp { .. }
         | RolloutError::NotGone { .. }
+        | RolloutError::Stopped { .. }
         | RolloutError::Restless { .. }
         | RolloutError::Busy(_)
         | RolloutError::NoHost => Status::failed_precondition(text),
-        RolloutError::Interrupted => Status::cancelled(text),
+        RolloutError::Interrupted | RolloutError::Halted { .. } => Status::cancelled(text),
         RolloutError::Core(error) => of_core(error),
         RolloutError::Image(_) | RolloutError::Bundle(_) | RolloutError::Folder(_) => Status::internal(text),
     }

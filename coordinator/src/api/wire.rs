@@ -64,7 +64,8 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 pub(super) fn operation(handle: &OperationHandle, run: &str) -> wire::Operation {
-    wire::Operation { operation: handle.id().to_string(), cluster: handle.cluster().to_string(), run: run.to_owned() }
+    let cluster = handle.cluster().map(ToString::to_string).unwrap_or_default();
+    wire::Operation { operation: handle.id().to_string(), cluster, run: run.to_owned() }
 }
 
 /// A residue's kind as serde writes it.
@@ -78,6 +79,7 @@ pub(super) fn residue(host: &HostId, residue: &Residue) -> wire::Residue {
         kind: kind_word(residue),
         subject: residue.subject.clone(),
         remedy: residue.remedy.clone(),
+        cluster: residue.cluster.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Caller {
     pub origin: String,
     /// Its user on this machine, as the kernel says; none over the network.
     pub uid: Option<u32>,
+    /// The serial number of its certificate, in hex, where that is an operator's or a viewer's: it can be withdrawn.
+    pub serial: Option<String>,
 }
 
 impl fmt::Display for CallerRole {
@@ -45,22 +47,23 @@ impl fmt::Display for CallerRole {
 
 impl Caller {
     /// A caller with a certificate of this fleet.
-    pub fn certified(identity: Identity, origin: String) -> Self {
-        let (role, name) = match identity.principal {
-            Principal::Agent(host) => (CallerRole::Agent(host.clone()), host.to_string()),
-            Principal::Operator(name) => (CallerRole::Operator, name.to_string()),
-            Principal::Viewer(name) => (CallerRole::Viewer, name.to_string()),
+    pub fn certified(identity: Identity, serial: String, origin: String) -> Self {
+        let (role, name, serial) = match identity.principal {
+            Principal::Agent(host) => (CallerRole::Agent(host.clone()), host.to_string(), None),
+            Principal::Operator(name) => (CallerRole::Operator, name.to_string(), Some(serial)),
+            Principal::Viewer(name) => (CallerRole::Viewer, name.to_string(), Some(serial)),
         };
-        Self { role, name, origin, uid: None }
+        Self { role, name, origin, uid: None, serial }
     }
 
     /// A caller who showed none.
     pub fn anonymous(origin: String) -> Self {
-        Self { role: CallerRole::Anonymous, name: "anonymous".to_owned(), origin, uid: None }
+        Self { role: CallerRole::Anonymous, name: "anonymous".to_owned(), origin, uid: None, serial: None }
     }
 
     /// A user of this machine whom the unix socket admitted.
     pub fn local(uid: u32) -> Self {
-        Self { role: CallerRole::Operator, name: format!("uid {uid}"), origin: "unix".to_owned(), uid: Some(uid) }
+        let (name, origin) = (format!("uid {uid}"), "unix".to_owned());
+        Self { role: CallerRole::Operator, name, origin, uid: Some(uid), serial: None }
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{
-    check, completions, cp, doctor, down, events, exec, follow, hosts, init, logs, operator, plan, ps, report, run,
-    runs, scale, schema, serve, status, stop, test, up,
+    check, completions, cp, doctor, down, events, exec, follow, hosts, init, logs, operator, plan, ps, report, reset,
+    restart, run, runs, scale, schema, serve, status, stop, test, up,
 };
 use crate::output::printer::{ColorChoice, Format};
 
@@ -85,6 +85,10 @@ pub enum Command {
     Test(test::TestArgs),
     /// Change how many nodes a role has
     Scale(scale::ScaleArgs),
+    /// Have nodes begin anew, all at once or some at a time
+    Restart(restart::RestartArgs),
+    /// Wipe what the system has written, and start it anew
+    Reset(reset::ResetArgs),
     /// Take a cluster down and prove that nothing is left
     Down(down::DownArgs),
     /// Watch an operation that goes on without you

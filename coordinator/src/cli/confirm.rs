@@ -8,12 +8,17 @@ use super::error::CliError;
 /// The answer that goes on.
 const YES: &str = "yes";
 
+/// Whether somebody is there to answer.
+pub fn can_ask(context: &Context) -> bool {
+    std::io::stdin().is_terminal() && context.printer.err_is_terminal
+}
+
 /// Goes on after `--yes` or a typed "yes"; refuses where nobody can be asked. The plan was printed before.
 pub fn confirm(context: &Context, yes: bool, question: &str) -> Result<(), CliError> {
     if yes {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() || !context.printer.err_is_terminal {
+    if !can_ask(context) {
         return Err(CliError::refused("nobody is there to say yes", "add --yes"));
     }
     context.printer.prompt(&format!("{question} Type `{YES}` to go on: "));

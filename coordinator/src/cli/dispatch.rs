@@ -11,7 +11,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::{
     check, completions, cp, doctor, down, events, exec, follow, help, hosts, init, logs, operator, plan, ps, report,
-    run, runs, scale, schema, serve, status, stop, test, up,
+    reset, restart, run, runs, scale, schema, serve, status, stop, test, up,
 };
 use crate::output::printer::Printer;
 
@@ -60,6 +60,8 @@ async fn perform(context: &Context, command: Command) -> Result<Outcome, CliErro
         Command::Up(args) => up::run(context, args).await,
         Command::Test(args) => test::run(context, args).await,
         Command::Scale(args) => scale::run(context, args).await,
+        Command::Restart(args) => restart::run(context, args).await,
+        Command::Reset(args) => reset::run(context, args).await,
         Command::Down(args) => down::run(context, args).await,
         Command::Follow(args) => follow::run(context, args).await,
         Command::Status(args) => status::run(context, args).await,

@@ -2,16 +2,16 @@
 
 use clap::Args;
 use throng_common::verdict::Outcome;
-use throng_proto::operator::{AuditRequest, Cluster, DownRequest, GetClusterRequest, RoleCount};
+use throng_proto::operator::{Cluster, DownRequest, GetClusterRequest, RoleCount};
 
 use super::confirm::confirm;
 use super::context::Context;
 use super::error::CliError;
 use super::operation::interrupt::{Interrupts, OnAsk};
-use super::operation::summary::{self, residues_table};
+use super::operation::summary;
 use super::operation::watch::Watch;
+use super::orphans;
 use crate::client::connect::Client;
-use crate::output::progress::record::ResidueRecord;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ use crate::output::progress::record::ResidueRecord;
 Examples:
   throng down                      asks before it takes down the only cluster
   throng down redis-ab12 --yes
-  throng down --orphans            lists what no cluster owns any more; touches nothing
+  throng down --orphans            shows what no coordinator knows any more, asks, removes it
 
 It ends in an audit of kernel and engine: exit code 5 and a list, if anything is left.")]
 pub struct DownArgs {
@@ -29,36 +29,22 @@ pub struct DownArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-    /// Only list what of throng no live cluster owns, each with its remedy
-    #[arg(long, conflicts_with_all = ["cluster", "yes"])]
+    /// What bears throng's mark on the hosts and belongs to no cluster that a coordinator knows
+    #[arg(long, conflicts_with = "cluster")]
     pub orphans: bool,
 }
 
 /// Runs it.
 pub async fn run(context: &Context, args: DownArgs) -> Result<Outcome, CliError> {
-    let mut client = context.client().await?;
     if args.orphans {
-        return orphans(context, &mut client).await;
+        return orphans::run(context, args.yes).await;
     }
+    let mut client = context.client().await?;
     let request = GetClusterRequest { cluster: args.cluster.unwrap_or_default() };
     let cluster = client.get_cluster(request).await?.into_inner();
     context.printer.note(&plan(&cluster));
     confirm(context, args.yes, "This cannot be undone.")?;
-    down(context, &mut client, DownRequest { cluster: cluster.cluster, orphans: false }).await
-}
-
-/// Lists what no cluster owns, each with its remedy, and touches nothing: whose it is, a person decides.
-async fn orphans(context: &Context, client: &mut Client) -> Result<Outcome, CliError> {
-    let found = client.audit(AuditRequest { cluster: String::new() }).await?.into_inner().residues;
-    let found: Vec<ResidueRecord> = found.into_iter().map(ResidueRecord::from).collect();
-    if context.is_json() {
-        context.printer.json(&found)?;
-    } else if found.is_empty() {
-        context.printer.note("nothing of throng is left behind");
-    } else {
-        context.printer.data(&residues_table(&found).render(context.printer.width_columns))?;
-    }
-    Ok(if found.is_empty() { Outcome::Pass } else { Outcome::Residue })
+    down(context, &mut client, DownRequest { cluster: cluster.cluster, ..DownRequest::default() }).await
 }
 
 /// Takes down and watches. Ctrl-C only detaches: half a teardown helps nobody.

@@ -9,7 +9,7 @@ use super::args::Cli;
 /// The groups of the help, in its order. A test holds that every command stands in just one.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Write a scenario", &["init", "check", "schema", "plan"]),
-    ("Run it", &["run", "up", "test", "scale", "down", "follow"]),
+    ("Run it", &["run", "up", "test", "scale", "restart", "reset", "down", "follow"]),
     ("Look at it", &["status", "ps", "exec", "logs", "cp", "events"]),
     ("Results", &["runs", "report"]),
     ("Machines and daemons", &["doctor", "hosts", "serve", "stop", "operator", "completions"]),

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod caller;
+pub mod certificates;
 pub mod check;
 pub mod completions;
 pub mod confirm;
@@ -26,10 +27,14 @@ pub mod logs;
 pub mod node;
 pub mod operation;
 pub mod operator;
+pub mod orphans;
 pub mod pattern;
 pub mod plan;
 pub mod ps;
 pub mod report;
+pub mod reset;
+pub mod restart;
+pub mod rolling;
 pub mod run;
 pub mod runs;
 pub mod scale;
@@ -41,3 +46,4 @@ pub mod status;
 pub mod stop;
 pub mod test;
 pub mod up;
+pub mod update;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use throng_common::verdict::Outcome;
 use throng_proto::operator::{CreateOperatorRequest, GetCoordinatorRequest, OperatorRole};
 
+use super::certificates;
 use super::context::Context;
 use super::error::CliError;
 use super::invocation::quoted;
@@ -30,6 +31,34 @@ pub struct OperatorArgs {
 pub enum OperatorCommand {
     /// Make a certificate with which somebody may call this coordinator from elsewhere
     Add(AddArgs),
+    /// The certificates that were given out and not withdrawn
+    List(ListArgs),
+    /// Withdraw somebody's certificates: they are refused at once, also where they are connected
+    Remove(RemoveArgs),
+}
+
+/// Arguments of `throng operator list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {}
+
+/// Arguments of `throng operator remove`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng operator remove ann                       all certificates of ann
+  throng operator remove ci --serial 4a1f… --yes   one of them
+
+What its holder had begun goes on: `throng follow OPERATION --cancel` ends it.")]
+pub struct RemoveArgs {
+    /// Whose
+    #[arg(value_name = "NAME", value_parser = parse_name)]
+    pub name: String,
+    /// Only the one of this serial number, or of the one that begins so
+    #[arg(long, value_name = "HEX")]
+    pub serial: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// What somebody may do.
@@ -79,7 +108,14 @@ fn parse_name(text: &str) -> Result<String, throng_common::ids::NameError> {
 
 /// Runs it.
 pub async fn run(context: &Context, args: OperatorArgs) -> Result<Outcome, CliError> {
-    let OperatorCommand::Add(args) = args.command;
+    match args.command {
+        OperatorCommand::Add(args) => add(context, args).await,
+        OperatorCommand::List(_) => certificates::list(context).await,
+        OperatorCommand::Remove(args) => certificates::remove(context, args).await,
+    }
+}
+
+async fn add(context: &Context, args: AddArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
     let role = match args.role {
         Role::Operator => OperatorRole::Operator,

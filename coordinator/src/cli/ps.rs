@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde::Serialize;
 use throng_common::verdict::Outcome;
-use throng_proto::operator::{Cluster, GetClusterRequest, ListNodesReply, ListNodesRequest, Node, RoleCount};
+use throng_proto::operator::{
+    Cluster, GetClusterRequest, Host, ListHostsRequest, ListNodesReply, ListNodesRequest, Node, RoleCount,
+};
 
 use super::args::ClusterArg;
 use super::context::Context;
@@ -91,6 +93,10 @@ pub async fn run(context: &Context, args: PsArgs) -> Result<Outcome, CliError> {
         return Ok(Outcome::Pass);
     }
     let (now, width) = (now_unix_millis(), printer.width_columns);
+    let hosts = client.list_hosts(ListHostsRequest {}).await?.into_inner().hosts;
+    for line in stale(&hosts, &listed.nodes, now) {
+        printer.warning(&line);
+    }
     let text = match (args.long, args.selector.is_some()) {
         (true, _) => long(&listed.nodes, now).render(width),
         (false, true) => folded(&listed.nodes)?.render(width),
@@ -126,6 +132,16 @@ fn summary(cluster: &Cluster, listed: &ListNodesReply, now: u64, width: Option<u
         text.push_str(&folded(&odd)?.render(width));
     }
     Ok(text)
+}
+
+/// Hosts that are not connected and whose nodes are listed: what is said of those is not of now.
+fn stale(hosts: &[Host], nodes: &[Node], now: u64) -> Vec<String> {
+    let lost = hosts.iter().filter(|host| !host.connected && nodes.iter().any(|node| node.host == host.host));
+    let line = |host: &Host| {
+        let (name, seen) = (&host.host, ago(host.last_seen_unix_millis, now));
+        format!("host {name} is not connected ({}): its nodes are shown as last heard of, {seen}", host.problem)
+    };
+    lost.map(line).collect()
 }
 
 fn is_as_desired(node: &Node) -> bool {

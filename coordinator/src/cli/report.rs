@@ -2,13 +2,13 @@
 
 use clap::Args;
 use throng_common::verdict::Outcome;
-use throng_proto::operator::{GetReportRequest, Report};
+use throng_proto::operator::{GetReportRequest, ListClustersRequest, Report};
 
 use super::context::Context;
 use super::error::CliError;
-use crate::output::printer::Printer;
-use crate::report::human;
-use crate::report::model::RunReport;
+use crate::client::connect::Client;
+use crate::report::human::{self, Standing};
+use crate::report::model::{RunReport, Teardown};
 
 /// Where stdout is no terminal: as wide as a terminal usually is, for logs of CI servers.
 const WIDTH_UNKNOWN_COLUMNS: usize = 100;
@@ -38,7 +38,7 @@ pub async fn run(context: &Context, args: ReportArgs) -> Result<Outcome, CliErro
     match (args.junit, context.is_json()) {
         (true, _) => printer.data(&stored.junit_xml)?,
         (false, true) => printer.data(&stored.report_json)?,
-        (false, false) => printer.data(&render(&stored, printer)?)?,
+        (false, false) => printer.data(&render(context, &mut client, &stored).await?)?,
     }
     if !stored.artefacts.is_empty() {
         printer.note(&format!("artefacts: {}", stored.artefacts));
@@ -46,10 +46,31 @@ pub async fn run(context: &Context, args: ReportArgs) -> Result<Outcome, CliErro
     Ok(Outcome::Pass)
 }
 
-/// A stored report for people.
-pub(super) fn render(stored: &Report, printer: Printer) -> Result<String, CliError> {
-    let report: RunReport =
+/// A stored report for people. Of a cluster that was left up is said what has become of it.
+pub(super) async fn render(context: &Context, client: &mut Client, stored: &Report) -> Result<String, CliError> {
+    let printer = context.printer;
+    let mut report: RunReport =
         serde_json::from_str(&stored.report_json).map_err(|error| CliError::answer(format!("report_json: {error}")))?;
+    let mut standing = Standing::Unknown;
+    if let Teardown::Kept { commands } = &mut report.teardown {
+        // The coordinator does not know how this program is called.
+        for command in commands {
+            if let Some(words) = command.strip_prefix("throng ") {
+                *command = context.invocation.command(words);
+            }
+        }
+        standing = ask_standing(client, report.cluster.as_str()).await;
+    }
     let width = printer.width_columns.map_or(WIDTH_UNKNOWN_COLUMNS, usize::from);
-    Ok(human::render(&report, width, printer.out.is_enabled()))
+    Ok(human::render_now(&report, width, printer.out.is_enabled(), standing))
+}
+
+async fn ask_standing(client: &mut Client, cluster: &str) -> Standing {
+    let known = client.list_clusters(ListClustersRequest {}).await.map(|reply| reply.into_inner().clusters);
+    match known.as_deref().map(|known| known.iter().find(|one| one.cluster == cluster)) {
+        Ok(Some(one)) if one.state == "stopping" => Standing::Leaving,
+        Ok(Some(_)) => Standing::Up,
+        Ok(None) => Standing::Gone,
+        Err(_) => Standing::Unknown,
+    }
 }

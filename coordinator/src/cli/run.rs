@@ -107,8 +107,11 @@ pub(super) async fn stored_report(
         return None;
     }
     let request = GetReportRequest { run: operation.run.clone() };
-    let stored = client.get_report(request).await.map_err(CliError::from);
-    match stored.and_then(|stored| report::render(&stored.into_inner(), context.printer)) {
+    let rendered = match client.get_report(request).await {
+        Ok(stored) => report::render(context, client, &stored.into_inner()).await,
+        Err(status) => Err(status.into()),
+    };
+    match rendered {
         Ok(text) => Some(text),
         Err(error) => {
             context.printer.warning(&format!("the stored report cannot be had: {}", chain(&error)));

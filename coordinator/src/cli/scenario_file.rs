@@ -75,11 +75,36 @@ impl ScenarioFile {
 
     /// Ships it: what its inputs hold is sent as far as the coordinator does not have it.
     pub async fn ship(self, context: &Context, client: &mut Client) -> Result<wire::Bundle, CliError> {
+        let hashed = self.hash().await?;
+        hashed.send(context, client).await?;
+        Ok(hashed.into_wire())
+    }
+
+    /// Reads all that its inputs hold, so that it is known by its digest.
+    pub async fn hash(self) -> Result<HashedFile, CliError> {
         let bundle = self.bundle;
         let hashed = tokio::task::spawn_blocking(move || hash_inputs(&bundle).map(|contents| (bundle, contents))).await;
         let (bundle, contents) = hashed.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-        shipment::send(context, client, &bundle, &contents).await?;
-        Ok(to_wire(bundle, &contents))
+        Ok(HashedFile { bundle, contents })
+    }
+}
+
+/// A scenario's files with the digests of what its inputs hold.
+#[derive(Debug)]
+pub struct HashedFile {
+    bundle: Bundle,
+    contents: Contents,
+}
+
+impl HashedFile {
+    /// Sends what the coordinator does not have.
+    pub async fn send(&self, context: &Context, client: &mut Client) -> Result<(), CliError> {
+        shipment::send(context, client, &self.bundle, &self.contents).await
+    }
+
+    /// The files as they travel.
+    pub fn into_wire(self) -> wire::Bundle {
+        to_wire(self.bundle, &self.contents)
     }
 }
 

@@ -50,6 +50,8 @@ struct CoordinatorView {
     pid: u32,
     started: String,
     resident_bytes: u64,
+    warnings: Vec<String>,
+    unknown_clusters: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -94,10 +96,24 @@ pub async fn run(context: &Context, args: StatusArgs) -> Result<Outcome, CliErro
     } else {
         let going: Vec<OperationSummary> = operations.into_iter().filter(|operation| !operation.ended).collect();
         let now = now_unix_millis();
+        coordinator.warnings.iter().for_each(|warning| context.printer.warning(warning));
         let mut text = coordinator_text(&coordinator, &hosts, now);
+        if !coordinator.unknown_clusters.is_empty() {
+            let down = context.invocation.command("down --orphans");
+            let unknown = coordinator.unknown_clusters.join(", ");
+            let _ = writeln!(text, "hosts hold {unknown}, which the journal does not know: `{down}` takes it down\n");
+        }
         text.push_str(&clusters_text(&clusters, now, context.printer.width_columns));
         text.push_str(&operations_text(&going, now, context.printer.width_columns));
         context.printer.data(&text)?;
+        if !going.is_empty() {
+            let follow = context.invocation.command("follow OPERATION");
+            context.printer.hint(&format!("watch one to its end: {follow}; ask it to stop: {follow} --cancel"));
+        }
+        for (problem, words) in clusters.iter().filter_map(left_alone) {
+            context.printer.warning(&problem);
+            context.printer.hint(&context.invocation.command(&words));
+        }
     }
     Ok(Outcome::Pass)
 }
@@ -146,6 +162,22 @@ fn clusters_text(clusters: &[Cluster], now: u64, width: Option<u16>) -> String {
     table.render(width)
 }
 
+/// A cluster on its way to somewhere with nobody at work on it, since its coordinator was ended in between: what it is,
+/// and the command that goes on.
+fn left_alone(cluster: &Cluster) -> Option<(String, String)> {
+    if !cluster.operation.is_empty() {
+        return None;
+    }
+    let id = &cluster.cluster;
+    let words = match cluster.state.as_str() {
+        "starting" | "stopping" => format!("down {id} --yes"),
+        "resetting" => format!("reset {id} --yes"),
+        "updating" => format!("up FILE --into {id}"),
+        _ => return None,
+    };
+    Some((format!("{id} is {}, and nothing is at work on it", cluster.state), words))
+}
+
 fn operations_text(going: &[OperationSummary], now: u64, width: Option<u16>) -> String {
     if going.is_empty() {
         return String::new();
@@ -170,6 +202,8 @@ impl From<Coordinator> for CoordinatorView {
             pid: coordinator.pid,
             started: timestamp(coordinator.started_unix_millis),
             resident_bytes: coordinator.resident_bytes,
+            warnings: coordinator.warnings,
+            unknown_clusters: coordinator.unknown_clusters,
         }
     }
 }
@@ -198,5 +232,26 @@ impl From<OperationSummary> for OperationView {
             ended: operation.ended,
             outcome: operation.outcome,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_was_left_on_its_way_comes_with_the_command_that_goes_on() {
+        let cluster = |state: &str, operation: &str| Cluster {
+            cluster: "redis-ab12".to_owned(),
+            state: state.to_owned(),
+            operation: operation.to_owned(),
+            ..Cluster::default()
+        };
+        let words = |state| left_alone(&cluster(state, "")).map(|(_, words)| words);
+        assert_eq!(words("starting").as_deref(), Some("down redis-ab12 --yes"));
+        assert_eq!(words("resetting").as_deref(), Some("reset redis-ab12 --yes"));
+        assert_eq!(words("updating").as_deref(), Some("up FILE --into redis-ab12"));
+        assert_eq!((words("up"), words("degraded")), (None, None));
+        assert_eq!(left_alone(&cluster("starting", "up-abcdef")), None);
     }
 }

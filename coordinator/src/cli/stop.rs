@@ -31,15 +31,22 @@ pub async fn run(context: &Context, args: StopArgs) -> Result<Outcome, CliError>
         Err(error) => return Err(error),
     };
     let state = client.get_coordinator(GetCoordinatorRequest {}).await?.into_inner();
-    if !args.down && !state.clusters.is_empty() {
+    let still_up = [&state.clusters[..], &state.unknown_clusters[..]].concat();
+    if !args.down && !still_up.is_empty() {
         return Err(CliError::refused(
-            format!("still up: {}", state.clusters.join(", ")),
+            format!("still up: {}", still_up.join(", ")),
             format!("`{}` takes that down first", context.invocation.command("stop --down")),
         ));
     }
     let mut outcome = Outcome::Pass;
-    for cluster in state.clusters.clone() {
-        outcome = outcome.and(down::down(context, &mut client, DownRequest { cluster, orphans: false }).await?);
+    let mut requests: Vec<DownRequest> =
+        state.clusters.iter().map(|id| DownRequest { cluster: id.clone(), ..DownRequest::default() }).collect();
+    if !state.unknown_clusters.is_empty() {
+        let orphaned_clusters = state.unknown_clusters.clone();
+        requests.push(DownRequest { orphans: true, orphaned_clusters, ..DownRequest::default() });
+    }
+    for request in requests {
+        outcome = outcome.and(down::down(context, &mut client, request).await?);
     }
     if outcome != Outcome::Pass {
         context.printer.warning("the coordinator stays: not everything is down");

@@ -11,7 +11,9 @@ use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::session::Session;
 use super::operation::summary;
 use super::operation::watch::{Watch, Watched};
+use super::rolling::RollingArgs;
 use super::scenario_file::ScenarioFile;
+use super::update;
 use crate::client::connect::Client;
 
 /// Arguments.
@@ -21,17 +23,33 @@ Examples:
   throng up redis.toml
   throng up redis.toml --set param.workers=20 --overlay small.toml
 
+  throng up redis.toml --into redis-ab12 --dry-run        what would change, role by role
+  throng up redis.toml --into redis-ab12 --max-down 10%   and the change itself
+
 The daemons stay after it: `throng down` takes the cluster down, `throng stop` ends them.
-Ctrl-C tears down gracefully; pressed again, it detaches and prints how to go on.")]
+Ctrl-C tears down gracefully; pressed again, it detaches and prints how to go on.
+With --into it stops the change: the cluster is then partly of the new scenario, partly as before.")]
 pub struct UpArgs {
     /// The scenario
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    /// Bring this cluster, which is up, to the scenario, node by node: images and settings, not counts or ports
+    #[arg(long, value_name = "CLUSTER")]
+    pub into: Option<String>,
+    /// With --into: only show what would change
+    #[arg(long, requires = "into")]
+    pub dry_run: bool,
+    /// With --into: how far it goes at once
+    #[command(flatten)]
+    pub rolling: RollingArgs,
 }
 
 /// Runs it.
 pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
     let file = ScenarioFile::read_and_warn(context, &args.scenario)?;
+    if let Some(into) = args.into {
+        return update::run(context, file, into, &args.rolling, args.dry_run).await;
+    }
     let mut interrupts = Interrupts::listen()?;
     let mut session = Session::ensure(context).await?;
     let operation = match begin(context, &mut session.client, file).await {
@@ -53,5 +71,5 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
 
 async fn begin(context: &Context, client: &mut Client, file: ScenarioFile) -> Result<Operation, CliError> {
     let bundle = file.ship(context, client).await?;
-    Ok(client.up(UpRequest { bundle: Some(bundle) }).await?.into_inner())
+    Ok(client.up(UpRequest { bundle: Some(bundle), ..UpRequest::default() }).await?.into_inner())
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use throng_common::verdict::Outcome;
 use tonic::{Code, Status};
 
+use super::tls_fault::TlsFault;
+
 /// Between a status's message and the remedy that the coordinator gives.
 pub const HINT_MARK: &str = "\nhint: ";
 
@@ -30,6 +32,48 @@ pub enum ClientError {
     CertificateFile {
         /// The file.
         path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{} is no {what} in PEM", path.display())]
+    NotPem {
+        /// The file.
+        path: PathBuf,
+        /// "certificate", "private key".
+        what: &'static str,
+    },
+    /// The caller's own certificate is not valid now.
+    #[error("the certificate {} is valid from {from} to {to}, and not now", path.display())]
+    OwnCertificate {
+        /// The file.
+        path: PathBuf,
+        /// Its begin.
+        from: String,
+        /// Its end.
+        to: String,
+    },
+    /// Nobody listens there.
+    #[error("nobody answers at {address}")]
+    NobodyThere {
+        /// Where.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The two do not accept each other's certificates.
+    #[error("no connection to the coordinator at {address}: {}", fault.problem())]
+    Tls {
+        /// Where.
+        address: String,
+        /// What is wrong with whose.
+        fault: TlsFault,
+    },
+    /// Something answers there, and breaks off.
+    #[error("what answers at {address} is no coordinator, or broke off")]
+    Broken {
+        /// Where.
+        address: String,
         /// Why.
         source: std::io::Error,
     },
@@ -72,7 +116,19 @@ impl ClientError {
             Self::CertificateFile { .. } => {
                 Some("`throng operator add NAME` writes the three files that --ca, --cert and --key ask for".to_owned())
             }
-            Self::Connect { .. } => {
+            Self::NotPem { .. } => {
+                Some("`throng operator add NAME` writes the three files that --ca, --cert and --key ask for".to_owned())
+            }
+            Self::OwnCertificate { .. } => {
+                Some("`throng operator add NAME` on the coordinator's machine makes another".to_owned())
+            }
+            Self::NobodyThere { .. } => Some(
+                "`throng status` on the coordinator's machine shows its address; for other machines it must be told to \
+                 listen: `throng serve --listen ADDRESS:PORT`"
+                    .to_owned(),
+            ),
+            Self::Tls { fault, .. } => Some(fault.hint().to_owned()),
+            Self::Connect { .. } | Self::Broken { .. } => {
                 Some("see whether it runs, and whether address and certificates belong to it".to_owned())
             }
             Self::Call { status } => call_hint(status),
@@ -85,9 +141,15 @@ impl ClientError {
     /// What it means for the exit code.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::NoCoordinator { .. } | Self::Socket { .. } | Self::CertificateFile { .. } => Outcome::Usage,
-            Self::Connect { .. } => Outcome::Quorum,
+            Self::NoCoordinator { .. }
+            | Self::Socket { .. }
+            | Self::CertificateFile { .. }
+            | Self::NotPem { .. }
+            | Self::OwnCertificate { .. }
+            | Self::Tls { .. } => Outcome::Usage,
+            Self::Connect { .. } | Self::NobodyThere { .. } | Self::Broken { .. } => Outcome::Quorum,
             Self::Answer { .. } => Outcome::Environment,
+            Self::Call { status } if TlsFault::of(&**status).is_some() => Outcome::Usage,
             Self::Call { status } => match status.code() {
                 Code::InvalidArgument
                 | Code::NotFound
@@ -107,19 +169,29 @@ impl ClientError {
     /// Whether trying again may help: the coordinator went away during the call.
     pub fn is_lost_connection(&self) -> bool {
         match self {
+            // What is wrong with a certificate is wrong the next time, too.
+            Self::Call { status } if TlsFault::of(&**status).is_some() => false,
             Self::Call { status } => match status.code() {
                 Code::Unavailable => true,
                 // A stream that breaks off in the middle ends in "unknown" with hyper's error as its source.
                 Code::Unknown => std::error::Error::source(&**status).is_some(),
                 _ => false,
             },
-            Self::NoCoordinator { .. } | Self::Connect { .. } => true,
-            Self::Socket { .. } | Self::CertificateFile { .. } | Self::Answer { .. } => false,
+            Self::NoCoordinator { .. } | Self::Connect { .. } | Self::NobodyThere { .. } | Self::Broken { .. } => true,
+            Self::Socket { .. }
+            | Self::CertificateFile { .. }
+            | Self::NotPem { .. }
+            | Self::OwnCertificate { .. }
+            | Self::Tls { .. }
+            | Self::Answer { .. } => false,
         }
     }
 }
 
 fn message(status: &Status) -> String {
+    if let Some(fault) = TlsFault::of(status) {
+        return fault.problem().to_owned();
+    }
     let text = status.message().split(HINT_MARK).next().unwrap_or_default();
     match (status.code(), text) {
         (Code::Unavailable, text) => format!("the coordinator does not answer: {text}"),
@@ -134,11 +206,15 @@ fn call_hint(status: &Status) -> Option<String> {
     if let Some((_, hint)) = status.message().split_once(HINT_MARK) {
         return Some(hint.to_owned());
     }
+    if let Some(fault) = TlsFault::of(status) {
+        return Some(fault.hint().to_owned());
+    }
     let hint = match status.code() {
         Code::Unavailable => {
             "its log lies in the state directory: see `throng status`, or start it with `throng serve`"
         }
-        Code::PermissionDenied | Code::Unauthenticated => "a viewer may only read: ask for an operator's certificate",
+        Code::PermissionDenied => "a viewer may only read: ask for an operator's certificate",
+        Code::Unauthenticated => "`throng operator add NAME` on the coordinator's machine makes a certificate",
         Code::Unimplemented => "it is of another build: `throng stop`, then again",
         _ => return None,
     };

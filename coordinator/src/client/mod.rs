@@ -4,3 +4,5 @@
 
 pub mod connect;
 pub mod error;
+mod tls;
+pub mod tls_fault;

@@ -22,6 +22,8 @@ pub enum ClusterState {
     Starting,
     /// It is up.
     Up,
+    /// What its nodes wrote is being wiped: nothing of them is wanted until it begins anew.
+    Resetting,
     /// It is being taken down.
     Stopping,
 }
@@ -32,7 +34,16 @@ impl ClusterState {
         match self {
             Self::Starting => "starting",
             Self::Up => "up",
+            Self::Resetting => "resetting",
             Self::Stopping => "stopping",
+        }
+    }
+
+    /// Whether its nodes have a part in what hosts are told.
+    pub const fn has_nodes(self) -> bool {
+        match self {
+            Self::Starting | Self::Up => true,
+            Self::Resetting | Self::Stopping => false,
         }
     }
 }
@@ -69,6 +80,32 @@ pub struct ClusterRecord {
     pub state: ClusterState,
     /// Since when it is there.
     pub created: UnixMillis,
+    /// What it is being changed to; none: it is all of one scenario.
+    #[serde(default)]
+    pub pending: Option<Pending>,
+}
+
+impl ClusterRecord {
+    /// These nodes shall begin anew.
+    pub fn begin_anew<'n>(&mut self, nodes: impl IntoIterator<Item = &'n NodeName>) {
+        for node in nodes {
+            let incarnation = self.incarnations.entry(node.clone()).or_default();
+            *incarnation = incarnation.next();
+        }
+    }
+}
+
+/// A scenario that a cluster follows node by node. Its plan has the same nodes, with the same ports, on the same hosts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Its plan.
+    pub plan: Plan,
+    /// The contents of the files that its roles give to nodes, by the path as the scenario writes it.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The nodes that are told it.
+    pub done: BTreeSet<NodeName>,
 }
 
 /// What is meant for nodes, by host.
@@ -298,6 +335,7 @@ mod tests {
             sysctls: BTreeMap::new(),
             state: ClusterState::Up,
             created: UnixMillis(0),
+            pending: None,
         })
     }
 

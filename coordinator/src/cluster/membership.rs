@@ -137,6 +137,10 @@ fn obstacle(status: Option<&NodeStatus>) -> String {
     let Some(status) = status else { return "not heard of".to_owned() };
     let phase = phase_word(status.phase);
     match &status.reason {
+        // On its way to another try: what stands in its way is what ended the last one.
+        Some(reason) if matches!(status.phase, NodePhase::Preparing | NodePhase::Backoff) => {
+            format!("to be tried again: {}", reason.message)
+        }
         Some(reason) => format!("{phase}: {}", reason.message),
         None => phase.to_owned(),
     }

@@ -7,7 +7,7 @@ mod live;
 mod membership;
 mod sighting;
 
-pub use live::{ClusterRecord, ClusterState, LiveCluster, Placed, RoleWanted};
+pub use live::{ClusterRecord, ClusterState, LiveCluster, Pending, Placed, RoleWanted};
 pub(crate) use membership::phase_word;
 pub use membership::{Column, RoleMembership, Said, SeenColumn};
 pub use sighting::{Directory, Sighting, SightingError, sight};

@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::hosts::HostBook;
+use super::reserved::Reservations;
+use crate::authz::OperatorBook;
 use crate::clock;
 use crate::cluster::{ClusterRecord, LiveCluster};
 use crate::content::ContentStore;
@@ -26,6 +28,9 @@ pub enum CoreError {
     /// There is no such cluster.
     #[error("there is no cluster {0}: `throng status` lists those that there are")]
     NoCluster(String),
+    /// Hosts hold it, and that is all that is known of it.
+    #[error("the journal does not know {0}, which hosts still hold: `throng down --orphans` takes it down")]
+    Unknown(String),
     /// There is none at all.
     #[error("no cluster is up: begin one with `throng up SCENARIO`")]
     NoneUp,
@@ -84,12 +89,18 @@ pub struct Core {
     pub hosts: HostBook,
     /// What runs record of hosts and nodes.
     pub measurements: Measurements,
+    /// Plans in the making.
+    pub reservations: Arc<Reservations>,
     /// Long-running commands.
     pub operations: Operations,
     /// Its tasks.
     pub tasks: TaskTracker,
     /// Ends it.
     pub stop: CancellationToken,
+    /// What a person should know of the coordinator itself.
+    pub warnings: Vec<String>,
+    /// The certificates that are good.
+    pub operators: OperatorBook,
     clusters: Mutex<BTreeMap<ClusterId, Arc<LiveCluster>>>,
 }
 
@@ -108,6 +119,10 @@ pub struct CoreParts {
     pub fleet: Fleet,
     /// Ends it.
     pub stop: CancellationToken,
+    /// What a person should know of the coordinator itself.
+    pub warnings: Vec<String>,
+    /// The certificates that are good.
+    pub operators: OperatorBook,
 }
 
 impl Core {
@@ -124,6 +139,7 @@ impl Core {
                 }
             }
         }
+        remove_strays(&parts.state, &clusters);
         let images = ImageShelf::new(parts.state.images_dir());
         images.sweep();
         Ok(Arc::new(Self {
@@ -138,9 +154,12 @@ impl Core {
             fleet: parts.fleet,
             hosts: HostBook::default(),
             measurements: Measurements::default(),
+            reservations: Arc::default(),
             operations: Operations::default(),
             tasks: TaskTracker::new(),
             stop: parts.stop,
+            warnings: parts.warnings,
+            operators: parts.operators,
             clusters: Mutex::new(clusters),
         }))
     }
@@ -173,6 +192,7 @@ impl Core {
         match matching[..] {
             [one] => Ok(Arc::clone(one)),
             [] if text.is_empty() => Err(CoreError::NoneUp),
+            [] if self.hosts.unknown().iter().any(|id| id.as_str() == text) => Err(CoreError::Unknown(text.to_owned())),
             [] => Err(CoreError::NoCluster(text.to_owned())),
             _ => Err(CoreError::Several(
                 matching.iter().map(|c| c.record().id.to_string()).collect::<Vec<_>>().join(", "),
@@ -250,5 +270,19 @@ impl Core {
     /// The hosts that hold nodes of a cluster.
     pub fn hosts_of(cluster: &LiveCluster) -> Vec<HostId> {
         cluster.record().plan.hosts.iter().map(|host| host.host.clone()).collect()
+    }
+}
+
+/// Removes what is kept of scenarios whose clusters the journal does not know: left by a coordinator that died, or of a
+/// journal that was lost. While they lie there, agents take their clusters for this coordinator's.
+fn remove_strays(state: &StateDir, known: &BTreeMap<ClusterId, Arc<LiveCluster>>) {
+    for entry in std::fs::read_dir(state.clusters_dir()).into_iter().flatten().flatten() {
+        let is_known = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| known.keys().any(|id| id.as_str() == name.split('.').next().unwrap_or(name)));
+        if !is_known && let Err(error) = std::fs::remove_dir_all(entry.path()) {
+            tracing::warn!(path = %entry.path().display(), %error, "a folder that no cluster needs could not be removed");
+        }
     }
 }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::error_chain::chain;
-use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
-use throng_common::ids::{Generation, HostId};
+use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec, NodeSpec};
+use throng_common::ids::{Generation, HostId, NodeName};
+use throng_common::scenario::model::Scenario;
+use throng_common::status::SysctlChange;
 use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 
 use super::coordinator::{Core, CoreError};
-use crate::cluster::{ClusterState, LiveCluster, RoleWanted};
+use crate::cluster::{ClusterRecord, LiveCluster, RoleWanted};
 use crate::fleet::fan_out;
-use crate::planner::render::{RenderInput, host_spec};
+use crate::planner::plan::Plan;
+use crate::planner::render::{RenderError, RenderInput, host_spec};
 use crate::planner::texts::Texts;
 
 /// How long an agent may take to write a desired state down.
@@ -24,7 +27,7 @@ impl Core {
     fn parts_of(&self, host: &HostId) -> Result<Vec<ClusterSpec>, CoreError> {
         let mut parts = Vec::new();
         for cluster in self.clusters() {
-            if cluster.record().state != ClusterState::Stopping {
+            if cluster.record().state.has_nodes() {
                 parts.extend(part_of(&cluster, host)?);
             }
         }
@@ -41,10 +44,12 @@ impl Core {
             generation,
             lease: None,
             clusters: self.parts_of(host)?,
+            kept: self.hosts.get(host).unknown.into_iter().collect(),
         };
         self.hosts.edit(host, |view| view.told = generation);
         hit(Point::HostTelling);
-        let request = wire::ApplyRequest { spec: Some((&spec).into()) };
+        let remembered = self.remembered_sysctls(host).iter().map(Into::into).collect();
+        let request = wire::ApplyRequest { spec: Some((&spec).into()), remembered };
         self.fleet
             .call(host, APPLY_DEADLINE, request, |mut agent, request| async move { agent.apply(request).await })
             .await?;
@@ -64,6 +69,15 @@ impl Core {
                 Generation(held.0 + 1)
             }
         }
+    }
+
+    /// What the clusters' records say that agents changed on a host. Each of them has the same originals.
+    fn remembered_sysctls(&self, host: &HostId) -> Vec<SysctlChange> {
+        let mut changes: BTreeMap<String, SysctlChange> = BTreeMap::new();
+        for cluster in self.clusters() {
+            changes.extend(cluster.record().sysctls.get(host).cloned().unwrap_or_default());
+        }
+        changes.into_values().collect()
     }
 
     /// Tells many hosts; an outcome for every one.
@@ -90,6 +104,40 @@ fn part_of(cluster: &LiveCluster, host: &HostId) -> Result<Option<ClusterSpec>, 
     if !record.plan.hosts.iter().any(|planned| planned.host == *host) {
         return Ok(None);
     }
+    let parts = rendered(&record)?;
+    Ok(parts.into_iter().find_map(|(planned, spec)| (planned == *host).then_some(spec)))
+}
+
+/// What the hosts of a cluster are told of it: of nodes that have followed a change, what it makes of them.
+pub(crate) fn rendered(record: &ClusterRecord) -> Result<Vec<(HostId, ClusterSpec)>, RenderError> {
+    let Some(pending) = &record.pending else {
+        return rendered_as(record, &record.plan, &record.scenario, &record.files);
+    };
+    let mut parts = rendered_as(record, &record.plan, &record.scenario, &record.files)?;
+    let mut next: BTreeMap<HostId, ClusterSpec> =
+        rendered_as(record, &pending.plan, &pending.scenario, &pending.files)?.into_iter().collect();
+    for (host, part) in &mut parts {
+        let Some(next) = next.remove(host) else { continue };
+        // What nodes share is the host's for both: settings are only ever raised.
+        (part.sysctls, part.pace) = (next.sysctls, next.pace);
+        let mut changed: BTreeMap<NodeName, NodeSpec> =
+            next.nodes.into_iter().map(|node| (node.name.clone(), node)).collect();
+        for node in part.nodes.iter_mut().filter(|node| pending.done.contains(&node.name)) {
+            if let Some(spec) = changed.remove(&node.name) {
+                *node = spec;
+            }
+        }
+    }
+    Ok(parts)
+}
+
+/// What the hosts of a cluster are told of it if all of it is of this scenario.
+pub(crate) fn rendered_as(
+    record: &ClusterRecord,
+    plan: &Plan,
+    scenario: &Scenario,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> Result<Vec<(HostId, ClusterSpec)>, RenderError> {
     let desired = record
         .wanted
         .iter()
@@ -101,9 +149,6 @@ fn part_of(cluster: &LiveCluster, host: &HostId) -> Result<Option<ClusterSpec>, 
             (role.clone(), desired)
         })
         .collect::<BTreeMap<_, _>>();
-    let texts = Texts::new(&record.plan, &record.scenario);
-    let input =
-        RenderInput { texts: &texts, files: &record.files, desired: &desired, incarnations: &record.incarnations };
-    let specs = host_spec(&input)?;
-    Ok(specs.into_iter().find_map(|(planned, spec)| (planned == *host).then_some(spec)))
+    let texts = Texts::new(plan, scenario);
+    host_spec(&RenderInput { texts: &texts, files, desired: &desired, incarnations: &record.incarnations })
 }

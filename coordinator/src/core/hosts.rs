@@ -1,9 +1,9 @@
 //! What is known of hosts: facts, progress, the last sample.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use throng_common::ids::{Generation, HostId};
+use throng_common::ids::{ClusterId, Generation, HostId};
 use throng_common::status::{HostFacts, HostProgress, HostSample, UnixMillis};
 use tokio::sync::watch;
 
@@ -22,6 +22,8 @@ pub struct HostView {
     pub sample: Option<HostSample>,
     /// When anything was last heard of it.
     pub heard: UnixMillis,
+    /// Clusters that it holds and the journal does not know: it is told to keep them until somebody says otherwise.
+    pub unknown: BTreeSet<ClusterId>,
 }
 
 /// What is known of all hosts.
@@ -61,6 +63,16 @@ impl HostBook {
     /// All hosts.
     pub fn list(&self) -> BTreeMap<HostId, HostView> {
         self.hosts().clone()
+    }
+
+    /// Clusters that some host holds and the journal does not know.
+    pub fn unknown(&self) -> BTreeSet<ClusterId> {
+        self.hosts().values().flat_map(|view| view.unknown.clone()).collect()
+    }
+
+    /// No host is told any longer to keep these.
+    pub fn release(&self, clusters: &BTreeSet<ClusterId>) {
+        self.hosts().values_mut().for_each(|view| view.unknown.retain(|cluster| !clusters.contains(cluster)));
     }
 
     /// Wakes at every change.

@@ -10,9 +10,12 @@ mod desired;
 mod fan;
 mod hosts;
 mod ops;
+mod reserved;
 mod seen;
 mod session;
 
 pub use coordinator::{Core, CoreError, CoreParts};
+pub(crate) use desired::{rendered, rendered_as};
 pub use hosts::{HostBook, HostView};
 pub use ops::LiveOps;
+pub use reserved::{Reservation, Reservations};

@@ -181,12 +181,7 @@ impl ClusterOps for LiveOps {
 
     fn restart(&self, nodes: Vec<NodeName>) -> OpFuture<'_, Vec<(NodeName, Result<(), OpError>)>> {
         Box::pin(async move {
-            self.cluster.edit(|record| {
-                for node in &nodes {
-                    let incarnation = record.incarnations.entry(node.clone()).or_default();
-                    *incarnation = incarnation.next();
-                }
-            });
+            self.cluster.edit(|record| record.begin_anew(&nodes));
             let outcome = self.core.publish(&self.cluster).await.map_err(|error| OpError::NoAnswer(error.to_string()));
             nodes.into_iter().map(|node| (node, outcome.clone())).collect()
         })
@@ -235,6 +230,7 @@ mod tests {
             sysctls: BTreeMap::new(),
             state: ClusterState::Up,
             created: throng_common::status::UnixMillis(0),
+            pending: None,
         })
     }
 

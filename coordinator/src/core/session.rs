@@ -91,6 +91,7 @@ impl Core {
             if let Some(facts) = hello.facts.clone() {
                 self.hosts.edit(&host, |view| view.facts = Some(facts));
             }
+            self.find_unknown(&host, &hello.clusters).await;
             // An agent that outlived this journal holds a higher generation than the journal knows.
             if let Err(error) = self.store.raise_generation(host.clone(), hello.generation).await {
                 tracing::error!(%host, %error, "the host's generation could not be kept");
@@ -113,6 +114,17 @@ impl Core {
             }
             tokio::time::sleep(RETRY_WAIT).await;
         }
+    }
+
+    /// Notes what a host holds and the journal does not know: it was lost or is an older copy. Nobody asked for its end.
+    async fn find_unknown(&self, host: &HostId, held: &[ClusterId]) {
+        let unknown: BTreeSet<ClusterId> = held.iter().filter(|id| self.cluster(id).is_none()).cloned().collect();
+        for cluster in &unknown {
+            let text =
+                format!("{host} holds it, and the journal does not know it: `throng down --orphans` takes it down");
+            self.note(Some(cluster), host, "cluster-unknown", text).await;
+        }
+        self.hosts.edit(host, |view| view.unknown = unknown);
     }
 
     /// Takes in what a host sees, until its stream ends or samples are wanted at another pace: it is asked anew then.

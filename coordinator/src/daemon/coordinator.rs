@@ -108,7 +108,10 @@ async fn wait(state: &StateDir, mut child: Child) -> Result<Client, DaemonError>
             Ok(client) => return Ok(client),
             Err(error) => error.to_string(),
         };
-        if let Some(status) = ended {
+        // Another command may have started one in the same moment, which has the directory and does not answer yet.
+        if let Some(status) = ended
+            && !StateLock::is_held(state)
+        {
             return Err(failed(state, format!("it ended with {status}")));
         }
         if Instant::now() > deadline {

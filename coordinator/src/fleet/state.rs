@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use throng_common::ids::Generation;
+use throng_common::ids::{ClusterId, Generation};
 use throng_common::status::{HostFacts, UnixMillis};
 use throng_proto::agent::HelloReply;
-use throng_proto::convert::DecodeError;
+use throng_proto::convert::{DecodeError, text};
 
 use super::DisconnectReason;
 
@@ -24,6 +24,8 @@ pub struct Hello {
     pub facts: Option<HostFacts>,
     /// The generation that it holds.
     pub generation: Generation,
+    /// The clusters that it holds parts of.
+    pub clusters: Vec<ClusterId>,
 }
 
 /// Where a host's link stands.
@@ -68,6 +70,7 @@ impl TryFrom<HelloReply> for Hello {
             capabilities: reply.capabilities,
             facts,
             generation: Generation(reply.generation),
+            clusters: reply.clusters.iter().map(|id| text("clusters", id)).collect::<Result<_, _>>()?,
         })
     }
 }

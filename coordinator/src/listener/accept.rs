@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use throng_common::ids::HostId;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,9 @@ use super::io::ApiIo;
 use super::serve::Served;
 use super::tls::{Arrival, receive};
 use super::unix;
+use crate::clock;
 use crate::fleet::Fleet;
+use crate::store::HostRecord;
 
 /// Handshakes under way at once; those who come later wait in the kernel's queue.
 const HANDSHAKES_MAX: usize = 256;
@@ -93,6 +96,7 @@ impl Hall {
             Arrival::Agent(host, stream) => {
                 match self.served.store.host(host.clone()).await {
                     Ok(Some(_)) => {}
+                    Ok(None) if self.served.readmits_hosts => self.readmit(&host).await,
                     Ok(None) => return tracing::warn!(%host, "agent refused: its host was removed from the fleet"),
                     Err(error) => return tracing::error!(%host, %error, "agent refused"),
                 }
@@ -100,6 +104,24 @@ impl Hall {
                     tracing::warn!(%host, error = &error as &dyn std::error::Error, "agent refused");
                 }
             }
+        }
+    }
+
+    /// Takes a host in that the store does not know and whose certificate is good: it had joined before the store was
+    /// lost.
+    async fn readmit(&self, host: &HostId) {
+        let now = clock::now();
+        let record = HostRecord {
+            host: host.clone(),
+            hostname: host.to_string(),
+            address: String::new(),
+            certificate_serial: String::new(),
+            first_seen: now,
+            last_enrolled: now,
+        };
+        match self.served.store.save_host(record).await {
+            Ok(()) => tracing::warn!(%host, "a host that the new journal does not know was taken in again"),
+            Err(error) => tracing::error!(%host, %error, "a host could not be written to the journal"),
         }
     }
 

@@ -17,7 +17,7 @@ use tonic::transport::Server;
 
 use super::accept::{API_CONNECTIONS_MAX, Hall};
 use super::{ListenerError, port, unix};
-use crate::authz::AuthzLayer;
+use crate::authz::{AuthzLayer, OperatorBook};
 use crate::fleet::Fleet;
 use crate::paths::StateDir;
 use crate::pki::ServerTls;
@@ -48,6 +48,10 @@ pub struct Served {
     pub fleet: Fleet,
     /// Knows the hosts that may connect.
     pub store: Store,
+    /// Whether hosts that the store does not know may connect all the same, by their certificates: it was begun anew.
+    pub readmits_hosts: bool,
+    /// Knows the operators and viewers that may call.
+    pub operators: OperatorBook,
 }
 
 impl Listener {
@@ -70,6 +74,7 @@ impl Listener {
     pub async fn serve(self, served: Served, routes: Routes, shutdown: CancellationToken) -> Result<(), ListenerError> {
         let (api, arrived) = mpsc::channel(QUEUE_MAX_CONNECTIONS);
         let api_places = Arc::new(Semaphore::new(API_CONNECTIONS_MAX));
+        let operators = served.operators.clone();
         let hall = Hall { served: Arc::new(served), api, api_places, shutdown: shutdown.clone() };
         let accepting = async move {
             tokio::join!(hall.clone().accept_tls(self.tls), hall.accept_unix(self.unix));
@@ -77,7 +82,7 @@ impl Listener {
             std::future::pending::<()>().await;
         };
         let incoming = ReceiverStream::new(arrived).map(Ok::<_, io::Error>);
-        let server = server().add_routes(routes);
+        let server = server(operators).add_routes(routes);
         let serving = server.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
         let drained = async {
             shutdown.cancelled().await;
@@ -92,11 +97,11 @@ impl Listener {
     }
 }
 
-fn server() -> Server<tower::layer::util::Stack<AuthzLayer, tower::layer::util::Identity>> {
+fn server(operators: OperatorBook) -> Server<tower::layer::util::Stack<AuthzLayer, tower::layer::util::Identity>> {
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .http2_max_pending_accept_reset_streams(Some(CANCELLED_CALLS_MAX))
         .http2_max_local_error_reset_streams(Some(CANCELLED_CALLS_MAX))
-        .layer(AuthzLayer)
+        .layer(AuthzLayer::new(operators))
 }

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::server::{Acceptor, ClientHello};
 use tokio_rustls::server::TlsStream;
 
 use crate::authz::Caller;
-use crate::pki::{Identity, PkiError, Principal, ServerTls};
+use crate::pki::{Identity, PkiError, Principal, ServerTls, serial_of_certificate};
 
 /// What a connection turned out to be.
 pub(super) enum Arrival {
@@ -59,11 +59,13 @@ pub(super) async fn receive(
     let identity = identity(&stream, fleet)?;
     let stream = Box::new(stream);
     match (as_agent, identity) {
-        (true, Some(Identity { principal: Principal::Agent(host), .. })) => Ok(Arrival::Agent(host, stream)),
-        (true, Some(Identity { principal, .. })) => Err(Refusal::NotAnAgent(principal)),
+        (true, Some((Identity { principal: Principal::Agent(host), .. }, _))) => Ok(Arrival::Agent(host, stream)),
+        (true, Some((Identity { principal, .. }, _))) => Err(Refusal::NotAnAgent(principal)),
         // The settings for agents require a certificate, so this is unreachable; refused all the same.
         (true, None) => Err(Refusal::Alpn),
-        (false, Some(identity)) => Ok(Arrival::Api(Caller::certified(identity, peer.ip().to_string()), stream)),
+        (false, Some((identity, serial))) => {
+            Ok(Arrival::Api(Caller::certified(identity, serial, peer.ip().to_string()), stream))
+        }
         (false, None) => Ok(Arrival::Api(Caller::anonymous(peer.ip().to_string()), stream)),
     }
 }
@@ -74,8 +76,10 @@ fn set_options(tcp: &TcpStream) -> std::io::Result<()> {
     setsockopt(tcp, sockopt::TcpUserTimeout, &timeout_millis).map_err(std::io::Error::from)
 }
 
-fn identity(stream: &TlsStream<TcpStream>, fleet: &FleetId) -> Result<Option<Identity>, Refusal> {
+/// Who is there by the certificate, and the certificate's serial number.
+fn identity(stream: &TlsStream<TcpStream>, fleet: &FleetId) -> Result<Option<(Identity, String)>, Refusal> {
     let Some(certificate) = stream.get_ref().1.peer_certificates().and_then(<[_]>::first) else { return Ok(None) };
     let identity = Identity::of_certificate(certificate)?;
-    if identity.fleet == *fleet { Ok(Some(identity)) } else { Err(Refusal::OtherFleet(identity.fleet)) }
+    let serial = serial_of_certificate(certificate)?;
+    if identity.fleet == *fleet { Ok(Some((identity, serial))) } else { Err(Refusal::OtherFleet(identity.fleet)) }
 }

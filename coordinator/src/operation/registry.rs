@@ -35,6 +35,14 @@ pub enum Verb {
     Scale,
     /// Takes a cluster down.
     Down,
+    /// Removes what no cluster owns.
+    Sweep,
+    /// Restarts nodes.
+    Restart,
+    /// Wipes what nodes wrote and starts them anew.
+    Reset,
+    /// Brings a cluster to another scenario.
+    Update,
 }
 
 impl Verb {
@@ -46,6 +54,10 @@ impl Verb {
             Self::Test => "test",
             Self::Scale => "scale",
             Self::Down => "down",
+            Self::Sweep => "sweep",
+            Self::Restart => "restart",
+            Self::Reset => "reset",
+            Self::Update => "update",
         }
     }
 }
@@ -57,8 +69,8 @@ pub struct OperationInfo {
     pub id: OperationId,
     /// What it does.
     pub verb: Verb,
-    /// To which cluster.
-    pub cluster: ClusterId,
+    /// To which cluster; none: to what no cluster owns.
+    pub cluster: Option<ClusterId>,
     /// Since when.
     pub started: UnixMillis,
     /// How it ended; none: it goes on.
@@ -75,7 +87,7 @@ pub struct Operations {
 struct Shared {
     id: OperationId,
     verb: Verb,
-    cluster: ClusterId,
+    cluster: Option<ClusterId>,
     started: UnixMillis,
     log: Mutex<Vec<Stamped>>,
     /// How many events there are, to wake followers.
@@ -104,11 +116,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Operations {
     /// Begins an operation.
-    pub fn begin(&self, verb: Verb, cluster: ClusterId) -> OperationHandle {
+    pub fn begin(&self, verb: Verb, cluster: impl Into<Option<ClusterId>>) -> OperationHandle {
         let shared = Arc::new(Shared {
             id: OperationId::generate(verb.word()),
             verb,
-            cluster,
+            cluster: cluster.into(),
             started: clock::now(),
             log: Mutex::default(),
             length: watch::Sender::new(0),
@@ -153,7 +165,7 @@ impl Operations {
 
     /// The operation that is under way for a cluster.
     pub fn under_way(&self, cluster: &ClusterId) -> Option<OperationInfo> {
-        self.list().into_iter().find(|info| info.cluster == *cluster && info.outcome.is_none())
+        self.list().into_iter().find(|info| info.cluster.as_ref() == Some(cluster) && info.outcome.is_none())
     }
 }
 
@@ -182,9 +194,9 @@ impl OperationHandle {
         &self.shared.id
     }
 
-    /// The cluster that it is about.
-    pub fn cluster(&self) -> &ClusterId {
-        &self.shared.cluster
+    /// The cluster that it is about; none: what no cluster owns.
+    pub fn cluster(&self) -> Option<&ClusterId> {
+        self.shared.cluster.as_ref()
     }
 
     /// Everything that it said so far.
@@ -309,6 +321,10 @@ impl Follow {
 mod tests {
     use super::*;
 
+    fn cluster() -> ClusterId {
+        "c-x7k2".parse().unwrap()
+    }
+
     fn ended() -> Ended {
         Ended { outcome: Outcome::Pass, detail: String::new(), residues: vec![], cluster_up: false }
     }
@@ -316,7 +332,7 @@ mod tests {
     #[tokio::test]
     async fn a_late_follower_sees_everything_from_the_beginning_to_the_end() {
         let operations = Operations::default();
-        let handle = operations.begin(Verb::Up, "c-x7k2".parse().unwrap());
+        let handle = operations.begin(Verb::Up, cluster());
         handle.phase("plan", 0).end(true, "");
         let mut follow = operations.follow(handle.id(), 0).unwrap();
         let task = tokio::spawn(async move {
@@ -336,7 +352,7 @@ mod tests {
     #[test]
     fn progress_without_end_never_takes_the_room_of_how_a_test_ended() {
         let operations = Operations::default();
-        let handle = operations.begin(Verb::Run, "c-x7k2".parse().unwrap());
+        let handle = operations.begin(Verb::Run, cluster());
         let mut phase = handle.phase("tests", 0);
         for done in 0..EVENTS_MAX as u64 * 2 {
             phase.progress(done, "");
@@ -350,9 +366,9 @@ mod tests {
     #[tokio::test]
     async fn ended_operations_make_room_and_running_ones_stay() {
         let operations = Operations::default();
-        let running = operations.begin(Verb::Up, "c-x7k2".parse().unwrap());
+        let running = operations.begin(Verb::Up, cluster());
         for _ in 0..OPERATIONS_MAX + 5 {
-            operations.begin(Verb::Down, "c-x7k2".parse().unwrap()).end(ended());
+            operations.begin(Verb::Down, cluster()).end(ended());
         }
         assert!(operations.list().len() <= OPERATIONS_MAX);
         assert!(operations.follow(running.id(), 0).is_some());

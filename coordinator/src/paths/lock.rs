@@ -61,7 +61,12 @@ impl StateLock {
         Ok(Self { _file: file })
     }
 
-    /// The process that holds the lock now; none when nobody does.
+    /// Whether a process holds the lock now, also in the moment before it has written its id.
+    pub fn is_held(state: &StateDir) -> bool {
+        File::open(state.lock()).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// The process that holds the lock now; none when nobody does, or it has not written its id yet.
     pub fn holder(state: &StateDir) -> Option<u32> {
         let mut file = File::open(state.lock()).ok()?;
         match file.try_lock_shared() {
@@ -99,7 +104,10 @@ mod tests {
         let refused = StateLock::take(&state).unwrap_err();
         assert!(refused.to_string().contains(&format!("pid {}", std::process::id())), "{refused}");
         assert_eq!(StateLock::holder(&state), Some(std::process::id()));
+        std::fs::write(state.lock(), "").unwrap();
+        assert!(StateLock::is_held(&state));
         drop(first);
+        assert!(!StateLock::is_held(&state));
         StateLock::take(&state).unwrap();
     }
 }

@@ -169,6 +169,11 @@ impl StateDir {
         self.root.join("images")
     }
 
+    /// The folder of what clusters' programs read, one for each cluster that the journal knows.
+    pub fn clusters_dir(&self) -> PathBuf {
+        self.root.join("clusters")
+    }
+
     /// The folder of all runs' artefacts.
     pub fn runs_dir(&self) -> PathBuf {
         self.root.join("runs")

@@ -9,7 +9,7 @@ use throng_common::ids::FleetId;
 use x509_parser::pem::parse_x509_pem;
 
 use super::PkiError;
-use super::certificate::{Validity, ca_params};
+use super::certificate::{CA_NAME, Validity, ca_params};
 use crate::paths::{StateDir, write_private};
 
 /// A CA lives as long as its fleet; ten years is for ever here.
@@ -38,6 +38,15 @@ pub(super) fn load_or_create(state: &StateDir, fleet: &FleetId, now: SystemTime)
     };
     check_pair(&certificate_path, &certificate_pem, &key)?;
     Ok(CaFiles { key, certificate_pem })
+}
+
+/// The fleet that the CA of this state directory was made for; none where there is no CA, or it does not say.
+pub fn fleet_of(state: &StateDir) -> Result<Option<FleetId>, PkiError> {
+    let Some(text) = read(&state.ca_certificate())? else { return Ok(None) };
+    let Ok((_, pem)) = parse_x509_pem(text.as_bytes()) else { return Ok(None) };
+    let Ok(certificate) = pem.parse_x509() else { return Ok(None) };
+    let name = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+    Ok(name.and_then(|name| FleetId::new(name.strip_prefix(CA_NAME)?).ok()))
 }
 
 fn read(path: &Path) -> Result<Option<String>, PkiError> {

@@ -14,6 +14,9 @@ use super::{Identity, PkiError};
 /// How far a certificate's begin lies before its making: a host's clock may be behind.
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
+/// What a CA's own name begins with; its fleet follows.
+pub(super) const CA_NAME: &str = "throng CA of ";
+
 /// Random bytes of a serial number; CAs must have at least 8 (RFC 5280 allows up to 20).
 const SERIAL_BYTES: usize = 16;
 
@@ -81,7 +84,7 @@ fn params(common_name: &str, validity: Validity) -> CertificateParams {
 
 /// What a fleet's CA is.
 pub(super) fn ca_params(fleet: &FleetId, validity: Validity) -> CertificateParams {
-    let mut params = params(&format!("throng CA of {fleet}"), validity);
+    let mut params = params(&format!("{CA_NAME}{fleet}"), validity);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params

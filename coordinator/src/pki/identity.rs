@@ -79,6 +79,13 @@ impl Identity {
     }
 }
 
+/// The serial number of a certificate, in hex, as it is written where certificates are issued.
+pub fn serial_of_certificate(der: &[u8]) -> Result<String, PkiError> {
+    let wrong = |_| PkiError::NoIdentity { problem: "it cannot be parsed".to_owned() };
+    let (_, certificate) = X509Certificate::from_der(der).map_err(wrong)?;
+    Ok(hex::encode(certificate.raw_serial()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,8 @@ mod identity;
 mod tls;
 
 pub use authority::{AGENT_TTL, Authority, OPERATOR_TTL};
+pub use ca_files::fleet_of;
 pub use certificate::{Issued, IssuedWithKey, Validity};
 pub use error::PkiError;
-pub use identity::{Identity, Principal};
+pub use identity::{Identity, Principal, serial_of_certificate};
 pub use tls::ServerTls;

@@ -11,4 +11,4 @@ pub mod load;
 pub mod model;
 pub mod outcome;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;

@@ -112,7 +112,7 @@ fn load() -> HostLoad {
 }
 
 /// A run where all passed and nothing was left.
-pub(super) fn passed() -> RunReport {
+pub(crate) fn passed() -> RunReport {
     let steps = || vec![step("1", "exec on primary: redis-cli set k 1", Vec::new())];
     RunReport {
         format: REPORT_FORMAT,

@@ -66,7 +66,8 @@ async fn bring_up_wave(
                 }
             }
             Err(error) => {
-                phase.end(false, "");
+                let counted = cluster.membership(role);
+                phase.end(false, format!("{} of {}", counted.up(), counted.desired));
                 outcome = Err(error);
             }
         }

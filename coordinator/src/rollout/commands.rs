@@ -159,7 +159,7 @@ pub fn start_down(core: &Arc<Core>, cluster: Arc<LiveCluster>) -> OperationHandl
         // Whatever else is at work on the cluster is asked to stop first.
         let id = cluster.record().id.clone();
         for other in core.operations.list() {
-            if other.cluster == id && other.outcome.is_none() && other.id != *operation.id() {
+            if other.cluster.as_ref() == Some(&id) && other.outcome.is_none() && other.id != *operation.id() {
                 core.operations.cancel(&other.id);
             }
         }
@@ -186,7 +186,7 @@ async fn raise(
     Ok(cluster)
 }
 
-fn spawn<F>(
+pub(super) fn spawn<F>(
     core: &Arc<Core>,
     operation: &OperationHandle,
     work: impl FnOnce(Arc<Core>, OperationHandle) -> F,
@@ -204,18 +204,18 @@ where
     operation.clone()
 }
 
-fn free(core: &Core, cluster: &LiveCluster) -> Result<(), RolloutError> {
+pub(super) fn free(core: &Core, cluster: &LiveCluster) -> Result<(), RolloutError> {
     match core.operations.under_way(&cluster.record().id) {
         Some(other) => Err(RolloutError::Busy(other.id.to_string())),
         None => Ok(()),
     }
 }
 
-fn ended(outcome: Outcome, detail: &str, torn: TornDown, cluster_up: bool) -> Ended {
+pub(super) fn ended(outcome: Outcome, detail: &str, torn: TornDown, cluster_up: bool) -> Ended {
     Ended { outcome, detail: detail.to_owned(), residues: torn.residues, cluster_up }
 }
 
-fn fail(error: RolloutError, torn: Result<TornDown, RolloutError>, cluster_up: bool) -> Ended {
+pub(super) fn fail(error: RolloutError, torn: Result<TornDown, RolloutError>, cluster_up: bool) -> Ended {
     let mut outcome = error.outcome();
     let mut detail = error.text();
     let torn = torn.unwrap_or_else(|error| {

@@ -7,6 +7,7 @@ use throng_common::ids::RoleName;
 use throng_common::span::Span;
 use throng_common::verdict::Outcome;
 
+use super::rolling::TargetError;
 use crate::bundle::BundleError;
 use crate::core::CoreError;
 use crate::image::ImageError;
@@ -61,7 +62,9 @@ pub enum RolloutError {
     #[error("interrupted")]
     Interrupted,
     /// Another operation is at work on the cluster.
-    #[error("{0} is at work on this cluster: wait for it, or interrupt it")]
+    #[error(
+        "{0} is at work on this cluster\nhint: `throng follow {0}` watches it to its end, and with --cancel asks it to stop"
+    )]
     Busy(String),
     /// A count that the scenario cannot have.
     #[error("{0}")]
@@ -86,6 +89,30 @@ pub enum RolloutError {
         /// Who and what is in the way, a line for each reason.
         left: String,
     },
+    /// More of the changed nodes did not come up again than may.
+    #[error("{failed} changed node{} not up again, {allowed} may fail\n{why}\n{standing}", if *.failed == 1 { " is" } else { "s are" })]
+    Stopped {
+        /// How many.
+        failed: u32,
+        /// How many may.
+        allowed: u32,
+        /// Who and why, a line for each reason.
+        why: String,
+        /// Which nodes are changed, and which are as before.
+        standing: String,
+    },
+    /// The operator asked to stop a change.
+    #[error("interrupted\n{standing}")]
+    Halted {
+        /// Which nodes are changed, and which are as before.
+        standing: String,
+    },
+    /// The cluster cannot follow another scenario while it is up.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A host was away while its nodes were to be wiped.
+    #[error("{0}: what its nodes had written may still be there; `throng reset` again once it is back")]
+    Away(String),
     /// Hosts are still at work although nothing of nodes is missing or left.
     #[error("not at rest after {}: {hosts}", Span(*.within))]
     Restless {
@@ -100,8 +127,8 @@ impl RolloutError {
     /// What the operation's exit says.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Scenario(_) | Self::Refused(_) | Self::Suite(_) | Self::Count(_) => Outcome::Usage,
-            Self::Interrupted => Outcome::Interrupted,
+            Self::Scenario(_) | Self::Refused(_) | Self::Suite(_) | Self::Count(_) | Self::Target(_) => Outcome::Usage,
+            Self::Interrupted | Self::Halted { .. } => Outcome::Interrupted,
             Self::Image(_)
             | Self::Bundle(_)
             | Self::Folder(_)
@@ -109,6 +136,8 @@ impl RolloutError {
             | Self::NoHost
             | Self::Quorum { .. }
             | Self::NotUp { .. }
+            | Self::Stopped { .. }
+            | Self::Away(_)
             | Self::Restless { .. }
             | Self::Busy(_) => Outcome::Quorum,
             Self::NotGone { .. } => Outcome::Residue,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::ids::{HostId, RoleName};
-use throng_common::scenario::model::{Image, Scenario};
+use throng_common::scenario::model::{Image, ImageBuild, Scenario};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -75,21 +75,43 @@ pub(super) async fn provide_to_new_hosts(
     outcomes.into_iter().try_for_each(|(_, outcome)| outcome).map_err(RolloutError::from)
 }
 
+/// The images that a scenario's roles would have, by the files that scripts build them from. Nothing is built.
+pub(super) fn names(admitted: &Admitted) -> Result<BTreeMap<RoleName, String>, ImageError> {
+    let mut names = BTreeMap::new();
+    for (role, declared) in &admitted.scenario.role {
+        match &declared.image {
+            None => {}
+            Some(Image::Name(image)) => drop(names.insert(role.clone(), image.clone())),
+            Some(Image::Build(build)) => {
+                let (_, name) = recipe(admitted, role, build)?;
+                names.insert(role.clone(), name);
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// What an image is built from, and its name.
+fn recipe(admitted: &Admitted, role: &RoleName, build: &ImageBuild) -> Result<(Recipe, String), ImageError> {
+    let Admitted { scenario, bundle, contents } = admitted;
+    let recipe = Recipe::of(role, build, bundle, contents).map_err(|source| ImageError::LayOut {
+        role: role.clone(),
+        script: build.build.clone(),
+        source: source.into(),
+    })?;
+    let name = recipe.image_name(&scenario.scenario.name);
+    Ok((recipe, name))
+}
+
 /// Builds what the scenario's scripts build, unless it was built before from the same files; all names by role.
 async fn build(core: &Core, admitted: &Admitted, tell: &Tell) -> Result<BTreeMap<RoleName, String>, ImageError> {
-    let Admitted { scenario, bundle, contents } = admitted;
     let mut names = BTreeMap::new();
-    for (role, declared) in &scenario.role {
+    for (role, declared) in &admitted.scenario.role {
         let name = match &declared.image {
             None => continue,
             Some(Image::Name(image)) => image.clone(),
             Some(Image::Build(build)) => {
-                let recipe = Recipe::of(role, build, bundle, contents).map_err(|source| ImageError::LayOut {
-                    role: role.clone(),
-                    script: build.build.clone(),
-                    source: source.into(),
-                })?;
-                let name = recipe.image_name(&scenario.scenario.name);
+                let (recipe, name) = recipe(admitted, role, build)?;
                 let _alone = core.building.lock().await;
                 core.images.build(&recipe, &name, &core.contents, tell).await?;
                 name
@@ -146,8 +168,10 @@ async fn fill(
 /// Removes what no cluster needs any more of what was built and shipped. That it could not be removed stops nothing.
 pub(super) async fn prune(core: &Arc<Core>) {
     let records = core.clusters().into_iter().map(|cluster| cluster.record());
-    let images =
-        records.flat_map(|record| record.plan.roles.values().filter_map(|role| role.image.clone()).collect::<Vec<_>>());
+    let images = records.flat_map(|record| {
+        let plans = std::iter::once(&record.plan).chain(record.pending.as_ref().map(|pending| &pending.plan));
+        plans.flat_map(|plan| plan.roles.values()).filter_map(|role| role.image.clone()).collect::<Vec<_>>()
+    });
     let used: BTreeSet<String> = images.filter_map(|image| tag_of(&image).map(str::to_owned)).collect();
     let here = Arc::clone(core);
     let work = move || {

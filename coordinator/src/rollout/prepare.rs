@@ -19,7 +19,7 @@ use super::images;
 use crate::bundle::{Bundle, Contents, Naming, lay_out};
 use crate::clock;
 use crate::cluster::{ClusterRecord, ClusterState, LiveCluster, RoleWanted};
-use crate::core::{Core, CoreError};
+use crate::core::{Core, CoreError, Reservation};
 use crate::fleet::FleetError;
 use crate::operation::{NoteLevel, OperationHandle};
 use crate::planner::input::{HostInput, PlanInput};
@@ -76,23 +76,37 @@ fn named_by_step(step: &Step) -> Vec<String> {
 /// What the hosts have now, and what other clusters hold on them. `except`: the cluster that is planned anew.
 pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<HostInput>, RolloutError> {
     let mut inputs = Vec::new();
+    let others = plans_of_others(core, except);
     for host in core.fleet.connected() {
         let facts = fresh_facts(core, &host).await?;
         core.hosts.edit(&host, |view| view.facts = Some(facts.clone()));
         let mut input =
             HostInput { host: host.clone(), facts, other_ports: PortSet::default(), other_memory: ByteSize::ZERO };
-        for other in core.clusters().iter().map(|cluster| cluster.record()) {
-            if except == Some(&other.id) {
-                continue;
-            }
-            for planned in other.plan.hosts.iter().filter(|planned| planned.host == host) {
-                input.other_ports = input.other_ports.union(&planned.reserved);
-                input.other_memory = input.other_memory + planned.memory.promised();
-            }
+        for plans in &others {
+            let held = || plans.iter().flat_map(|plan| &plan.hosts).filter(|planned| planned.host == host);
+            held().for_each(|planned| input.other_ports = input.other_ports.union(&planned.reserved));
+            // It follows one plan or the next, never both.
+            let promised = held().map(|planned| planned.memory.promised()).max();
+            input.other_memory = input.other_memory + promised.unwrap_or(ByteSize::ZERO);
         }
         inputs.push(input);
     }
     if inputs.is_empty() { Err(RolloutError::NoHost) } else { Ok(inputs) }
+}
+
+/// The plans of other clusters, each with the one that is about to follow it.
+fn plans_of_others(core: &Core, except: Option<&ClusterId>) -> Vec<Vec<Plan>> {
+    let mut plans: BTreeMap<ClusterId, Vec<Plan>> = BTreeMap::new();
+    // First those that are about to be journalled: one that is meanwhile is seen twice, not missed.
+    for plan in core.reservations.plans() {
+        plans.entry(plan.cluster.clone()).or_default().push(plan);
+    }
+    for record in core.clusters().iter().map(|cluster| cluster.record()) {
+        let own = plans.entry(record.id.clone()).or_default();
+        own.push(record.plan.clone());
+        own.extend(record.pending.as_ref().map(|pending| pending.plan.clone()));
+    }
+    plans.into_iter().filter(|(id, _)| except != Some(id)).map(|(_, plans)| plans).collect()
 }
 
 async fn fresh_facts(core: &Core, host: &HostId) -> Result<HostFacts, RolloutError> {
@@ -114,9 +128,10 @@ pub(super) async fn prepare(
     let phase = operation.phase("plan", 0);
     let named = named_images(scenario);
     let planned = make_plan(core, id, scenario, bundle, &named, None).await;
-    let summary = planned.as_ref().map(summary).unwrap_or_default();
+    let summary = planned.as_ref().map(|(planned, _)| summary(planned)).unwrap_or_default();
     phase.end(planned.is_ok(), summary);
-    let mut planned = planned?;
+    // Until the cluster is in the journal.
+    let (mut planned, reservation) = planned?;
     for note in &planned.notes {
         operation.note(NoteLevel::Info, note.clone(), "");
     }
@@ -127,7 +142,7 @@ pub(super) async fn prepare(
             role.image = Some(image.clone());
         }
     }
-    let bundle_dir = core.state.root().join("clusters").join(id.as_str());
+    let bundle_dir = core.state.clusters_dir().join(id.as_str());
     admitted.lay_out(core, &bundle_dir)?;
     hit(Point::BundleWritten);
     let wanted = scenario.role.keys().map(|role| (role.clone(), RoleWanted::Stopped)).collect();
@@ -142,13 +157,15 @@ pub(super) async fn prepare(
         sysctls: BTreeMap::new(),
         state: ClusterState::Starting,
         created: clock::now(),
+        pending: None,
     };
     let added = core.add(record).await?;
+    drop(reservation);
     images::prune(core).await;
     Ok(added)
 }
 
-/// Plans a scenario on the fleet as it stands.
+/// Plans a scenario on the fleet as it stands. Its room is kept as long as the reservation.
 pub(super) async fn make_plan(
     core: &Core,
     id: &ClusterId,
@@ -156,7 +173,8 @@ pub(super) async fn make_plan(
     bundle: &Bundle,
     images: &BTreeMap<RoleName, String>,
     previous: Option<&Plan>,
-) -> Result<Plan, RolloutError> {
+) -> Result<(Plan, Reservation), RolloutError> {
+    let _turn = core.reservations.turn().await;
     let hosts = plan_inputs(core, previous.map(|plan| &plan.cluster)).await?;
     let input = PlanInput {
         scenario,
@@ -167,10 +185,12 @@ pub(super) async fn make_plan(
         hosts: &hosts,
         previous,
     };
-    Ok(plan(&input)?)
+    let planned = plan(&input)?;
+    let reservation = core.reservations.reserve(&planned);
+    Ok((planned, reservation))
 }
 
-fn named_images(scenario: &Scenario) -> BTreeMap<RoleName, String> {
+pub(super) fn named_images(scenario: &Scenario) -> BTreeMap<RoleName, String> {
     let name = |(role, image)| match image {
         Image::Name(name) => Some((role, name)),
         Image::Build(_) => None,
@@ -179,13 +199,13 @@ fn named_images(scenario: &Scenario) -> BTreeMap<RoleName, String> {
     roles.filter_map(name).collect()
 }
 
-fn named_files(scenario: &Scenario, bundle: &Bundle) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn named_files(scenario: &Scenario, bundle: &Bundle) -> BTreeMap<String, Vec<u8>> {
     let sources = scenario.role.values().flat_map(|role| role.files.values()).filter_map(|file| file.source.clone());
     sources.filter_map(|path| Some((path.clone(), bundle.files.get(&path)?.clone()))).collect()
 }
 
 /// A plan in one line.
-fn summary(plan: &Plan) -> String {
+pub(super) fn summary(plan: &Plan) -> String {
     let roles: Vec<String> = plan.roles.iter().map(|(name, role)| format!("{} {name}", role.count)).collect();
     let hosts = plan.hosts.len();
     format!("{} on {hosts} host{}", roles.join(", "), if hosts == 1 { "" } else { "s" })

@@ -1,6 +1,6 @@
 //! A whole run: up, tests, report, down, audit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,7 @@ pub(super) struct RunLog {
     started_at: throng_common::status::UnixMillis,
     scenario: Scenario,
     recording: Arc<Recording>,
+    cluster: ClusterId,
     pub(super) result: RunResult,
 }
 
@@ -65,7 +66,8 @@ impl RunLog {
         let result = RunResult { tests: vec![], not_run: not_run.collect(), metrics: vec![], interrupted: false };
         let (began, started_at) = (Instant::now(), clock::now());
         let recording = core.measurements.begin(cluster.clone(), RunClock::start(started_at));
-        Ok(Self { wish, folder, began, started_at, scenario: scenario.clone(), recording, result })
+        let (scenario, cluster) = (scenario.clone(), cluster.clone());
+        Ok(Self { wish, folder, began, started_at, scenario, cluster, recording, result })
     }
 
     /// Runs the tests.
@@ -122,7 +124,7 @@ impl RunLog {
             format: REPORT_FORMAT,
             run: self.wish.run.clone(),
             scenario: self.scenario.scenario.name.to_string(),
-            cluster: operation.cluster().clone(),
+            cluster: self.cluster,
             seed: self.wish.seed,
             folder: self.folder.root().display().to_string(),
             started_at: self.started_at,
@@ -145,12 +147,16 @@ impl RunLog {
         };
         self.folder.write_report(&report)?;
         hit(Point::ReportWritten);
-        core.store.save_run(record_of(&report, took, &self.folder)).await.map_err(crate::core::CoreError::from)?;
+        core.store
+            .save_run(record_of(&report, took, self.folder.root()))
+            .await
+            .map_err(crate::core::CoreError::from)?;
         Ok(outcome)
     }
 }
 
-fn record_of(report: &RunReport, took: Duration, folder: &RunFolder) -> RunRecord {
+/// A run as the journal remembers it.
+pub fn record_of(report: &RunReport, took: Duration, folder: &Path) -> RunRecord {
     let count = |wanted: &[Verdict]| {
         let matching = report.tests.iter().filter(|test| test.verdict.is_some_and(|verdict| wanted.contains(&verdict)));
         u32::try_from(matching.count()).unwrap_or(u32::MAX)
@@ -167,7 +173,7 @@ fn record_of(report: &RunReport, took: Duration, folder: &RunFolder) -> RunRecor
             failed: count(&[Verdict::Fail, Verdict::UnexpectedPass]),
             known_failures: count(&[Verdict::KnownFailure]),
         },
-        artefacts: folder.root().to_owned(),
+        artefacts: folder.to_owned(),
     }
 }
 

@@ -9,6 +9,7 @@ use throng_failpoints::{Point, hit};
 use super::failure::RolloutError;
 use super::images;
 use super::prepare::plan_inputs;
+use super::rolling::TargetError;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
 use crate::planner::input::PlanInput;
@@ -26,6 +27,9 @@ pub async fn scale(
     counts: &BTreeMap<RoleName, u32>,
 ) -> Result<Leaving, RolloutError> {
     let record = cluster.record();
+    if record.pending.is_some() {
+        return Err(TargetError::HalfDone(record.id.to_string()).into());
+    }
     let mut scenario = record.scenario.clone();
     for (name, count) in counts {
         let role = scenario.role.get_mut(name);
@@ -37,6 +41,7 @@ pub async fn scale(
         }
         role.count = *count;
     }
+    let turn = core.reservations.turn().await;
     let hosts = plan_inputs(core, Some(&record.id)).await?;
     let images =
         record.plan.roles.iter().filter_map(|(name, role)| Some((name.clone(), role.image.clone()?))).collect();
@@ -50,6 +55,8 @@ pub async fn scale(
         previous: Some(&record.plan),
     };
     let planned = plan(&input)?;
+    let reservation = core.reservations.reserve(&planned);
+    drop(turn);
     images::provide_to_new_hosts(core, &scenario, &record.plan, &planned).await?;
     let leaving = leaving(&record.plan, &planned);
     let kept: BTreeSet<HostId> = planned.hosts.iter().map(|host| host.host.clone()).collect();
@@ -57,6 +64,7 @@ pub async fn scale(
         record.scenario = scenario;
         record.plan = planned;
     });
+    drop(reservation);
     hit(Point::ScalePlanned);
     core.publish(cluster).await?;
     // A host without a part in the new plan may be away: it is told when it comes back, and waited for until then.

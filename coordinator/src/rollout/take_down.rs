@@ -36,6 +36,16 @@ impl TornDown {
     pub(super) fn is_clean(&self) -> bool {
         self.residues.is_empty() && self.unknown.is_empty()
     }
+
+    /// What the audit said, in a line.
+    pub(super) fn summary(&self) -> String {
+        match (self.residues.len(), self.unknown.as_str()) {
+            (0, "") => "nothing left behind".to_owned(),
+            (0, unknown) => unknown.to_owned(),
+            (count, "") => format!("{count} left behind"),
+            (count, unknown) => format!("{count} left behind; {unknown}"),
+        }
+    }
 }
 
 /// Takes a cluster down and audits its hosts. A clean one leaves the journal; one with residue stays, so that the
@@ -75,15 +85,14 @@ pub(super) async fn take_down(
         let _ = std::fs::remove_dir_all(&record.bundle_dir);
         core.note(Some(&record.id), &record.id, "cluster-down", "nothing left behind").await;
     } else {
-        let message = format!("{} things left behind {}", torn.residues.len(), torn.unknown);
-        core.note(Some(&record.id), &record.id, "residue", message).await;
+        core.note(Some(&record.id), &record.id, "residue", torn.summary()).await;
     }
     Ok(torn)
 }
 
 /// Waits until all hosts are at rest with what they were told. One that is away is told once it is back, and is waited
 /// for, as is one whose engine is silent; why each of those did not come back.
-async fn await_rest(core: &Core, hosts: &[HostId], mut progress: impl FnMut(String)) -> Vec<String> {
+pub(super) async fn await_rest(core: &Core, hosts: &[HostId], mut progress: impl FnMut(String)) -> Vec<String> {
     let deadline = Instant::now() + TEARDOWN_DEADLINE;
     let mut away: BTreeMap<&HostId, (Instant, String)> = BTreeMap::new();
     loop {
@@ -124,10 +133,6 @@ async fn audit(core: &Arc<Core>, cluster: &LiveCluster, operation: &OperationHan
         }
     }
     torn.unknown = unknown.join("; ");
-    let said = match torn.residues.len() {
-        0 if torn.unknown.is_empty() => "nothing left behind".to_owned(),
-        count => format!("{count} left behind {}", torn.unknown),
-    };
-    phase.end(torn.is_clean(), said.trim_end());
+    phase.end(torn.is_clean(), torn.summary());
     torn
 }

@@ -22,6 +22,14 @@ pub enum StoreError {
         /// The first finding of `PRAGMA quick_check`.
         finding: String,
     },
+    /// A damaged file could not be moved out of the way.
+    #[error("cannot set the damaged database `{}` aside", path.display())]
+    SetAside {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// It was written by a newer throng.
     #[error("database `{}` has schema {found}, this throng knows up to {known}; use the newer throng, or another \
              --state-dir", path.display())]

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use throng_common::ids::{Epoch, FleetId, random_suffix};
+use throng_common::status::UnixMillis;
 use throng_failpoints::{Point, hit};
 
 use super::rows::decode;
@@ -10,6 +11,8 @@ use super::{Store, StoreError};
 
 const FLEET: &str = "fleet";
 const EPOCH: &str = "epoch";
+/// When the journal was begun anew for a fleet that was there before, in milliseconds.
+const REBUILT: &str = "rebuilt";
 
 /// Letters of a new fleet's id after `fleet-`: 27^8 ids, so that two fleets on one machine never share one.
 const FLEET_SUFFIX_LETTERS: usize = 8;
@@ -21,14 +24,22 @@ pub struct Life {
     pub fleet: FleetId,
     /// Raised by every call of [`Store::begin_life`].
     pub epoch: Epoch,
+    /// Whether this journal was begun after an older one of the same fleet was lost: it does not know the fleet's hosts
+    /// and clusters of before.
+    pub rebuilt: bool,
+    /// Whether it was begun just now.
+    pub is_new: bool,
 }
 
 impl Store {
     /// Begins a life of the coordinator: raises the epoch. Call it once at every start, before agents are let in.
-    pub async fn begin_life(&self) -> Result<Life, StoreError> {
-        self.run("begin a new epoch", |connection| {
+    ///
+    /// `known` is the fleet by the word of its certificate authority, which a lost journal outlives. The epochs of such a
+    /// fleet go on from the seconds since 1970, which no count of starts reaches: its hosts have seen the older ones.
+    pub async fn begin_life(&self, known: Option<FleetId>, now: UnixMillis) -> Result<Life, StoreError> {
+        self.run("begin a new epoch", move |connection| {
             let transaction = connection.transaction()?;
-            let life = raise(&transaction)?;
+            let life = raise(&transaction, known, now)?;
             hit(Point::JournalLifeWriting);
             transaction.commit()?;
             hit(Point::JournalLifeWritten);
@@ -38,19 +49,26 @@ impl Store {
     }
 }
 
-fn raise(connection: &Connection) -> Result<Life, Fault> {
-    let fleet = match get(connection, FLEET)? {
-        Some(text) => decode("meta", FLEET, FleetId::new(text))?,
-        None => decode("meta", FLEET, FleetId::new(format!("fleet-{}", random_suffix(FLEET_SUFFIX_LETTERS))))?,
-    };
+fn raise(connection: &Connection, known: Option<FleetId>, now: UnixMillis) -> Result<Life, Fault> {
+    let kept = get(connection, FLEET)?.map(|text| decode("meta", FLEET, FleetId::new(text))).transpose()?;
+    let is_new = kept.is_none();
+    if is_new && known.is_some() {
+        set(connection, REBUILT, &now.0.to_string())?;
+    }
+    let rebuilt = get(connection, REBUILT)?.is_some();
     let before: u64 = match get(connection, EPOCH)? {
         Some(text) => decode("meta", EPOCH, text.parse())?,
+        None if rebuilt => now.0 / 1000,
         None => 0,
+    };
+    let fleet = match kept.or(known) {
+        Some(fleet) => fleet,
+        None => decode("meta", FLEET, FleetId::new(format!("fleet-{}", random_suffix(FLEET_SUFFIX_LETTERS))))?,
     };
     let epoch = Epoch(before).next();
     set(connection, FLEET, fleet.as_str())?;
     set(connection, EPOCH, &epoch.to_string())?;
-    Ok(Life { fleet, epoch })
+    Ok(Life { fleet, epoch, rebuilt, is_new })
 }
 
 fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {

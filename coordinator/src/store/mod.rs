@@ -11,6 +11,7 @@ mod generations;
 mod hosts;
 mod meta;
 mod operators;
+mod rescue;
 mod rows;
 mod runs;
 mod schema;

@@ -1,6 +1,6 @@
-//! The certificates given to operators and viewers, for the record.
+//! The certificates given to operators and viewers. One that is not here is good for nothing.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 use throng_common::status::UnixMillis;
 
 use super::rows::{signed, time};
@@ -39,17 +39,35 @@ impl Store {
         self.run("list operators", |connection| {
             let sql = "SELECT serial, name, role, issued, expires FROM operators ORDER BY issued DESC, serial";
             let mut statement = connection.prepare(sql)?;
-            let rows = statement.query_map([], |row| {
-                Ok(OperatorRecord {
-                    serial: row.get(0)?,
-                    name: row.get(1)?,
-                    role: row.get(2)?,
-                    issued: time(row.get(3)?),
-                    expires: time(row.get(4)?),
-                })
-            })?;
+            let rows = statement.query_map([], read)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }
+
+    /// Forgets the certificates of this name, or of them the one of this serial; those that were forgotten.
+    pub async fn remove_operators(
+        &self,
+        name: String,
+        serial: Option<String>,
+    ) -> Result<Vec<OperatorRecord>, StoreError> {
+        self.run("withdraw an operator's certificates", move |connection| {
+            let sql = "DELETE FROM operators WHERE name = ?1 AND (?2 IS NULL OR serial = ?2)
+                       RETURNING serial, name, role, issued, expires";
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map(params![name, serial], read)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<OperatorRecord> {
+    Ok(OperatorRecord {
+        serial: row.get(0)?,
+        name: row.get(1)?,
+        role: row.get(2)?,
+        issued: time(row.get(3)?),
+        expires: time(row.get(4)?),
+    })
 }

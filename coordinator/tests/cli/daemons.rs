@@ -30,7 +30,7 @@ async fn stop_down_takes_down_first_and_then_ends_the_agents_too() {
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     let calls = bench.fake.calls();
     let place = |call: &str| calls.iter().position(|made| made == call).unwrap_or_else(|| panic!("{call}: {calls:?}"));
-    assert!(place("down demo-k3f9 orphans=false") < place("stop agents=true"));
+    assert!(place("down demo-k3f9") < place("stop agents=true"));
     assert!(!bench.path("throng.sock").exists());
 }
 

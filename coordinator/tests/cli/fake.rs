@@ -32,6 +32,8 @@ pub(crate) struct Script {
     pub(crate) file: Vec<u8>,
     pub(crate) plan: api::PlanReply,
     pub(crate) residues: Vec<api::Residue>,
+    pub(crate) certificates: Vec<api::OperatorCertificate>,
+    pub(crate) diff: api::DiffReply,
     /// Of every operation, before it is cancelled; all of it where `after_cancel` is empty.
     pub(crate) progress: Vec<OperationEvent>,
     /// Sent once it is cancelled.
@@ -149,6 +151,17 @@ impl Throng for Fake {
         })
     }
 
+    async fn list_operators(&self, _: Request<api::ListOperatorsRequest>) -> Reply<api::ListOperatorsReply> {
+        answer(api::ListOperatorsReply { certificates: self.called("list_operators").certificates })
+    }
+
+    async fn remove_operator(&self, request: Request<api::RemoveOperatorRequest>) -> Reply<api::RemoveOperatorReply> {
+        let request = request.into_inner();
+        let script = self.called(format!("remove_operator {} {}", request.name, request.serial));
+        let is_meant = |one: &api::OperatorCertificate| one.serial == request.serial;
+        answer(api::RemoveOperatorReply { certificates: script.certificates.into_iter().filter(is_meant).collect() })
+    }
+
     async fn list_hosts(&self, _: Request<api::ListHostsRequest>) -> Reply<api::ListHostsReply> {
         answer(api::ListHostsReply { hosts: self.called("list_hosts").hosts })
     }
@@ -181,8 +194,15 @@ impl Throng for Fake {
         answer(api::PutContentsReply {})
     }
 
-    async fn up(&self, _: Request<api::UpRequest>) -> Reply<api::Operation> {
-        self.begin("up", "")
+    async fn up(&self, request: Request<api::UpRequest>) -> Reply<api::Operation> {
+        let request = request.into_inner();
+        match (request.into.as_str(), request.bound) {
+            ("", _) => self.begin("up", ""),
+            (into, bound) => {
+                let bound = bound.unwrap_or_default();
+                self.begin("update", &format!(" {into} {}/{}", bound.down, bound.failed))
+            }
+        }
     }
 
     async fn run(&self, request: Request<api::RunRequest>) -> Reply<api::Operation> {
@@ -198,9 +218,27 @@ impl Throng for Fake {
         self.begin("scale", &format!(" {:?}", request.get_ref().counts))
     }
 
+    async fn restart(&self, request: Request<api::RestartRequest>) -> Reply<api::Operation> {
+        let request = request.into_inner();
+        let bound =
+            request.bound.map_or_else(|| "at once".to_owned(), |bound| format!("{}/{}", bound.down, bound.failed));
+        self.begin("restart", &format!(" {} {bound}", request.selector))
+    }
+
+    async fn reset(&self, request: Request<api::ResetRequest>) -> Reply<api::Operation> {
+        self.begin("reset", &format!(" {}", request.get_ref().cluster))
+    }
+
+    async fn diff(&self, request: Request<api::DiffRequest>) -> Reply<api::DiffReply> {
+        let script = self.called(format!("diff {}", request.get_ref().into));
+        answer(api::DiffReply { cluster: request.into_inner().into, ..script.diff })
+    }
+
     async fn down(&self, request: Request<api::DownRequest>) -> Reply<api::Operation> {
         let request = request.into_inner();
-        self.begin("down", &format!(" {} orphans={}", request.cluster, request.orphans))
+        let orphans =
+            if request.orphans { format!(" orphans={}", request.orphaned_clusters.join(",")) } else { String::new() };
+        self.begin("down", &format!(" {}{orphans}", request.cluster))
     }
 
     async fn follow_operation(

@@ -1,7 +1,9 @@
 //! `run`, `up`, `down`, `scale`, `follow`: progress, tables, exit codes.
 
 use throng_proto::operator::operation_event::Event;
-use throng_proto::operator::{Cluster, OperationEnded, OperationSummary, PhaseProgress, Residue, RoleCount};
+use throng_proto::operator::{
+    Cluster, OperationEnded, OperationSummary, PhaseEnded, PhaseProgress, Residue, RoleCount,
+};
 
 use crate::fake::Script;
 use crate::support::{Bench, ended, phase_ended, script, started, test_ended, test_started};
@@ -93,6 +95,7 @@ async fn residues_are_listed_with_their_remedies_and_nothing_is_said_to_be_clean
         kind: "mount".into(),
         subject: "/run/throng/demo/worker-0000/data".into(),
         remedy: "umount it".into(),
+        ..Residue::default()
     };
     let end = OperationEnded { outcome: "residue".into(), residues: vec![residue], ..OperationEnded::default() };
     let events = vec![started("audit", 0), phase_ended("audit", 100), Event::Ended(end)];
@@ -101,6 +104,41 @@ async fn residues_are_listed_with_their_remedies_and_nothing_is_said_to_be_clean
     assert_eq!(done.code, Some(5));
     assert!(done.stdout.contains("/run/throng/demo/worker-0000/data") && done.stdout.contains("umount it"));
     assert!(!done.stdout.contains("nothing left behind"), "{}", done.stdout);
+}
+
+/// An `up` that failed in this phase, with this to say at its end.
+fn failed_up(phases: Vec<Event>, failed: &str, outcome: &str, detail: &str) -> Script {
+    let failed = PhaseEnded { phase: failed.into(), took_millis: 900, ok: false, detail: "0 of 3".into() };
+    let end = OperationEnded { outcome: outcome.into(), detail: detail.into(), ..OperationEnded::default() };
+    let down = [phase_ended("down", 300), phase_ended("audit", 30)].into_iter().filter(|_| outcome == "quorum");
+    let events = phases.into_iter().chain([Event::PhaseEnded(failed)]).chain(down).chain([Event::Ended(end)]);
+    Script { progress: script(events.collect()), ..Script::default() }
+}
+
+#[tokio::test]
+async fn an_up_that_fails_says_in_what_who_and_why_and_what_to_do_each_on_a_line_of_its_own() {
+    let plan = || phase_ended("plan", 100);
+    let nodes = "worker: 0 of 3 nodes are up, 3 are needed\n  worker-[0000,0002] (2): failed: exit code 7\n    \
+                 for instance worker-0000: after 21ms; last output: cannot go on\n  \
+                 worker-0001: to be tried again: exit code 7";
+    let image =
+        "host local: image x/y:1 could not be pulled: refused by the engine\nhint: can this host reach its registry?";
+    let memory = "memory: 3 worker × 900GiB = 2.6TiB > 23.5GiB on host local\nhint: lower role.worker.memory";
+    let cases = [
+        ("up_quorum", 6, failed_up(vec![plan(), phase_ended("image", 50)], "up worker", "quorum", nodes)),
+        ("up_image", 6, failed_up(vec![plan()], "image", "quorum", image)),
+        ("up_refused", 2, failed_up(vec![], "plan", "usage", memory)),
+    ];
+    for (name, code, script) in cases {
+        let bench = Bench::new(script);
+        let done = bench.throng(&["up", &bench.scenario()]).await;
+        assert_eq!(done.code, Some(code), "{name}: {}", done.stderr);
+        let stderr = done
+            .stderr
+            .replace(bench.path("").display().to_string().trim_end_matches('/'), "STATE")
+            .replace(env!("CARGO_BIN_EXE_throng"), "throng");
+        insta::assert_snapshot!(name, format!("{}--- stderr\n{stderr}", done.stdout));
+    }
 }
 
 #[tokio::test]
@@ -113,19 +151,39 @@ async fn a_kept_cluster_comes_with_the_commands_that_go_on() {
     assert!(bench.fake.calls().iter().any(|call| call.starts_with("run keep=Always")));
 }
 
-#[tokio::test]
-async fn orphans_are_listed_with_their_remedies_and_the_cluster_that_is_up_is_left_alone() {
-    let residue = Residue {
+/// A mount of a cluster; empty: of nobody knows which.
+fn left(cluster: &str) -> Residue {
+    Residue {
+        host: "local".into(),
         kind: "mount".into(),
-        subject: "/run/throng/x".into(),
+        subject: format!("/run/throng/{cluster}x"),
         remedy: "umount it".into(),
-        ..Residue::default()
-    };
-    let bench = Bench::new(Script { clusters: vec![cluster()], residues: vec![residue], ..Script::default() });
+        cluster: cluster.into(),
+    }
+}
+
+#[tokio::test]
+async fn orphans_are_only_shown_where_nobody_said_yes_and_no_cluster_that_is_up_is_touched() {
+    let residues = vec![left("old-x7k2"), left("")];
+    let bench = Bench::new(Script { clusters: vec![cluster()], residues, ..Script::default() });
     let done = bench.throng(&["down", "--orphans"]).await;
     assert_eq!(done.code, Some(5));
     assert!(done.stdout.contains("/run/throng/x") && done.stdout.contains("umount it"), "{}", done.stdout);
-    assert_eq!(bench.fake.calls(), ["audit"]);
+    assert!(done.stderr.contains("down --orphans --yes"), "{}", done.stderr);
+    assert!(!bench.fake.calls().iter().any(|call| call.starts_with("down")), "{:?}", bench.fake.calls());
+}
+
+#[tokio::test]
+async fn confirmed_orphans_are_removed_as_shown_and_what_is_of_no_known_cluster_still_counts_as_left() {
+    let residues = vec![left("old-x7k2"), left("older-a2b3"), left("old-x7k2"), left("")];
+    let mut swept = whole_run("pass", "pass");
+    swept.residues = residues;
+    swept.progress = script(vec![phase_ended("audit", 5), ended("pass", false)]);
+    let bench = Bench::new(swept);
+    let done = bench.throng(&["down", "--orphans", "--yes"]).await;
+    assert_eq!(done.code, Some(5), "{}", done.stderr);
+    assert!(bench.fake.calls().contains(&"down  orphans=old-x7k2,older-a2b3".to_owned()), "{:?}", bench.fake.calls());
+    insta::assert_snapshot!("orphans_removed", done.stderr);
 }
 
 #[tokio::test]

@@ -11,8 +11,11 @@ use throng_proto::transport::{ALPN_AGENT, ALPN_API};
 use tokio::io::AsyncReadExt as _;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 const JOIN: &str = "/throng.v1.Enrolment/Join";
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
 fn ann() -> OperatorName {
     OperatorName::new("ann").unwrap()
@@ -24,6 +27,13 @@ fn agent() -> Principal {
 
 fn issue(authority: &Authority, principal: Principal) -> IssuedWithKey {
     authority.issue_with_key(principal, Validity::from_now(SystemTime::now(), DAY)).unwrap()
+}
+
+/// A certificate that the coordinator knows it gave out.
+fn give(port: &Port, principal: Principal) -> IssuedWithKey {
+    let given = issue(&port.authority, principal);
+    port.operators.add(given.issued.serial.clone());
+    given
 }
 
 async fn api(port: &Port, shown: Option<&IssuedWithKey>) -> Channel {
@@ -66,7 +76,7 @@ async fn walk(port: &Port, shown: Option<&IssuedWithKey>, allowed: &[Access], re
 #[tokio::test]
 async fn an_operator_may_call_everything_in_the_table() {
     let port = Port::open().await;
-    let shown = issue(&port.authority, Principal::Operator(ann()));
+    let shown = give(&port, Principal::Operator(ann()));
     let all = [Access::Anyone, Access::Viewer, Access::Operator];
     walk(&port, Some(&shown), &all, Code::PermissionDenied).await;
 }
@@ -74,7 +84,7 @@ async fn an_operator_may_call_everything_in_the_table() {
 #[tokio::test]
 async fn a_viewer_may_look_and_nothing_else() {
     let port = Port::open().await;
-    let shown = issue(&port.authority, Principal::Viewer(ann()));
+    let shown = give(&port, Principal::Viewer(ann()));
     walk(&port, Some(&shown), &[Access::Anyone, Access::Viewer], Code::PermissionDenied).await;
 }
 
@@ -89,6 +99,51 @@ async fn an_agent_may_renew_and_nothing_else() {
 async fn a_stranger_may_join_and_nothing_else() {
     let port = Port::open().await;
     walk(&port, None, &[Access::Anyone], Code::Unauthenticated).await;
+}
+
+/// Whether a call is refused as of a certificate that was withdrawn.
+fn is_withdrawn(outcome: &Result<(), Status>) -> bool {
+    let text = "the certificate of ann was withdrawn";
+    outcome.as_ref().is_err_and(|status| status.code() == Code::Unauthenticated && status.message().starts_with(text))
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_withdrawn_is_refused_on_the_connection_that_is_open_and_on_the_next() {
+    let port = Port::open().await;
+    for principal in [Principal::Operator(ann()), Principal::Viewer(ann())] {
+        let (shown, other) = (give(&port, principal.clone()), give(&port, principal));
+        let (open, others) = (api(&port, Some(&shown)).await, api(&port, Some(&other)).await);
+        assert!(call(open.clone(), HEALTH).await.is_ok());
+        port.operators.withdraw(&shown.issued.serial);
+        for (path, _) in TABLE {
+            let outcome = call(open.clone(), path).await;
+            assert!(is_withdrawn(&outcome), "{path} {outcome:?}");
+        }
+        let outcome = call(api(&port, Some(&shown)).await, HEALTH).await;
+        assert!(is_withdrawn(&outcome), "{outcome:?}");
+        assert!(call(others, HEALTH).await.is_ok(), "another certificate of the same name");
+    }
+}
+
+#[tokio::test]
+async fn what_streams_to_the_holder_of_a_certificate_ends_when_it_is_withdrawn() {
+    let port = Port::open().await;
+    let shown = give(&port, Principal::Viewer(ann()));
+    let mut client = HealthClient::new(api(&port, Some(&shown)).await);
+    let mut stream = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    stream.message().await.unwrap().expect("it says at once how things stand");
+    let next = tokio::spawn(async move { stream.message().await.map(drop) });
+    port.operators.withdraw(&shown.issued.serial);
+    let ended = tokio::time::timeout(Duration::from_secs(5), next).await.expect("it ends at once").unwrap();
+    assert!(is_withdrawn(&ended), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_this_authority_that_nobody_knows_of_is_good_for_nothing() {
+    let port = Port::open().await;
+    let shown = issue(&port.authority, Principal::Operator(ann()));
+    let outcome = call(api(&port, Some(&shown)).await, HEALTH).await;
+    assert!(is_withdrawn(&outcome), "{outcome:?}");
 }
 
 /// Whether a connection with these credentials is closed by the coordinator before it says anything useful.

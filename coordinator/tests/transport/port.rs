@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use throng::authz::Caller;
+use throng::authz::{Caller, OperatorBook};
 use throng::fleet::{EnrolmentService, Fleet};
 use throng::listener::{Listener, Served, with_standard_services};
 use throng::paths::{StateDir, StateEnvironment};
@@ -26,6 +26,7 @@ pub(crate) struct Port {
     pub(crate) enrolment: EnrolmentService,
     pub(crate) address: SocketAddr,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) operators: OperatorBook,
     _folder: tempfile::TempDir,
 }
 
@@ -42,23 +43,26 @@ impl Port {
         let folder = tempfile::tempdir().unwrap();
         let state = state_in(&folder);
         let store = Store::open(&state.database()).unwrap();
-        let life = store.begin_life().await.unwrap();
+        let life = store.begin_life(None, UnixMillis(1)).await.unwrap();
         let authority = Arc::new(Authority::open(&state, &life.fleet, SystemTime::now()).unwrap());
         let fleet = Fleet::new(life.fleet.clone(), life.epoch);
         let enrolment = EnrolmentService::new(authority.clone(), store.clone());
         let listener = Listener::bind(&state, None).unwrap();
         let address = listener.address();
         let shutdown = CancellationToken::new();
+        let operators = OperatorBook::default();
         let served = Served {
             tls: ServerTls::new(&authority, &[], SystemTime::now()).unwrap(),
             fleet_id: life.fleet,
             fleet: fleet.clone(),
             store: store.clone(),
+            readmits_hosts: false,
+            operators: operators.clone(),
         };
         let routes = Routes::new(EnrolmentServer::new(enrolment.clone()));
         let routes = with_standard_services(routes).await.unwrap();
         tokio::spawn(listener.serve(served, routes, shutdown.clone()));
-        Self { state, authority, store, fleet, enrolment, address, shutdown, _folder: folder }
+        Self { state, authority, store, fleet, enrolment, address, shutdown, operators, _folder: folder }
     }
 
     /// An authority of the same fleet's name with another key.

@@ -104,6 +104,9 @@ impl Agent for ScriptedAgent {
     async fn audit(&self, _: Request<AuditRequest>) -> Result<Response<AuditReply>, Status> {
         unknown()
     }
+    async fn sweep(&self, _: Request<SweepRequest>) -> Result<Response<SweepReply>, Status> {
+        unknown()
+    }
     async fn shutdown(&self, _: Request<ShutdownRequest>) -> Result<Response<ShutdownReply>, Status> {
         unknown()
     }

@@ -15,6 +15,8 @@ fn a_killed_agents_nodes_live_on_and_are_adopted_without_a_restart() {
         assert_eq!(before.len(), 4);
         agent::lose(site);
         assert!(before.values().all(|pid| is_alive(*pid)), "{before:?}");
+        // What is shown of them now is of the past, and said to be.
+        let _ = site.throng(&["ps"]).expect_code(0).expect_said(&["host local is not connected", "as last heard of"]);
         agent::start(site);
         let ps = site.wait_for_count("worker", 3);
         assert_eq!(pids(&ps), before);

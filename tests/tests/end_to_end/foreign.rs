@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use throng_tests::site::in_site;
+use throng_tests::programs::Build;
+use throng_tests::site::{Site, in_site};
 use throng_tests::{engine, host};
 
 /// A tmpfs, unmounted when the test is over.
@@ -76,6 +77,80 @@ fn look_alikes_that_are_not_ours_survive_the_teardown() {
     });
 }
 
+/// Kills both daemons and removes all that they remember.
+fn forget_everything(site: &Site) {
+    for process in host::processes(site.mark()) {
+        let word = |at: usize| process.arguments.get(at).map(String::as_str).unwrap_or_default();
+        let is_daemon = word(0).ends_with("throng-agent") && !matches!(word(1), "shim" | "launch");
+        if is_daemon || word(0).ends_with("/throng") {
+            host::kill_now(process.pid);
+        }
+    }
+    std::fs::remove_dir_all(site.agent_state_dir()).unwrap();
+    std::fs::remove_dir_all(site.state_dir()).unwrap();
+}
+
+#[test]
+fn what_nobody_remembers_is_removed_by_its_marks_and_look_alikes_are_left() {
+    in_site(|site| {
+        let cluster = site.up();
+        forget_everything(site);
+        let image = engine::containers(&format!("throng-{cluster}-"))[0].image.clone();
+        let decoy = Decoy(engine::run(&format!("throng-{cluster}-worker-0009"), &image, &["sleep", "1000"]));
+        let point = Path::new("/mnt").join(format!("throng-look-alike-{}", site.name()));
+        let tmpfs = Tmpfs::mount(&format!("throngling:{cluster}/worker-0000/data"), &point);
+        let line = format!("192.0.2.7 foreign-{} # throngling {cluster}", site.name());
+        let hosts = HostsLine::append(&line);
+        // Ours, in a place where no agent would look for it by itself.
+        let stray = site.folder().join("stray");
+        let leak = Tmpfs::mount(&format!("throng:{cluster}/worker-0000"), &stray);
+
+        let _ = site.throng(&["down", "--orphans"]).expect_code(5).expect_said(&[&cluster, "3 containers"]);
+        assert_eq!(engine::containers(&format!("throng-{cluster}-")).len(), 4, "nothing was touched without a yes");
+        let down = site.throng(&["down", "--orphans", "--yes"]).expect_code(0);
+        let _ = down.expect_said(&["nothing left behind"]);
+
+        assert!(engine::is_running(&decoy.0), "the foreign container runs on");
+        assert_eq!(engine::containers(&format!("throng-{cluster}-")).len(), 1);
+        assert_eq!(host::mounts(&cluster).len(), 1, "only the look-alike: {:?}", host::mounts(&cluster));
+        let now = std::fs::read_to_string("/etc/hosts").unwrap();
+        assert_eq!(now.lines().filter(|line| line.contains(&cluster)).collect::<Vec<_>>(), [line.as_str()]);
+        assert!(host::cgroups(&cluster).is_empty() && !site.run_dir().join(&cluster).exists());
+        std::mem::forget(leak);
+        drop((hosts, tmpfs, decoy));
+        std::fs::remove_dir(&point).unwrap();
+        // Settings bear no mark: what nobody remembers any more is put back by hand.
+        let _ = site.throng(&["stop"]).expect_code(0);
+        site.before().put_back();
+    });
+}
+
+#[test]
+fn the_cluster_of_another_throng_on_this_machine_is_no_orphan_while_its_agent_or_its_coordinator_runs() {
+    in_site(|site| {
+        let other = Site::new(&format!("{}b", site.name()), &format!("{}-b", site.mark()), Build::Plain);
+        let cluster = other.up();
+        let _ = site.up();
+        let spared = |why: &str| {
+            let found = site.throng(&["down", "--orphans", "--yes"]).expect_code(0);
+            assert!(found.stderr.contains("nothing of throng is left behind"), "{why}: {found}");
+            assert_eq!(engine::containers(&format!("throng-{cluster}-")).len(), 3, "{why}");
+        };
+        spared("both run");
+        host::kill_now(throng_tests::agent::pid(&other));
+        spared("its agent is dead, its coordinator runs");
+        throng_tests::agent::start(&other);
+        other.wait_for_count("worker", 3);
+        other.down();
+        let _ = other.throng(&["stop"]).expect_code(0);
+        site.down();
+        let left = throng_tests::leftovers::find(&other);
+        engine::remove_images(&format!("throng/{}-", other.name()));
+        let _ = std::fs::remove_dir_all(other.run_dir());
+        assert!(left.is_empty(), "{left:#?}");
+    });
+}
+
 #[test]
 fn a_leak_of_our_own_is_found_and_listed() {
     in_site(|site| {
@@ -93,15 +168,7 @@ fn a_leak_of_our_own_is_found_and_listed() {
 fn the_agents_audit_needs_neither_ledger_nor_database() {
     in_site(|site| {
         let cluster = site.up();
-        for process in host::processes(site.mark()) {
-            let word = |at: usize| process.arguments.get(at).map(String::as_str).unwrap_or_default();
-            let is_daemon = word(0).ends_with("throng-agent") && !matches!(word(1), "shim" | "launch");
-            if is_daemon || word(0).ends_with("/throng") {
-                host::kill_now(process.pid);
-            }
-        }
-        std::fs::remove_dir_all(site.agent_state_dir()).unwrap();
-        std::fs::remove_dir_all(site.state_dir()).unwrap();
+        forget_everything(site);
 
         let audit = site.agent(&["audit"]).expect_code(5);
         let container = format!("throng-{cluster}-worker-0000");

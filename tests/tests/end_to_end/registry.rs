@@ -76,7 +76,7 @@ fn an_image_is_fetched_once_for_all_workers_and_only_when_it_is_missing() {
         });
         site.down();
         let refused = up(site, image, "always").expect_code(6);
-        let _ = refused.expect_said(&["could not be pulled: can this host reach its registry"]);
+        let _ = refused.expect_said(&["could not be pulled", "hint: can this host reach its registry"]);
         let _ = up(site, image, "missing").expect_code(0);
         site.down();
     });
@@ -90,7 +90,7 @@ fn an_image_that_cannot_be_had_is_refused_with_what_can_be_done() {
         for missing in ["tiny:2", "none:1"] {
             let name = format!("{}/{missing}", registry.host());
             let refused = up(site, &name, "missing").expect_code(6);
-            let _ = refused.expect_said(&[&name, "is not to be had from its registry: check its name and tag"]);
+            let _ = refused.expect_said(&[&name, "is not to be had from its registry", "hint: check its name and tag"]);
         }
         assert_eq!(engine::containers(&format!("throng-{}", site.name())), []);
     });

@@ -38,6 +38,7 @@ impl Core {
             if state.busy.is_some() || state.presence.agrees_with(&presence) {
                 continue;
             }
+            state.unrecorded = remembered.is_none();
             if let Some(remembered) = remembered {
                 state.incarnation = remembered.incarnation;
                 state.restarts = remembered.restarts;
@@ -52,6 +53,9 @@ impl Core {
                     let (incarnation, pid, began) = (state.incarnation, running.pid, state.started_at.unwrap_or(now));
                     let probed = wanted.filter(|wanted| wanted.spec.ready.is_some());
                     state.started(running, incarnation, probed.is_some(), began);
+                    if let Some(wanted) = wanted {
+                        state.take_for_newest(wanted);
+                    }
                     if let Some(wanted) = probed {
                         commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
                     }

@@ -13,6 +13,7 @@ use throng_failpoints::{Point, hit};
 use super::super::command::{HostSettings, Settled};
 use super::host::Host;
 use crate::host::machine_lock::MachineLock;
+use crate::ledger::LedgerError;
 use crate::resources::address::plan::AddressWant;
 use crate::resources::names::plan::Scope;
 use crate::resources::sysctl::key::SysctlKey;
@@ -96,6 +97,19 @@ impl Host {
         for error in [kept, dropped].into_iter().filter_map(Result::err) {
             settled.obstacle(ReasonKind::Host, chain(&error));
         }
+    }
+
+    /// Writes down what a lost ledger knew of settings: those that still have the value that an agent of this host wrote,
+    /// so that they are put back when nobody wants them any more.
+    pub fn take_back_sysctls(&self, remembered: &[SysctlChange]) -> Result<(), LedgerError> {
+        let known = self.parts.ledger.sysctls()?;
+        for change in remembered.iter().filter(|change| known.iter().all(|known| known.key != change.key)) {
+            let current = SysctlKey::new(&change.key).ok().and_then(|key| ProcSys::default().read(&key).ok().flatten());
+            if current.is_some_and(|current| sysctl::value::is_still_written(change, &current)) {
+                self.parts.ledger.record_sysctl(change)?;
+            }
+        }
+        Ok(())
     }
 
     fn settle_addresses(&self, clusters: &[Arc<ClusterSpec>], settled: &mut Settled) {

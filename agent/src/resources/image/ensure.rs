@@ -32,9 +32,7 @@ pub enum ImageError {
         image: String,
     },
     /// Its registry does not have it, or does not give it to this host.
-    #[error(
-        "image {image} is not to be had from its registry: check its name and tag; if it is private, `docker login` as the user who runs the coordinator"
-    )]
+    #[error("image {image} is not to be had from its registry")]
     Unknown {
         /// The image.
         image: String,
@@ -42,9 +40,7 @@ pub enum ImageError {
         source: EngineError,
     },
     /// It could not be fetched.
-    #[error(
-        "image {image} could not be pulled: can this host reach its registry, has it room for the image, and may it have it (`docker login` as the user who runs the coordinator)?"
-    )]
+    #[error("image {image} could not be pulled")]
     Pull {
         /// The image.
         image: String,
@@ -69,6 +65,22 @@ pub enum ImageError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl ImageError {
+    /// What a person can do about it, where the message does not end in it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Unknown { .. } => {
+                Some("check its name and tag; if it is private, `docker login` as the user who runs the coordinator")
+            }
+            Self::Pull { .. } => Some(
+                "can this host reach its registry, has it room for the image, and may it have it (`docker login` as the \
+                 user who runs the coordinator)?",
+            ),
+            Self::Missing { .. } | Self::NotSent { .. } | Self::Engine { .. } | Self::Archive { .. } => None,
+        }
+    }
 }
 
 /// What is to be done about an image.

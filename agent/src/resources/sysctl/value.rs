@@ -4,6 +4,7 @@ use serde::Serialize;
 use throng_common::host_spec::SysctlWant;
 use throng_common::ports::PortSet;
 use throng_common::status::SysctlChange;
+use throng_common::sysctl_keys::RESERVED_PORTS;
 
 /// The merged want of one setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,6 +71,15 @@ pub fn our_ports(record: &SysctlChange) -> Option<PortSet> {
     Some(ports_of(&record.written)?.difference(&ports_of(&record.original)?))
 }
 
+/// Whether a setting still has what we wrote: of a list, all that we put into it.
+pub fn is_still_written(record: &SysctlChange, current: &str) -> bool {
+    if record.key == RESERVED_PORTS {
+        let left = our_ports(record).zip(ports_of(current)).map(|(ours, current)| ours.difference(&current));
+        return left.is_some_and(|left| left.is_empty());
+    }
+    plain(current) == plain(&record.written)
+}
+
 /// A list of ports as the kernel writes it; none where it is none.
 pub fn ports_of(text: &str) -> Option<PortSet> {
     plain(text).parse().ok()
@@ -90,4 +100,22 @@ fn each_larger(a: &[u64], b: &[u64]) -> Vec<u64> {
 
 fn joined(numbers: &[u64]) -> String {
     numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_still_ours_while_it_has_what_we_wrote_and_a_list_while_it_holds_our_ports() {
+        let change = |key: &str, original: &str, written: &str| SysctlChange {
+            key: key.to_owned(),
+            original: original.to_owned(),
+            written: written.to_owned(),
+        };
+        let raised = change("net.ipv4.tcp_rmem", "1 2 3", "4 5 6");
+        assert!(is_still_written(&raised, "4\t5\t6\n") && !is_still_written(&raised, "4 5 7"));
+        let ports = change(RESERVED_PORTS, "80", "80,2000-2003");
+        assert!(is_still_written(&ports, "90,2000-2009") && !is_still_written(&ports, "80,2000-2002"));
+    }
 }

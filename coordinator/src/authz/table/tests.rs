@@ -23,7 +23,7 @@ fn methods(descriptors: &[u8]) -> BTreeSet<String> {
 }
 
 fn caller(role: CallerRole) -> Caller {
-    Caller { role, name: "x".into(), origin: "x".into(), uid: None }
+    Caller { role, name: "x".into(), origin: "x".into(), uid: None, serial: None }
 }
 
 #[test]

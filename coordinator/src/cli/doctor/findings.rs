@@ -47,7 +47,7 @@ fn agent(survey: &Survey) -> Finding {
 
 fn leftovers(leftovers: &Leftovers) -> Finding {
     const SUBJECT: &str = "leftovers";
-    let remedy = "`throng down --orphans` lists them with their remedies";
+    let remedy = "`throng down --orphans` shows them, asks, and removes them";
     match leftovers {
         Leftovers::Audited(found) if found.is_empty() => Finding::ok(SUBJECT, "none, by an audit of kernel and engine"),
         Leftovers::Audited(found) => Finding::warn(SUBJECT, list(found), remedy),

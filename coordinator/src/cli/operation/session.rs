@@ -25,6 +25,9 @@ impl Session {
         }
         let found = coordinator::ensure(&context.state, context.printer).await?;
         let mut session = Self { client: found.client, started: found.started };
+        if session.started {
+            session.warn(context).await?;
+        }
         let ready = agent::ensure(&mut session.client, context.agent.as_deref(), context.printer).await;
         if let Err(error) = ready {
             // What was started for nothing is ended again; the first error counts.
@@ -34,6 +37,13 @@ impl Session {
         Ok(session)
     }
 
+    /// Says what a person should know of a coordinator that has just begun: that its journal was lost, say.
+    async fn warn(&mut self, context: &Context) -> Result<(), CliError> {
+        let state = self.client.get_coordinator(GetCoordinatorRequest {}).await.map_err(ClientError::from)?;
+        state.into_inner().warnings.iter().for_each(|warning| context.printer.warning(warning));
+        Ok(())
+    }
+
     /// Ends the daemons that were started for this command, unless a cluster needs them.
     pub async fn end(&mut self, context: &Context) -> Result<(), CliError> {
         if !self.started {
@@ -41,9 +51,10 @@ impl Session {
         }
         let state =
             self.client.get_coordinator(GetCoordinatorRequest {}).await.map_err(ClientError::from)?.into_inner();
-        if !state.clusters.is_empty() {
-            let stop = context.invocation.command("stop");
-            context.printer.note(&format!("the coordinator stays with {}; {stop} ends it", state.clusters.join(", ")));
+        let still_up = [&state.clusters[..], &state.unknown_clusters[..]].concat();
+        if !still_up.is_empty() {
+            let stop = context.invocation.command("stop --down");
+            context.printer.note(&format!("the coordinator stays with {}; `{stop}` ends both", still_up.join(", ")));
             return Ok(());
         }
         Ok(coordinator::stop(&mut self.client, &context.target(), &context.state).await?)

@@ -15,6 +15,9 @@ use crate::output::progress::record::{EndRecord, OperationRecord, ResidueRecord,
 use crate::output::table::Table;
 use crate::output::time::took;
 
+/// With what a line begins that says what a person can do.
+const HINT: &str = "hint: ";
+
 #[derive(Serialize)]
 struct OperationView<'a> {
     operation: &'a str,
@@ -45,10 +48,12 @@ pub fn print(
                 context.printer.json(&OperationView { operation, cluster, run, record })?;
             } else {
                 let printer = context.printer;
+                // Apart from the progress, which may be on the same screen.
+                printer.note("");
                 printer.data(&render(record, report, printer.out, printer.width_columns))?;
             }
             if let (None, true, Some(end)) = (report, begins_cluster(operation), &record.end) {
-                advise(context, operation, end);
+                advise(context, operation, record, end);
             }
             Ok(outcome)
         }
@@ -70,15 +75,17 @@ fn render(record: &OperationRecord, report: Option<&str>, palette: Palette, widt
         text.push_str(&tests_table(&record.tests).render(width));
         text.push('\n');
     }
-    text.push_str(&phases_table(record).render(width));
-    text.push('\n');
+    // Where something failed, the time that the rest took is no answer to anything.
+    if record.end.as_ref().is_none_or(|end| end.outcome == Outcome::Pass) {
+        text.push_str(&phases_table(record).render(width));
+        text.push('\n');
+    }
     let Some(end) = &record.end else { return text };
     if !end.residues.is_empty() {
         text.push_str(&residues_table(&end.residues).render(width));
         text.push('\n');
     }
-    text.push_str(&last_line(record, end, palette));
-    text.push('\n');
+    text.push_str(&ending(record, end, palette));
     text
 }
 
@@ -95,7 +102,11 @@ fn phases_table(record: &OperationRecord) -> Table {
     let mut table = Table::new(&["PHASE", ">TIME", ""]);
     for phase in &record.phases {
         let time = took(Duration::from_millis(phase.took_millis));
-        let word = if phase.ok { phase.detail.clone() } else { format!("failed: {}", phase.detail) };
+        let word = match (phase.ok, phase.detail.as_str()) {
+            (true, detail) => detail.to_owned(),
+            (false, "") => "failed".to_owned(),
+            (false, detail) => format!("failed: {detail}"),
+        };
         table.row([phase.phase.as_str(), &time, &word]);
     }
     table.row(["in all", &took(Duration::from_millis(record.took_millis)), ""]);
@@ -111,8 +122,8 @@ pub fn residues_table(residues: &[ResidueRecord]) -> Table {
     table
 }
 
-/// What it came to, in one line that ends with what is left behind.
-fn last_line(record: &OperationRecord, end: &EndRecord, palette: Palette) -> String {
+/// What it came to: a line with the reason, below it who and why, what to do, and that nothing is left behind.
+fn ending(record: &OperationRecord, end: &EndRecord, palette: Palette) -> String {
     let word = match end.outcome {
         Outcome::Pass if record.tests.is_empty() => palette.good("done"),
         Outcome::Pass => palette.good("passed"),
@@ -121,17 +132,45 @@ fn last_line(record: &OperationRecord, end: &EndRecord, palette: Palette) -> Str
         Outcome::Environment => palette.warn("invalid: the environment, not the system"),
         Outcome::Budget => palette.bad("stopped: budget or lease"),
         Outcome::Residue => palette.bad("left something behind"),
-        Outcome::Quorum => palette.bad("not enough came up"),
+        Outcome::Quorum => palette.bad(&what_failed(record)),
         Outcome::Interrupted => palette.warn("interrupted"),
     };
-    let detail = if end.detail.is_empty() { String::new() } else { format!(": {}", end.detail) };
-    let rest = if record.nothing_left_behind() { " · nothing left behind" } else { "" };
-    format!("{word}{detail}{rest}")
+    let clean = record.nothing_left_behind();
+    if end.detail.is_empty() {
+        return format!("{word}{}\n", if clean { " · nothing left behind" } else { "" });
+    }
+    let mut text = format!("{word}: ");
+    for line in end.detail.lines() {
+        match line.strip_prefix(HINT) {
+            Some(hint) => text.push_str(&format!("{} {hint}", palette.strong(HINT.trim_end()))),
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    if clean {
+        text.push_str("nothing left behind\n");
+    }
+    text
+}
+
+/// In what an operation failed that did not get its hosts or nodes: by its first phase that did not reach its aim.
+fn what_failed(record: &OperationRecord) -> String {
+    match record.phases.iter().find(|phase| !phase.ok).map(|phase| phase.phase.as_str()) {
+        Some("plan") => "no plan".to_owned(),
+        Some("image") => "no image".to_owned(),
+        Some(phase) if phase.starts_with("up ") => "not enough came up".to_owned(),
+        Some(phase) => format!("{phase} failed"),
+        None => "failed".to_owned(),
+    }
 }
 
 /// What can be done with a cluster that is still up.
-fn advise(context: &Context, operation: &Operation, end: &EndRecord) {
+fn advise(context: &Context, operation: &Operation, record: &OperationRecord, end: &EndRecord) {
     if !end.cluster_up {
+        if end.outcome == Outcome::Quorum && record.phases.iter().any(|phase| phase.phase.starts_with("up ")) {
+            let keep = context.invocation.command("run SCENARIO --keep=on-failure");
+            context.printer.hint(&format!("to look at it with logs, exec and ps, have it left up: {keep}"));
+        }
         return;
     }
     let cluster = &operation.cluster;

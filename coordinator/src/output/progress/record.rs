@@ -42,6 +42,8 @@ pub struct ResidueRecord {
     pub subject: String,
     /// What a person can do about it.
     pub remedy: String,
+    /// The cluster that it was of; empty where that cannot be told.
+    pub cluster: String,
 }
 
 /// How an operation ended.
@@ -74,7 +76,8 @@ pub struct OperationRecord {
 
 impl From<Residue> for ResidueRecord {
     fn from(residue: Residue) -> Self {
-        Self { host: residue.host, kind: residue.kind, subject: residue.subject, remedy: residue.remedy }
+        let Residue { host, kind, subject, remedy, cluster } = residue;
+        Self { host, kind, subject, remedy, cluster }
     }
 }
 

@@ -7,4 +7,4 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use render::{render, residue_line};
+pub use render::{Standing, render, render_now, residue_line};

@@ -40,9 +40,27 @@ struct Page {
     color: bool,
 }
 
+/// What has become of a cluster that its run left up. A report is read long after it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody was asked.
+    Unknown,
+    /// It is there.
+    Up,
+    /// It is being taken down.
+    Leaving,
+    /// It is not there any more.
+    Gone,
+}
+
 /// The report as text of at most `width` columns (60 to 120); it ends with a line break. Files are named relative to the
 /// run's folder, which the caller prints.
 pub fn render(report: &RunReport, width: usize, color: bool) -> String {
+    render_now(report, width, color, Standing::Unknown)
+}
+
+/// The same, by somebody who knows what has become of the cluster.
+pub fn render_now(report: &RunReport, width: usize, color: bool, cluster: Standing) -> String {
     let mut page = Page { text: String::new(), width: width.clamp(WIDTH_MIN, WIDTH_MAX), color };
     header(&mut page, report);
     ending(&mut page, &report.ending);
@@ -52,7 +70,7 @@ pub fn render(report: &RunReport, width: usize, color: bool) -> String {
     memory(&mut page, &report.roles);
     shortages(&mut page, &report.hosts);
     phases(&mut page, &report.phases);
-    teardown(&mut page, &report.teardown);
+    teardown(&mut page, report, cluster);
     summary(&mut page, report);
     page.text
 }
@@ -265,9 +283,9 @@ pub fn residue_line(residue: &ResidueReport) -> String {
     format!("{}: {kind} {}", residue.host, residue.residue.subject)
 }
 
-fn teardown(page: &mut Page, teardown: &Teardown) {
+fn teardown(page: &mut Page, report: &RunReport, cluster: Standing) {
     page.gap();
-    match teardown {
+    match &report.teardown {
         Teardown::Clean => page.line("Nothing left behind"),
         Teardown::Residue { residues } => {
             let heading = page.paint(Ink::Red, &format!("LEFT BEHIND ({})", residues.len()));
@@ -283,8 +301,15 @@ fn teardown(page: &mut Page, teardown: &Teardown) {
             }
         }
         Teardown::Kept { commands } => {
-            page.line("The cluster is still up. Next:");
-            for command in commands {
+            let id = &report.cluster;
+            let (text, is_there) = match cluster {
+                Standing::Unknown => (format!("The run left cluster {id} up. Next, if it still is:"), true),
+                Standing::Up => (format!("Cluster {id} is still up. Next:"), true),
+                Standing::Leaving => (format!("The run left cluster {id} up, and it is being taken down now"), false),
+                Standing::Gone => (format!("The run left cluster {id} up, and it is gone since"), false),
+            };
+            page.line(&text);
+            for command in commands.iter().filter(|_| is_there) {
                 page.line(&format!("  {command}"));
             }
         }

@@ -1,5 +1,5 @@
 use super::super::sample;
-use super::render;
+use super::{Standing, render, render_now};
 
 #[test]
 fn a_run_where_all_passed_reads_at_a_glance() {
@@ -34,6 +34,17 @@ fn a_cluster_that_did_not_come_up_names_who_is_missing() {
 #[test]
 fn an_interrupted_run_that_was_kept_says_what_to_type_next() {
     insta::assert_snapshot!(render(&sample::interrupted(), 80, false));
+}
+
+#[test]
+fn of_a_cluster_that_was_kept_is_said_what_has_become_of_it_and_nothing_that_is_no_longer_true() {
+    let says = |now| {
+        let text = render_now(&sample::interrupted(), 80, false, now);
+        let from = text.find("luster").map_or(0, |at| text[..at].rfind('\n').map_or(0, |end| end + 1));
+        text[from..].lines().take(2).collect::<Vec<_>>().join("|")
+    };
+    let all = [Standing::Unknown, Standing::Up, Standing::Leaving, Standing::Gone].map(says);
+    insta::assert_snapshot!(all.join("\n"));
 }
 
 #[test]

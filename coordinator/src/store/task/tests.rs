@@ -5,6 +5,8 @@ use std::time::Duration;
 use throng_common::ids::{ClusterId, Epoch, Generation, HostId, Incarnation, NodeName, RoleName, RunId};
 use throng_common::status::{SysctlChange, UnixMillis};
 
+const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
 struct Scratch {
     folder: tempfile::TempDir,
 }
@@ -38,16 +40,28 @@ fn event(cluster: Option<&str>, kind: &str) -> NewEvent {
 #[tokio::test]
 async fn a_fleet_keeps_its_id_and_raises_its_epoch_with_every_life() {
     let scratch = Scratch::new();
-    let first = scratch.open().begin_life().await.unwrap();
-    let second = scratch.open().begin_life().await.unwrap();
+    let first = scratch.open().begin_life(None, NOW).await.unwrap();
+    let second = scratch.open().begin_life(None, NOW).await.unwrap();
     assert_eq!(first.fleet, second.fleet);
     assert_eq!((first.epoch, second.epoch), (Epoch(1), Epoch(2)));
 }
 
 #[tokio::test]
+async fn a_fleet_whose_journal_was_lost_keeps_its_id_and_goes_on_with_higher_epochs() {
+    let lost = Scratch::new().open().begin_life(None, NOW).await.unwrap();
+    let scratch = Scratch::new();
+    let first = scratch.open().begin_life(Some(lost.fleet.clone()), NOW).await.unwrap();
+    assert_eq!(first, Life { fleet: lost.fleet.clone(), epoch: Epoch(1_700_000_001), rebuilt: true, is_new: true });
+    let second = scratch.open().begin_life(Some(lost.fleet.clone()), UnixMillis(5)).await.unwrap();
+    assert_eq!(second, Life { epoch: Epoch(1_700_000_002), is_new: false, ..first });
+    let usual = Scratch::new().open().begin_life(None, NOW).await.unwrap();
+    assert!(usual.is_new && !usual.rebuilt && usual.epoch == Epoch(1));
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_schema_is_refused_with_both_versions() {
     let scratch = Scratch::new();
-    drop(scratch.open().begin_life().await.unwrap());
+    drop(scratch.open().begin_life(None, NOW).await.unwrap());
     let connection = Connection::open(scratch.path()).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
@@ -222,6 +236,14 @@ async fn runs_and_hosts_and_operators_come_back_as_they_were_saved() {
         issued: UnixMillis(1),
         expires: UnixMillis(2),
     };
-    store.save_operator(operator.clone()).await.unwrap();
-    assert_eq!(store.list_operators().await.unwrap(), [operator]);
+    let other = OperatorRecord { serial: "cd".into(), issued: UnixMillis(2), ..operator.clone() };
+    let bob = OperatorRecord { serial: "ef".into(), name: "bob".into(), issued: UnixMillis(3), ..operator.clone() };
+    for record in [&operator, &other, &bob] {
+        store.save_operator(record.clone()).await.unwrap();
+    }
+    assert_eq!(store.list_operators().await.unwrap(), [bob.clone(), other.clone(), operator.clone()]);
+    assert_eq!(store.remove_operators("ann".into(), Some("ef".into())).await.unwrap(), [], "that one is bob's");
+    assert_eq!(store.remove_operators("ann".into(), Some("ab".into())).await.unwrap(), [operator]);
+    assert_eq!(store.remove_operators("ann".into(), None).await.unwrap(), [other]);
+    assert_eq!(store.list_operators().await.unwrap(), [bob]);
 }

@@ -1,0 +1,51 @@
+//! Wiping what the system under test has written: its nodes go with all that they had, and come again as at the first
+//! time. Hosts, plan, names, ports and images stay.
+
+use std::sync::Arc;
+
+use throng_common::verdict::Outcome;
+
+use crate::cluster::{ClusterState, LiveCluster, RoleWanted};
+use crate::core::Core;
+use crate::operation::{OperationHandle, Verb};
+use crate::rollout::bring_up::bring_up;
+use crate::rollout::commands::{ended, fail, free, spawn};
+use crate::rollout::failure::RolloutError;
+use crate::rollout::take_down::{TornDown, await_rest};
+
+/// Stops all nodes, wipes ramdisks, disks and scratch, and brings the cluster up anew: `prepare` runs again, and roles
+/// start in the order of their dependencies.
+pub fn start_reset(core: &Arc<Core>, cluster: Arc<LiveCluster>) -> Result<OperationHandle, RolloutError> {
+    free(core, &cluster)?;
+    let operation = core.operations.begin(Verb::Reset, cluster.record().id.clone());
+    Ok(spawn(core, &operation, |core, operation| async move {
+        match reset(&core, &cluster, &operation).await {
+            Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
+            Err(error) => fail(error, Ok(TornDown::default()), true),
+        }
+    }))
+}
+
+async fn reset(core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &OperationHandle) -> Result<(), RolloutError> {
+    let total = cluster.statuses().len() as u64;
+    let mut phase = operation.phase("wipe", total);
+    cluster.edit(|record| {
+        record.state = ClusterState::Resetting;
+        record.wanted.values_mut().for_each(|wanted| *wanted = RoleWanted::Stopped);
+    });
+    core.publish(cluster).await?;
+    let hosts = Core::hosts_of(cluster);
+    let unreached = await_rest(core, &hosts, |away| {
+        phase.progress(total.saturating_sub(cluster.statuses().len() as u64), away);
+    })
+    .await;
+    phase.end(unreached.is_empty(), unreached.join("; "));
+    if let Some(why) = unreached.into_iter().next() {
+        return Err(RolloutError::Away(why));
+    }
+    cluster.edit(|record| record.state = ClusterState::Starting);
+    core.journal(cluster).await?;
+    let id = cluster.record().id.clone();
+    core.note(Some(&id), &id, "cluster-wiped", "all that its nodes had written is gone").await;
+    bring_up(core, cluster, operation).await
+}

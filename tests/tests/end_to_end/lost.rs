@@ -1,0 +1,129 @@
+//! Throng's own files are lost: the journal, the ledger, or all of it. What runs goes on, and can still be taken down.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use serde_json::Value;
+use throng_tests::host::{is_alive, kill_now};
+use throng_tests::site::{SETTLE_TIMEOUT, Site, in_site, nodes};
+use throng_tests::wait::wait_for;
+use throng_tests::{agent, engine};
+
+/// What can happen to a database, by what is said of it.
+const DAMAGES: [(&str, fn(&Path)); 3] = [("gone", delete), ("damaged", truncate), ("damaged", tear)];
+
+fn delete(path: &Path) {
+    fs::remove_file(path).unwrap();
+}
+
+fn truncate(path: &Path) {
+    let length = path.metadata().unwrap().len();
+    File::options().write(true).open(path).unwrap().set_len(length / 2 + 100).unwrap();
+}
+
+fn tear(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let length = bytes.len();
+    bytes[length / 4..length / 2].fill(0xa5);
+    fs::write(path, bytes).unwrap();
+}
+
+/// Damages a database that nobody uses. What its log still holds is brought into it first.
+fn damage(path: &Path, by: fn(&Path)) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(connection);
+    by(path);
+}
+
+fn kill_coordinator(site: &Site) {
+    let pid = fs::read_to_string(site.state_dir().join("lock")).unwrap().trim().parse().unwrap();
+    kill_now(pid);
+    wait_for("the coordinator ends", SETTLE_TIMEOUT, || if is_alive(pid) { Err(pid) } else { Ok(()) });
+}
+
+/// Containers of a cluster with their first processes' ids.
+fn pids_of(cluster: &str) -> BTreeMap<String, u64> {
+    let containers = engine::containers(&format!("throng-{cluster}-"));
+    let pid = |id: &str| engine::inspect(id).and_then(|seen| seen["State"]["Pid"].as_u64()).unwrap_or(0);
+    containers.into_iter().map(|container| (container.name, pid(&container.id))).collect()
+}
+
+#[test]
+fn a_cluster_outlives_the_journal_that_knew_it_and_is_still_taken_down_to_nothing() {
+    in_site(|site| {
+        for (what, by) in DAMAGES {
+            let cluster = site.up();
+            let before = pids_of(&cluster);
+            assert_eq!(before.len(), 3);
+            kill_coordinator(site);
+            damage(&site.state_dir().join("throng.db"), by);
+
+            // Without a yes it is only shown. The coordinator that is started for it says once what became of its journal.
+            let shown = site.throng(&["down", "--orphans"]).expect_code(5);
+            let shown = shown.expect_said(&["the journal", what, &cluster, "3 containers", "--orphans --yes"]);
+            assert_eq!(shown.stderr.matches("a new one begun").count(), 1, "{shown}");
+            assert_eq!(pids_of(&cluster), before, "it runs on, untouched");
+            let unknown = site.throng(&["down", &cluster, "--yes"]).expect_code(2);
+            let _ = unknown.expect_said(&["the journal does not know", "down --orphans"]);
+            let _ = site.throng(&["stop"]).expect_code(2).expect_said(&[&cluster]);
+            let _ = site.throng(&["status"]).expect_code(0).expect_said(&[&cluster, "down --orphans"]);
+
+            let down = site.throng(&["down", "--orphans", "--yes"]).expect_code(0);
+            let _ = down.expect_said(&[&cluster, "nothing left behind"]);
+            assert_eq!(pids_of(&cluster), BTreeMap::new());
+            let asides = fs::read_dir(site.state_dir()).unwrap().flatten();
+            let damaged = asides.filter(|entry| entry.file_name().to_string_lossy().contains(".db.damaged-"));
+            assert_eq!(damaged.count() > 0, what == "damaged");
+            let _ = site.throng(&["stop"]).expect_code(0);
+        }
+    });
+}
+
+#[test]
+fn nodes_outlive_their_agents_ledger_and_are_taken_down_with_all_that_was_set_for_them() {
+    in_site(|site| {
+        for (_, by) in DAMAGES {
+            let _ = site.up();
+            let before = pids(&site.wait_for_count("worker", 3));
+            agent::lose(site);
+            damage(&site.agent_state_dir().join("ledger.db"), by);
+            agent::start(site);
+            let ps = site.wait_for_count("worker", 3);
+            assert_eq!(pids(&ps), before);
+            assert!(nodes(&ps).iter().all(|node| node["restarts"] == 0), "{ps:#}");
+            // Also the ports that it had reserved: the coordinator remembers them for it.
+            site.down();
+        }
+    });
+}
+
+#[test]
+fn a_journal_and_a_ledger_of_a_later_throng_are_refused_with_both_versions_and_left_as_they_are() {
+    in_site(|site| {
+        let _ = site.up();
+        site.down();
+        let _ = site.throng(&["stop"]).expect_code(0);
+        let scenario = site.tiny();
+        let files = [site.agent_state_dir().join("ledger.db"), site.state_dir().join("throng.db")];
+        for file in &files {
+            let connection = rusqlite::Connection::open(file).unwrap();
+            let own: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+            connection.pragma_update(None, "user_version", 99).unwrap();
+            let refused = site.throng(&["up", &scenario]);
+            assert!(refused.code.is_some_and(|code| code != 0), "{refused}");
+            let refused = refused.expect_said(&["has schema 99", &format!("up to {own}")]);
+            assert!(!refused.stderr.contains("damaged"), "{refused}");
+            site.expect_no_daemons();
+            connection.pragma_update(None, "user_version", own).unwrap();
+        }
+        let _ = site.up();
+        site.down();
+    });
+}
+
+fn pids(ps: &Value) -> BTreeMap<String, i64> {
+    let pid = |node: &Value| Some((node["node"].as_str()?.to_owned(), node["pid"].as_i64()?));
+    nodes(ps).iter().filter_map(pid).collect()
+}

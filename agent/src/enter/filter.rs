@@ -27,8 +27,9 @@ const FIRST_OTHER_FILE: libc::c_uint = 3;
 const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
 /// Most filters of a process: each more makes every system call slower.
 const FILTERS_MAX: usize = 32;
-/// How long another tracer may hold the process: a command that enters at the same moment takes a millisecond.
-const TRACER_DEADLINE: Duration = Duration::from_secs(2);
+/// How long other tracers may hold the process: a command that enters at the same moment takes a millisecond, and on a
+/// loaded host dozens of them take seconds.
+const TRACER_DEADLINE: Duration = Duration::from_secs(10);
 const TRACER_RETRY: Duration = Duration::from_millis(1);
 /// How long it may take to stop, and how often it is looked at: it does so at once, where it is not frozen.
 const STOP_DEADLINE: Duration = Duration::from_secs(1);

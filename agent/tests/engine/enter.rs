@@ -203,7 +203,7 @@ async fn many_commands_enter_one_container_at_once() {
         plan.cpu_millis = None;
         let target = target(&place, &plan).await;
         let begun = Instant::now();
-        let all = (0..40).map(|_| run_one(&means, Some(&target), command(&["/bin/true"])));
+        let all = (0..20).map(|_| run_one(&means, Some(&target), command(&["/bin/true"])));
         for result in join_all(all).await {
             assert_eq!(done(result).code, 0);
         }

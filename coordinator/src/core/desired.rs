@@ -7,7 +7,7 @@ use std::time::Duration;
 use throng_common::error_chain::chain;
 use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
 use throng_common::ids::{Generation, HostId};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 use throng_proto::agent as wire;
 
 use super::coordinator::{Core, CoreError};
@@ -44,11 +44,21 @@ impl Core {
         };
         self.hosts.edit(host, |view| view.told = generation);
         hit(Point::HostTelling);
-        let request = wire::ApplyRequest { spec: Some((&spec).into()) };
+        self.apply(host, &spec).await?;
+        if planted(Fault::RepeatOlder) {
+            let first = HostSpec { generation: Generation(1), clusters: Vec::new(), ..spec };
+            // It is refused.
+            let _ = self.apply(host, &first).await;
+        }
+        hit(Point::HostTold);
+        Ok(())
+    }
+
+    async fn apply(&self, host: &HostId, spec: &HostSpec) -> Result<(), CoreError> {
+        let request = wire::ApplyRequest { spec: Some(spec.into()) };
         self.fleet
             .call(host, APPLY_DEADLINE, request, |mut agent, request| async move { agent.apply(request).await })
             .await?;
-        hit(Point::HostTold);
         Ok(())
     }
 

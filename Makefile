@@ -1,7 +1,7 @@
 # throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vm bench build test-engines kill-loop verdicts engine engine-stop examples example-redis example-nats example-grpc ci clean
+.PHONY: help demo test test-vm bench build test-engines kill-loop campaign planted-faults verdicts engine engine-stop examples example-redis example-nats example-grpc ci clean
 
 DEMO_WORKERS ?= 100
 export DEMO_WORKERS
@@ -28,10 +28,19 @@ build: ## the two programs, in target/debug
 test-engines: ## the tests that face an engine, on Debian's 20.10 and on Docker 29 with both stores (built from source, with Go): an hour
 	@scripts/test-engines
 
-kill-loop: engine ## kill daemons at named points of operations on a live cluster: SEED=… KILLS=100, one again with ROUND=…
+kill-loop: engine killable ## kill daemons at named points of operations on a live cluster: SEED=… KILLS=100, one again with ROUND=…
+	@$${CARGO_TARGET_DIR:-target}/debug/kill-loop
+
+campaign: engine killable ## operations and faults drawn from a seed on a live cluster: SEED=… STEPS=50, some of them again with ONLY=…
+	@$${CARGO_TARGET_DIR:-target}/debug/campaign
+
+planted-faults: engine killable ## plant each fault of throng's own that the campaign's checks must find, one by name with FAULTS=…
+	@$${CARGO_TARGET_DIR:-target}/debug/planted-faults
+
+.PHONY: killable
+killable:
 	@cargo build -p throng-tests --bins --features failpoints
 	@scripts/unpack-packages build/busybox busybox-static
-	@$${CARGO_TARGET_DIR:-target}/debug/kill-loop
 
 verdicts: engine build ## are verdicts right? real load of others and of nodes, real tests: SEED=… BOUND_SECONDS=480 ONLY=…
 	@scripts/unpack-packages build/busybox busybox-static

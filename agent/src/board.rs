@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use throng_common::ids::{ClusterId, NodeName};
 use throng_common::status::{AgentEvent, HostProgress, NodeStatus, SysctlChange};
+use throng_failpoints::{Fault, planted};
 use tokio::sync::mpsc;
 
 /// Events that may wait for one listener: a change of every node of a full host, several times over.
@@ -49,7 +50,8 @@ impl Board {
             }
             AgentEvent::Host(_) | AgentEvent::Nodes(_) => true,
         };
-        if news {
+        let lost = planted(Fault::LoseEvent) && matches!(&event, AgentEvent::Node(status) if status.restarts > 0);
+        if news && !lost {
             inner.listeners.retain(|listener| listener.try_send(event.clone()).is_ok());
         }
     }

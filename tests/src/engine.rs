@@ -66,7 +66,13 @@ pub fn containers(prefix: &str) -> Vec<Container> {
 
 /// Creates and starts a container without labels. Returns its id.
 pub fn run(name: &str, image: &str, command: &[&str]) -> String {
-    let config = json!({ "Image": image, "Cmd": command, "HostConfig": { "NetworkMode": "host" } });
+    run_labelled(name, image, command, &json!({}))
+}
+
+/// The same with labels.
+pub fn run_labelled(name: &str, image: &str, command: &[&str], labels: &Value) -> String {
+    let host = json!({ "NetworkMode": "host" });
+    let config = json!({ "Image": image, "Cmd": command, "Labels": labels, "HostConfig": host });
     let (status, body) = call("POST", &format!("/containers/create?name={name}"), Some(&config));
     assert!(status == 201, "{name} cannot be created: {status} {body}");
     let created: Value = serde_json::from_str(&body).expect("the engine answers with JSON");

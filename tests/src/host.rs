@@ -187,6 +187,23 @@ pub fn kill_now(pid: i32) {
     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
 }
 
+/// Stops a process, so that it hangs.
+pub fn hang(pid: i32) {
+    // It may just have ended by itself.
+    let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
+}
+
+/// Has a process that hangs go on.
+pub fn go_on(pid: i32) {
+    let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
+}
+
+/// Gives a kernel setting a value.
+pub fn set(key: &str, value: &str) {
+    let path = Path::new("/proc/sys").join(key.replace('.', "/"));
+    fs::write(&path, format!("{value}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
 /// Mounts in this mount namespace whose source or mount point contains the text: source and mount point.
 pub fn mounts(text: &str) -> Vec<(String, PathBuf)> {
     let table = fs::read_to_string("/proc/self/mounts").expect("the mount table can be read");

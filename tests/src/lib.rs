@@ -5,8 +5,10 @@
 
 pub mod agent;
 pub mod bench;
+pub mod campaign;
 pub mod engine;
 pub mod engine_proxy;
+mod farm;
 pub mod finished;
 pub mod host;
 pub mod invariants;

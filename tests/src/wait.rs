@@ -20,6 +20,18 @@ pub fn patiently(within: Duration) -> Duration {
     within * factor
 }
 
+/// Looks again and again until it is so; what was seen last where it is not in time.
+pub fn until<T, E>(within: Duration, mut look: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    let deadline = Instant::now() + within;
+    loop {
+        match look() {
+            Ok(value) => return Ok(value),
+            Err(seen) if Instant::now() > deadline => return Err(seen),
+            Err(_) => std::thread::sleep(EVERY),
+        }
+    }
+}
+
 /// Looks again and again until there is a value; panics with what was seen last.
 pub fn wait_for<T, E: Display>(what: &str, within: Duration, mut look: impl FnMut() -> Result<T, E>) -> T {
     let within = patiently(within);

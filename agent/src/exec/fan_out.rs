@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, Stream, StreamExt as _};
 use throng_common::ids::NodeName;
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::target::{Means, Target, TargetError};
 use super::{container, process};
@@ -46,12 +46,17 @@ pub fn run_all(means: Means, jobs: Vec<Job>, parallel: usize) -> impl Stream<Ite
         async move {
             let begun = Instant::now();
             hit(Point::ExecBeginning);
+            if planted(Fault::ExecTwice) {
+                drop(run_one(&means, job.target.as_ref(), job.request.clone()).await);
+            }
             let result = run_one(&means, job.target.as_ref(), job.request).await;
             hit(Point::ExecEnded);
             ExecOutcome { node: job.node, result, took: begun.elapsed() }
         }
     };
-    stream::iter(jobs).map(run).buffer_unordered(parallel)
+    let lost = |outcome: &ExecOutcome| planted(Fault::LoseOutcome) && outcome.node.index() == 0;
+    let outcomes = stream::iter(jobs).map(run).buffer_unordered(parallel);
+    outcomes.filter(move |outcome| std::future::ready(!lost(outcome)))
 }
 
 /// Runs one command in one node.

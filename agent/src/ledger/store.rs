@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use throng_common::host_spec::{HostSpec, StopSpec};
 use throng_common::ids::{ClusterId, Incarnation, NodeName};
 use throng_common::status::{SysctlChange, UnixMillis};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 /// The version of the tables.
 pub const SCHEMA: u32 = 1;
@@ -171,6 +171,9 @@ impl Ledger {
 
     /// Remembers a sysctl before it is written, in the place of what was known of it.
     pub fn record_sysctl(&self, change: &SysctlChange) -> Result<(), LedgerError> {
+        if planted(Fault::SkipSettingRecord) {
+            return Ok(());
+        }
         hit(Point::LedgerSysctlWriting);
         self.connection().execute(
             "INSERT INTO sysctl (key, original, written) VALUES (?1, ?2, ?3)
@@ -183,6 +186,9 @@ impl Ledger {
 
     /// Forgets a sysctl that was put back.
     pub fn forget_sysctl(&self, key: &str) -> Result<(), LedgerError> {
+        if planted(Fault::SkipSettingForget) {
+            return Ok(());
+        }
         hit(Point::LedgerSysctlForgetting);
         self.connection().execute("DELETE FROM sysctl WHERE key = ?1", params![key])?;
         hit(Point::LedgerSysctlForgotten);
@@ -219,6 +225,9 @@ impl Ledger {
     /// Remembers a node that was started.
     pub fn record_node(&self, record: &NodeRecord) -> Result<(), LedgerError> {
         let json = serde_json::to_string(record)?;
+        if planted(Fault::SkipNodeRecord) {
+            return Ok(());
+        }
         hit(Point::LedgerNodeWriting);
         self.connection().execute(
             "INSERT OR REPLACE INTO node (cluster, node, json) VALUES (?1, ?2, ?3)",

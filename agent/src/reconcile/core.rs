@@ -6,6 +6,7 @@ use std::sync::Arc;
 use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
 use throng_common::ids::{ClusterId, Generation};
 use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, UnixMillis};
+use throng_failpoints::{Fault, planted};
 
 mod found;
 
@@ -260,7 +261,7 @@ impl Core {
             ActOutcome::Started(running) => {
                 let incarnation = wanted.map_or(state.incarnation, |wanted| wanted.spec.incarnation);
                 let pid = running.pid;
-                let probed = wanted.filter(|wanted| wanted.spec.ready.is_some());
+                let probed = wanted.filter(|wanted| wanted.spec.ready.is_some() && !planted(Fault::SkipProbe));
                 state.started(running, incarnation, probed.is_some(), now);
                 state.unrecorded = false;
                 if let Some(wanted) = probed {

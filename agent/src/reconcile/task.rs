@@ -9,7 +9,7 @@ use throng_common::error_chain::chain;
 use throng_common::host_spec::HostSpec;
 use throng_common::ids::ClusterId;
 use throng_common::status::{AgentEvent, Reason, ReasonKind, SysctlChange};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -290,6 +290,7 @@ impl ReconcileTask {
         }
         if let Some(held) = &self.spec
             && (spec.epoch, spec.generation) < (held.epoch, held.generation)
+            && !planted(Fault::TakeOlder)
         {
             return Err(ApplyError::Older {
                 held_epoch: held.epoch.0,
@@ -442,6 +443,9 @@ impl ReconcileTask {
     /// Those that have ended say why in a task of its own: the last words of many take a while to be read. One that is
     /// looked at twice meanwhile ends once.
     fn look_at_processes(&self) {
+        if planted(Fault::MissEnd) {
+            return;
+        }
         let running = self.core.nodes().filter(|(_, state)| state.busy.is_none());
         let running = running.filter_map(|(key, state)| match &state.presence {
             Presence::Running(running) if running.container.is_none() => Some((key, running.pid)),

@@ -9,7 +9,7 @@ use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec, NodeSpec};
 use throng_common::ids::{Generation, HostId, NodeName};
 use throng_common::scenario::model::Scenario;
 use throng_common::status::SysctlChange;
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 use throng_proto::agent as wire;
 
 use super::coordinator::{Core, CoreError};
@@ -48,12 +48,22 @@ impl Core {
         };
         self.hosts.edit(host, |view| view.told = generation);
         hit(Point::HostTelling);
+        self.apply(host, &spec).await?;
+        if planted(Fault::RepeatOlder) {
+            let first = HostSpec { generation: Generation(1), clusters: Vec::new(), ..spec };
+            // It is refused.
+            let _ = self.apply(host, &first).await;
+        }
+        hit(Point::HostTold);
+        Ok(())
+    }
+
+    async fn apply(&self, host: &HostId, spec: &HostSpec) -> Result<(), CoreError> {
         let remembered = self.remembered_sysctls(host).iter().map(Into::into).collect();
-        let request = wire::ApplyRequest { spec: Some((&spec).into()), remembered };
+        let request = wire::ApplyRequest { spec: Some(spec.into()), remembered };
         self.fleet
             .call(host, APPLY_DEADLINE, request, |mut agent, request| async move { agent.apply(request).await })
             .await?;
-        hit(Point::HostTold);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use throng_common::ids::{HostId, NodeName, RoleName};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::failure::RolloutError;
 use super::images;
@@ -62,6 +62,12 @@ pub async fn scale(
     let kept: BTreeSet<HostId> = planned.hosts.iter().map(|host| host.host.clone()).collect();
     cluster.edit(|record| {
         record.scenario = scenario;
+        if planted(Fault::RestartOnScale)
+            && let Some((_, node)) = planned.nodes().find(|(_, node)| counts.contains_key(node.name.role()))
+        {
+            let incarnation = record.incarnations.entry(node.name.clone()).or_default();
+            *incarnation = incarnation.next();
+        }
         record.plan = planned;
     });
     drop(reservation);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension as _, Row, params};
 use throng_common::ids::{ClusterId, HostId, Incarnation, NodeName, RoleName};
 use throng_common::status::{SysctlChange, UnixMillis};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Point, hit, planted};
 
 use super::rows::{decode, json, signed, time};
 use super::task::Fault;
@@ -40,6 +40,9 @@ impl Store {
     /// Remembers a cluster as a whole, in the place of what was known of it.
     pub async fn save_cluster(&self, record: ClusterRecord) -> Result<(), StoreError> {
         self.run("save a cluster", move |connection| {
+            if planted(throng_failpoints::Fault::SkipClusterRecord) {
+                return Ok(());
+            }
             hit(Point::JournalClusterWriting);
             connection.execute(
                 "INSERT OR REPLACE INTO clusters

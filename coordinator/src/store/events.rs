@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params};
 use throng_common::ids::ClusterId;
 use throng_common::status::UnixMillis;
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Point, hit, planted};
 use tokio::sync::watch;
 
 use super::rows::{decode, signed, time, unsigned};
@@ -77,6 +77,9 @@ impl Store {
 }
 
 fn append(connection: &mut Connection, events: &[NewEvent]) -> rusqlite::Result<Option<u64>> {
+    if planted(throng_failpoints::Fault::SkipEventsRecord) {
+        return Ok(None);
+    }
     let transaction = connection.transaction()?;
     {
         let mut insert = transaction

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::expected::{Expected, ExpectedNode, Kind};
-use super::observation::{Observation, ProcessId};
+use super::observation::{Observation, ProcessId, ToldNode};
 
 /// Containers whose creation lies within so many seconds of each other may have been asked for in either order.
 const CREATION_SLACK_SECONDS: u64 = 10;
@@ -29,6 +29,10 @@ pub enum Invariant {
     OneEach,
     /// A node that nobody touched is the same process as before.
     Kept,
+    /// What throng says of a node is so: one that it calls ready runs, as that process, and answers; the others do not run.
+    Told,
+    /// A command in many nodes has one outcome for each of them, and ran once.
+    Outcomes,
     /// Nothing is made for a desired state that was replaced.
     Generations,
     /// What is not throng's is as it was.
@@ -69,6 +73,7 @@ pub fn violations(expected: &Expected, seen: &Observation) -> Vec<Violation> {
     settings(expected, seen, &mut found);
     folders(expected, seen, &mut found);
     generations(seen, &mut found);
+    told(seen, &mut found);
     for decoy in &seen.touched_decoys {
         found.add(Invariant::Decoys, decoy.clone());
     }
@@ -114,7 +119,14 @@ fn mounts(expected: &Expected, seen: &Observation, found: &mut Found) {
     for (cluster, name, node) in each_node(expected) {
         let source = format!("throng:{cluster}/{name}/");
         let own = seen.mounts.iter().filter(|mount| mount.inside.is_none() && mount.source.starts_with(&source));
-        let count = own.count();
+        let mut count = 0;
+        for mount in own {
+            count += 1;
+            if mount.size_bytes != Some(node.ramdisk_bytes) {
+                let (size, wanted) = (mount.size_bytes, node.ramdisk_bytes);
+                found.add(Invariant::Mounts, format!("{} has {size:?} of {wanted} bytes", mount.source));
+            }
+        }
         if count != node.ramdisks {
             found.add(Invariant::Mounts, format!("{cluster}/{name} has {count} of {} ramdisks", node.ramdisks));
         }
@@ -254,6 +266,24 @@ fn generations(seen: &Observation, found: &mut Found) {
             let (own, other) = (container.generation, newer.generation);
             let text = format!("{} of generation {own} was created after {} of {other}", container.name, newer.name);
             found.add(Invariant::Generations, text);
+        }
+    }
+}
+
+fn told(seen: &Observation, found: &mut Found) {
+    for ToldNode { cluster, node, is_ready, pid, answers } in &seen.told {
+        let runs = processes_of(seen, cluster, node).into_iter().map(|process| process.pid).collect::<Vec<_>>();
+        if !is_ready {
+            if !runs.is_empty() {
+                found.add(Invariant::Told, format!("{cluster}/{node} runs as {runs:?} and is not called ready"));
+            }
+            continue;
+        }
+        if pid.is_none_or(|pid| !runs.contains(&pid)) {
+            found.add(Invariant::Told, format!("{cluster}/{node} is called ready as process {pid:?} and is {runs:?}"));
+        }
+        if !answers {
+            found.add(Invariant::Told, format!("{cluster}/{node} is called ready and does not answer"));
         }
     }
 }

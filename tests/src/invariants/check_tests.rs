@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::super::expected::ExpectedCluster;
-use super::super::observation::{ContainerSeen, GroupSeen, MountSeen, ProcessSeen};
+use super::super::observation::{ContainerSeen, GroupSeen, MountSeen, ProcessSeen, ToldNode};
 use super::*;
 
 const FOREIGN: &str = "127.0.0.1 localhost\n";
@@ -12,7 +12,7 @@ fn process_id(pid: i32) -> ProcessId {
 }
 
 fn expected() -> Expected {
-    let node = |kind, pid| ExpectedNode { kind, ramdisks: 1, kept: Some(process_id(pid)) };
+    let node = |kind, pid| ExpectedNode { kind, ramdisks: 1, ramdisk_bytes: 1 << 20, kept: Some(process_id(pid)) };
     let nodes = [("worker-0000", node(Kind::Container, 10)), ("hub-0000", node(Kind::Process, 21))]
         .map(|(n, s)| (n.to_owned(), s));
     let cluster =
@@ -27,7 +27,7 @@ fn expected() -> Expected {
 }
 
 fn mount(source: &str, point: &str) -> MountSeen {
-    MountSeen { source: source.to_owned(), point: point.into(), inside: None }
+    MountSeen { source: source.to_owned(), point: point.into(), size_bytes: Some(1 << 20), inside: None }
 }
 
 fn container(node: &str, pid: i32) -> ContainerSeen {
@@ -45,6 +45,11 @@ fn container(node: &str, pid: i32) -> ContainerSeen {
 fn process(pid: i32, parent: i32, node: &str) -> ProcessSeen {
     let (cluster, node) = ("kl-a-1".to_owned(), node.to_owned());
     ProcessSeen { id: process_id(pid), parent, cluster, node, is_shim: parent == 1, arguments: String::new() }
+}
+
+fn told(node: &str, pid: i32) -> ToldNode {
+    let (cluster, node) = ("kl-a-1".to_owned(), node.to_owned());
+    ToldNode { cluster, node, is_ready: true, pid: Some(pid), answers: true }
 }
 
 /// As it should be.
@@ -65,6 +70,7 @@ fn sound() -> Observation {
         hosts: format!(
             "{FOREIGN}# BEGIN throng kl-a-1\n127.84.0.1\tworker-0000 # throng kl-a-1\n127.84.0.1\thub-0000 # throng kl-a-1\n# END throng kl-a-1\n"
         ),
+        told: vec![told("worker-0000", 10), told("hub-0000", 21)],
         touched_decoys: Vec::new(),
     }
 }
@@ -110,6 +116,7 @@ fn mounts_that_are_left_stacked_or_missing_are_found() {
     assert_eq!(found(|seen| seen.mounts.push(nobodys)), [Invariant::Mounts]);
     assert_eq!(found(|seen| seen.mounts.push(seen.mounts[0].clone())), [Invariant::Mounts]);
     assert_eq!(found(|seen| drop(seen.mounts.remove(0))), [Invariant::Mounts]);
+    assert_eq!(found(|seen| seen.mounts[0].size_bytes = Some(2 << 20)), [Invariant::Mounts]);
 }
 
 #[test]
@@ -133,6 +140,19 @@ fn a_node_that_is_another_process_is_found_also_under_the_same_id() {
     assert_eq!(found(|seen| seen.containers[0].process = Some(process_id(11))), [Invariant::Kept]);
     let later = ProcessId { start_ticks: 8, ..process_id(10) };
     assert_eq!(found(|seen| seen.containers[0].process = Some(later)), [Invariant::Kept]);
+}
+
+#[test]
+fn a_node_that_is_called_ready_and_is_not_is_found() {
+    assert_eq!(found(|seen| seen.told[0].pid = Some(11)), [Invariant::Told], "another process");
+    assert_eq!(found(|seen| seen.told[0].pid = None), [Invariant::Told]);
+    assert_eq!(found(|seen| seen.told[1].answers = false), [Invariant::Told]);
+    let unready =
+        |seen: &mut Observation| seen.told[0] = ToldNode { is_ready: false, pid: None, ..told("hub-0000", 0) };
+    assert_eq!(found(unready), [Invariant::Told], "it runs");
+    let dead =
+        |seen: &mut Observation| seen.containers[0] = ContainerSeen { process: None, ..container("worker-0000", 10) };
+    assert_eq!(found(dead), [Invariant::OneEach, Invariant::Told]);
 }
 
 #[test]

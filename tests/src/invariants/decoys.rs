@@ -2,16 +2,18 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use serde_json::json;
 
 use crate::{engine, host};
 
-/// A port in the middle of ours that somebody else reserved.
-pub const PORT: u16 = 29_990;
+/// Ports in the middle of ours that somebody else reserved: every second one, for each set of decoys.
+pub const PORTS: RangeInclusive<u16> = 29_990..=29_995;
 
 /// By what the foreign process is found again.
 const VARIABLE: &str = "THRONGLING";
@@ -19,7 +21,8 @@ const VARIABLE: &str = "THRONGLING";
 /// What looks like throng's and is not. Taken away when it is dropped.
 #[derive(Debug)]
 pub struct Decoys {
-    container: String,
+    containers: [String; 2],
+    port: u16,
     mount: PathBuf,
     group: PathBuf,
     process: Child,
@@ -27,9 +30,17 @@ pub struct Decoys {
 }
 
 impl Decoys {
-    /// Plants one of each kind; the container is made of an image that is there.
-    pub fn plant(name: &str, image: &str) -> Self {
-        let container = engine::run(&container_name(name), image, &["sleep", "1000000"]);
+    /// Plants one of each kind; the containers are made of an image that is there. `port` is one of [`PORTS`], and only
+    /// these decoys'.
+    pub fn plant(name: &str, image: &str, port: u16) -> Self {
+        let sleep = ["sleep", "1000000"];
+        let plain = engine::run(&container_name(name), image, &sleep);
+        // The other one is another fleet's node, as that would have labelled it.
+        let labels = json!({
+            "throng.fleet": "throngling", "throng.cluster": format!("throngling-{name}"), "throng.role": "worker",
+            "throng.node": "worker-0000", "throng.generation": "1", "throng.spec": "x", "throng.look-alike": name,
+        });
+        let labelled = engine::run_labelled(&format!("{}-worker-0000", node_name(name)), image, &sleep, &labels);
         let mount = mount_point(name);
         fs::create_dir_all(&mount).expect("a folder below /mnt can be made");
         let source = format!("throngling:{name}/worker-0000/data");
@@ -44,8 +55,13 @@ impl Decoys {
         let line = hosts_line(name);
         let mut file = OpenOptions::new().append(true).open("/etc/hosts").expect("/etc/hosts can be written");
         file.write_all(line.as_bytes()).expect("/etc/hosts can be written");
-        host::reserve(PORT);
-        Self { container, mount, group, process, line }
+        host::reserve(port);
+        Self { containers: [plain, labelled], port, mount, group, process, line }
+    }
+
+    /// The port that is reserved.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Those that are no longer as they were planted. (The hosts file and the ports are compared as a whole.)
@@ -56,7 +72,9 @@ impl Decoys {
                 touched.push(what);
             }
         };
-        expect(engine::is_running(&self.container), format!("the foreign container {} does not run", self.container));
+        for id in &self.containers {
+            expect(engine::is_running(id), format!("the foreign container {id} does not run"));
+        }
         expect(self.mount.join("kept").exists(), format!("the foreign mount {} is gone", self.mount.display()));
         let has_groups = self.group.parent().is_some_and(Path::exists);
         expect(!has_groups || self.group.exists(), format!("the foreign group {} is gone", self.group.display()));
@@ -67,8 +85,10 @@ impl Decoys {
 
     /// Takes away what an earlier run planted, by its names alone.
     pub fn remove_leftovers(name_prefix: &str) {
-        for container in engine::containers(&container_name(name_prefix)) {
-            engine::remove(&container.id);
+        for prefix in [container_name(name_prefix), node_name(name_prefix)] {
+            for container in engine::containers(&prefix) {
+                engine::remove(&container.id);
+            }
         }
         for (_, point) in host::mounts(&format!("throngling:{name_prefix}")) {
             let _ = umount2(&point, MntFlags::MNT_DETACH);
@@ -84,7 +104,7 @@ impl Decoys {
         for process in host::processes(&format!("{VARIABLE}={name_prefix}")) {
             host::kill_now(process.pid);
         }
-        host::release(PORT);
+        host::release_range(PORTS);
         let own = hosts_line(name_prefix);
         let begin = own.trim_end();
         host::keep_hosts_lines(|line| !line.starts_with(begin));
@@ -93,19 +113,26 @@ impl Decoys {
 
 impl Drop for Decoys {
     fn drop(&mut self) {
-        engine::remove(&self.container);
+        for id in &self.containers {
+            engine::remove(id);
+        }
         let _ = umount2(&self.mount, MntFlags::MNT_DETACH);
         let _ = fs::remove_dir(&self.mount);
         let _ = fs::remove_dir(&self.group);
         let _ = self.process.kill();
         let _ = self.process.wait();
-        host::release(PORT);
+        host::release(self.port);
         host::keep_hosts_lines(|line| line != self.line);
     }
 }
 
 fn container_name(name: &str) -> String {
     format!("throng-decoy-{name}")
+}
+
+/// As another fleet would name it, of a cluster whose id begins so.
+fn node_name(name: &str) -> String {
+    format!("throng-throngling-{name}")
 }
 
 fn mount_point(name: &str) -> PathBuf {

@@ -39,6 +39,8 @@ pub struct ExpectedNode {
     pub kind: Kind,
     /// How many ramdisks it has.
     pub ramdisks: usize,
+    /// The size of each.
+    pub ramdisk_bytes: u64,
     /// The process that it had before, where nobody asked for another.
     pub kept: Option<ProcessId>,
 }

@@ -11,7 +11,7 @@ mod observation;
 mod observe;
 
 pub use check::{Invariant, Violation, foreign_lines, processes_of, violations};
-pub use decoys::{Decoys, PORT as FOREIGN_PORT};
+pub use decoys::{Decoys, PORTS as FOREIGN_PORTS};
 pub use expected::{Expected, ExpectedCluster, ExpectedNode, Kind};
-pub use observation::{ContainerSeen, GroupSeen, MountSeen, Observation, ProcessId, ProcessSeen};
+pub use observation::{ContainerSeen, GroupSeen, MountSeen, Observation, ProcessId, ProcessSeen, ToldNode};
 pub use observe::{Scope, observe, settings};

@@ -35,6 +35,8 @@ pub struct Observation {
     pub settings: BTreeMap<String, String>,
     /// The hosts file.
     pub hosts: String,
+    /// What throng says of its nodes; empty where it was not asked.
+    pub told: Vec<ToldNode>,
     /// Decoys that are no longer as they were planted.
     pub touched_decoys: Vec<String>,
 }
@@ -65,6 +67,8 @@ pub struct MountSeen {
     pub source: String,
     /// Where.
     pub point: PathBuf,
+    /// Its size, where its options say one.
+    pub size_bytes: Option<u64>,
     /// A process of its mount namespace; none for the machine's own.
     pub inside: Option<i32>,
 }
@@ -93,4 +97,19 @@ pub struct GroupSeen {
     pub path: PathBuf,
     /// Its cluster.
     pub cluster: String,
+}
+
+/// What throng says of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldNode {
+    /// Its cluster.
+    pub cluster: String,
+    /// The node.
+    pub node: String,
+    /// Whether it is called ready.
+    pub is_ready: bool,
+    /// The first process that it is said to have.
+    pub pid: Option<i32>,
+    /// Whether it answers, if it is called ready.
+    pub answers: bool,
 }

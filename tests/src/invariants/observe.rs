@@ -34,7 +34,7 @@ pub struct Scope {
 }
 
 /// Everything as it is now.
-pub fn observe(scope: &Scope, decoys: Option<&Decoys>) -> Observation {
+pub fn observe(scope: &Scope, decoys: &[Decoys]) -> Observation {
     Observation {
         containers: containers(scope),
         mounts: mounts(scope),
@@ -45,7 +45,8 @@ pub fn observe(scope: &Scope, decoys: Option<&Decoys>) -> Observation {
         addresses: addresses(scope),
         settings: settings(&scope.settings),
         hosts: fs::read_to_string("/etc/hosts").expect("/etc/hosts can be read"),
-        touched_decoys: decoys.map(Decoys::touched).unwrap_or_default(),
+        told: Vec::new(),
+        touched_decoys: decoys.iter().flat_map(Decoys::touched).collect(),
     }
 }
 
@@ -125,9 +126,11 @@ fn mount(scope: &Scope, line: &str, inside: Option<i32>) -> Option<MountSeen> {
     let (left, right) = line.split_once(" - ")?;
     let point = PathBuf::from(left.split(' ').nth(4)?);
     let source = right.split(' ').nth(1)?.to_owned();
+    let kibibytes = right.split([' ', ',']).find_map(|option| option.strip_prefix("size=")?.strip_suffix('k'));
+    let size_bytes = kibibytes.and_then(|number| Some(number.parse::<u64>().ok()? * 1024));
     let by_name = source.starts_with(&format!("throng:{}", scope.name_prefix));
     let by_place = inside.is_none() && point != scope.run_dir && point.starts_with(&scope.run_dir);
-    (by_name || by_place).then_some(MountSeen { source, point, inside })
+    (by_name || by_place).then_some(MountSeen { source, point, size_bytes, inside })
 }
 
 fn processes(scope: &Scope) -> Vec<ProcessSeen> {

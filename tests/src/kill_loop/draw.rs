@@ -7,7 +7,8 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 use throng_failpoints::Point;
 
-use super::reach::{Daemon, Operation, reach};
+use super::reach::{Operation, reach};
+use crate::farm::daemons::Daemon;
 
 /// The longest time that a daemon goes on after a point at which it is not killed at once, in microseconds: more than
 /// a call of the engine takes.

@@ -3,12 +3,9 @@
 //! A round is drawn from the seed and its number alone, so that each can be run again. Whatever died, the operation must
 //! come to its end, untouched nodes must be the processes that they were, and every [`crate::invariants`] must hold.
 
-mod clean;
-mod daemons;
 mod draw;
-mod farm;
 mod options;
-mod reach;
+pub(crate) mod reach;
 mod round;
 mod run;
 mod tally;

@@ -4,7 +4,7 @@ use throng_failpoints::Point;
 
 /// What is going on while a daemon dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     /// A second cluster is brought up.
     Up,
     /// It is taken down.
@@ -25,29 +25,13 @@ pub(super) enum Operation {
     Join,
 }
 
-/// One of the two daemons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Daemon {
-    /// `throng-agent run`.
-    Agent,
-    /// `throng serve`.
-    Coordinator,
-}
-
-impl Daemon {
-    /// Whose point it is, by its name.
-    pub(super) fn of(point: Point) -> Self {
-        if point.name().starts_with("agent.") { Self::Agent } else { Self::Coordinator }
-    }
-}
-
 /// How a point is come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// By any of these.
-    pub(super) operations: &'static [Operation],
+    pub(crate) operations: &'static [Operation],
     /// At least so often by each of them.
-    pub(super) times: u32,
+    pub(crate) times: u32,
 }
 
 const fn by(operations: &'static [Operation]) -> Reach {
@@ -60,7 +44,7 @@ const fn often(operations: &'static [Operation], times: u32) -> Reach {
 
 /// How this point is come by.
 #[expect(clippy::match_same_arms, reason = "a table: rows stand beside those of their kind, not of their value")]
-pub(super) fn reach(point: Point) -> Reach {
+pub(crate) fn reach(point: Point) -> Reach {
     use Operation::{Begin, Down, Exec, Grow, Join, Run, Shrink, Test, Up};
     use Point as P;
     match point {

@@ -1,18 +1,19 @@
 //! One round: something goes on, a daemon dies at a point of it, it is started again, and all must come to rest.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::daemons::{self, deaths};
 use super::draw::{Round, Victims};
-use super::farm::Farm;
-use super::reach::{Daemon, Operation};
-use super::work::{After, Work};
+use super::reach::Operation;
+use super::work::Work;
+use crate::farm::daemons::{self, Daemon, deaths};
+use crate::farm::{Farm, Wanted, finish};
 use crate::finished::Running;
-use crate::invariants::{Observation, Violation, violations};
+use crate::wait::until;
 
 /// How long the point may take to be reached.
 const HIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the command may take in all, whatever dies meanwhile.
+const WORK_TIMEOUT: Duration = Duration::from_secs(150);
 /// How long after the command's end a point may still be reached: what is told last.
 const HIT_AFTER_END: Duration = Duration::from_secs(2);
 /// How long everything may take to come to rest once all daemons are there again.
@@ -44,17 +45,16 @@ pub(super) fn play(farm: &Farm, round: &Round) -> Report {
     std::thread::sleep(round.pause);
     let revived = Instant::now();
     scene.revive(&mut report);
-    if let Some(Err(problem)) = command.map(|command| work.finish(command)) {
-        report.problems.push(problem);
-    }
-    match scene.await_rest(&before, &work.after()) {
-        Ok(()) => report.recovery = Some(revived.elapsed()),
-        Err(problems) => report.problems.extend(problems),
+    let ended = command.map(|command| finish(&farm.site, command, WORK_TIMEOUT));
+    report.problems.extend(ended.and_then(|ended| ended.problem));
+    match farm.await_rest(REST_TIMEOUT, &before, &work.after()) {
+        Ok(_) => report.recovery = Some(revived.elapsed()),
+        Err(problems) => report.problems.extend(problems.iter().map(ToString::to_string)),
     }
     if report.problems.is_empty() {
         work.undo();
-        let between = After { touched: work.renewed(), ..Work::new(farm, Operation::Begin).after() };
-        let rest = scene.await_rest(&before, &between);
+        let between = Wanted { touched: work.renewed(), ..Wanted::default() };
+        let rest = farm.await_rest(REST_TIMEOUT, &before, &between);
         report.problems.extend(rest.err().into_iter().flatten().map(|problem| format!("put back: {problem}")));
     }
     report
@@ -145,30 +145,6 @@ impl Scene<'_> {
                 let needs_token = self.round.operation == Operation::Join && daemon == Daemon::Agent;
                 report.problems.extend(revived.err().filter(|_| !needs_token));
             }
-        }
-    }
-
-    /// Waits until throng says that all is at rest and every invariant holds; what does not at the end.
-    fn await_rest(&self, before: &Observation, after: &After) -> Result<(), Vec<String>> {
-        until(REST_TIMEOUT, || {
-            self.work.at_rest(after).map_err(|problem| vec![format!("not at rest: {problem}")])?;
-            let side = self.work.side().filter(|_| after.side).map(|id| (id, Farm::side_expected()));
-            let mut expected = self.farm.expected(after.workers, before, &after.touched);
-            expected.clusters.extend(side.into_iter().collect::<BTreeMap<_, _>>());
-            let found = violations(&expected, &self.farm.observe());
-            if found.is_empty() { Ok(()) } else { Err(found.iter().map(Violation::to_string).collect()) }
-        })
-    }
-}
-
-/// Looks again and again until it is so; what was seen last.
-fn until<E>(within: Duration, mut look: impl FnMut() -> Result<(), E>) -> Result<(), E> {
-    let deadline = Instant::now() + within;
-    loop {
-        match look() {
-            Ok(()) => return Ok(()),
-            Err(seen) if Instant::now() > deadline => return Err(seen),
-            Err(_) => std::thread::sleep(LOOK_INTERVAL),
         }
     }
 }

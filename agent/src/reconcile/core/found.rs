@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use throng_common::status::{Reason, ReasonKind, UnixMillis};
+use throng_failpoints::{Fault, planted};
 
 use super::super::command::{Command, Found, Key, Remembered};
 use super::super::decide::retry_at;
@@ -51,7 +52,7 @@ impl Core {
                         wanted.tell_stop(&mut running);
                     }
                     let (incarnation, pid, began) = (state.incarnation, running.pid, state.started_at.unwrap_or(now));
-                    let probed = wanted.filter(|wanted| wanted.spec.ready.is_some());
+                    let probed = wanted.filter(|wanted| wanted.spec.ready.is_some() && !planted(Fault::SkipProbe));
                     state.started(running, incarnation, probed.is_some(), began);
                     if let Some(wanted) = wanted {
                         state.take_for_newest(wanted);

@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use throng_common::error_chain::chain;
 use throng_common::host_spec::StopSpec;
 use throng_common::status::Reason;
+use throng_failpoints::{Fault, planted};
 
 use super::super::command::{Found, Key, Remembered};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
@@ -45,7 +46,13 @@ impl Host {
         let mut found = self.look_at_processes(&records).await;
         let label = format!("{}={}", labels::FLEET, self.parts.fleet);
         // An agent takes no orders before its first look.
-        match in_time(&label, self.parts.engine.list(&label)).await {
+        let mut listed = in_time(&label, self.parts.engine.list(&label)).await;
+        if planted(Fault::TakeForeignContainer)
+            && let (Ok(own), Ok(foreign)) = (&mut listed, self.parts.engine.list("throng.look-alike").await)
+        {
+            own.extend(foreign);
+        }
+        match listed {
             Ok(containers) => {
                 self.has_listed();
                 self.engine_is_back(crate::clock::now());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use throng_common::host_spec::ContainerSpec;
 use throng_common::ids::Generation;
 use throng_common::status::{Reason, ReasonKind};
-use throng_failpoints::{Point, during, hit};
+use throng_failpoints::{Fault, Point, during, hit, planted};
 
 use super::super::command::{Job, Key, WantedNode};
 use super::super::node_state::{Action, Presence, Running};
@@ -48,6 +48,7 @@ impl Host {
             // A path that cannot be made relative was refused when the file was to be written.
             beneath::relative(&file.path).map_or_else(|_| files.clone(), |relative| files.join(relative))
         });
+        let generation = if planted(Fault::MakeForOlder) { Generation(1) } else { generation };
         let owner = Owner { fleet: &parts.fleet, cluster: &key.cluster, node: &key.node, generation };
         plan::plan(&owner, &wanted.spec, container, &places)
     }
@@ -103,6 +104,12 @@ impl Host {
         }
         match started {
             Ok(Started { pid, image_id }) => {
+                if planted(Fault::StartTwice) {
+                    let twin = ContainerPlan { name: format!("{}-again", plan.name), ..plan };
+                    let twin = apply::create(engine, &twin).await.map_err(|error| container_failure(&error))?;
+                    // It may end at once, for its ports are taken: it is there all the same.
+                    let _ = apply::start(engine, &twin).await;
+                }
                 let running = Running { container: Some(id), image_id, pid, digest, stop: wanted.spec.stop.clone() };
                 self.confirm(job, wanted, running, devices).await
             }
@@ -200,7 +207,8 @@ impl Host {
             Ok(state) => Some(self.container_end(state).await),
             Err(_) => None,
         };
-        let removed = engine.remove(&id).await.or_else(ok_if_gone);
+        let removed = if planted(Fault::SkipPrepareRemoval) { Ok(()) } else { engine.remove(&id).await };
+        let removed = removed.or_else(ok_if_gone);
         ended?;
         hit(Point::PrepareEnded);
         removed.map_err(|error| engine_failure(&error))?;
@@ -234,7 +242,7 @@ impl Host {
             Some(id) => Some(id),
             None => self.find_container(&job.key).await?.map(|state| state.id),
         };
-        let Some(id) = id else { return Ok(()) };
+        let Some(id) = id.filter(|_| !planted(Fault::SkipContainerRemoval)) else { return Ok(()) };
         let removed = during(Point::RemoveSent, self.parts.engine.remove(&id)).await;
         hit(Point::ContainerRemoved);
         removed.or_else(ok_if_gone).map_err(|error| engine_failure(&error))

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use throng_common::host_spec::StopSpec;
 use throng_common::status::ReasonKind;
-use throng_failpoints::{Point, during, hit};
+use throng_failpoints::{Fault, Point, during, hit, planted};
 
 use super::super::command::{Job, Key};
 use super::super::node_state::{Presence, Running};
@@ -83,6 +83,9 @@ impl Host {
 
     /// Ends a process node, and all that it started.
     pub(super) async fn end_process(&self, key: &Key, stop: &StopSpec) -> Result<(), Failure> {
+        if planted(Fault::SkipProcessEnd) {
+            return Ok(());
+        }
         let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
         if let Some(end) = stop::ask(&dir, stop.signal).map_err(|error| process_failure(&error))? {
             hit(Point::ProcessAsked);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use throng_common::host_spec::{NodeSpec, ProcessSpec, Workload};
 use throng_common::ids::{ClusterId, NodeName};
 use throng_common::status::{Reason, ReasonKind};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::super::command::{ActOutcome, Found, Job, Key, WantedNode};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
@@ -106,6 +106,7 @@ impl Host {
             let ensured =
                 host.parts.cgroups.as_ref().map(|cgroups| cgroups.ensure(&key.cluster, &key.node, &node.limits));
             let procs_files = match ensured {
+                Some(Ok(_)) if planted(Fault::SkipGroups) => Vec::new(),
                 Some(Ok(ensured)) => ensured.group.procs_files(),
                 Some(Err(error)) if !error.is_unavailable() => return Err(Failure::new(ReasonKind::Host, &error)),
                 // A host without control groups runs processes all the same, without limits.

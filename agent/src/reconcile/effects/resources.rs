@@ -3,12 +3,12 @@
 use throng_common::error_chain::chain;
 use throng_common::host_spec::{NodeSpec, Workload};
 use throng_common::status::{ReasonKind, UnixMillis};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::super::command::{Key, WantedNode};
 use super::super::node_state::Running;
 use super::host::{Failure, Host};
-use crate::host::mounts::mounter::KernelMounter;
+use crate::host::mounts::mounter::{Detach, KernelMounter, Mounter as _};
 use crate::host::mounts::table::Device;
 use crate::ledger::NodeRecord;
 use crate::resources::files::beneath::Owner;
@@ -129,6 +129,9 @@ impl Host {
             }
             Err(error) => problems.push(chain(&error)),
         }
+        if planted(Fault::TakeForeignMount) {
+            take_look_alikes(mounter);
+        }
         hit(Point::RamdisksGone);
         if let Some(cgroups) = &self.parts.cgroups {
             let group = cgroups.of_node(&key.cluster, &key.node);
@@ -171,5 +174,15 @@ impl Host {
             stop: Some(running.stop.clone()),
         };
         self.parts.ledger.record_node(&record).map_err(|error| failed(&error))
+    }
+}
+
+/// What a planted fault unmounts: what tests mounted as somebody else.
+fn take_look_alikes(mounter: KernelMounter) {
+    for entry in mounter.table().unwrap_or_default() {
+        if entry.source.starts_with("throngling:") {
+            // It may be gone already.
+            let _ = mounter.unmount(&entry.mount_point, Detach::Lazily);
+        }
     }
 }

@@ -8,7 +8,7 @@ use throng_common::error_chain::chain;
 use throng_common::host_spec::ClusterSpec;
 use throng_common::ids::ClusterId;
 use throng_common::status::{Reason, ReasonKind, SysctlChange};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::super::command::{HostSettings, Settled};
 use super::host::Host;
@@ -189,7 +189,9 @@ impl Host {
         }
         gone.retain(|id| !here(id) && self.is_ours(id));
         for cluster in gone {
-            self.write_names(&cluster, None, settled);
+            if !planted(Fault::SkipNamesRemoval) {
+                self.write_names(&cluster, None, settled);
+            }
             hit(Point::ReleasedNames);
             if let Some(cgroups) = &self.parts.cgroups
                 && let Err(error) = cgroups.remove_cluster(&cluster)

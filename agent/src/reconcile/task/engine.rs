@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::{News, ReconcileTask};
 use crate::clock;
@@ -104,7 +104,7 @@ impl ReconcileTask {
 
     /// Looks how a container ended, in a task of its own. `code` is what an event said of it.
     fn container_ended(&self, key: &Key, pid: u32, code: Option<i64>) {
-        let running = self.container(key).filter(|running| running.pid == pid);
+        let running = self.container(key).filter(|running| running.pid == pid && !planted(Fault::MissEnd));
         let Some(id) = running.and_then(|running| running.container.clone()) else { return };
         let (host, events, key) = (Arc::clone(&self.host), self.events.clone(), key.clone());
         self.tasks.spawn(async move {

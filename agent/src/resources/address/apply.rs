@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
 use sysinfo::{NetworkData, Networks};
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::plan::{AddressPlan, AddressStep};
 use crate::resources::outcome::Outcome;
@@ -48,6 +48,7 @@ pub fn observe() -> Result<BTreeSet<IpAddr>, AddressError> {
 pub fn apply(plan: AddressPlan) -> Vec<Outcome<AddressStep, AddressError>> {
     let take = |step: &AddressStep| match step {
         AddressStep::Add(address) => change("add", *address),
+        AddressStep::Remove(_) if planted(Fault::SkipAddressRemoval) => Ok(()),
         AddressStep::Remove(address) => change("delete", *address),
     };
     plan.steps.into_iter().map(|step| Outcome::of(step, take)).collect()

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use throng_common::host_spec::DiskSpec;
 use throng_common::ids::{ClusterId, NodeName};
+use throng_failpoints::{Fault, planted};
 
 use super::beneath::{Beneath, Owner};
 use super::error::FilesError;
@@ -86,12 +87,18 @@ pub fn ensure_disk(
 /// Removes a node's folders, those on disk included. Its ramdisks must be unmounted before. Both are tried.
 pub fn remove_node(paths: &Paths, cluster: &ClusterId, node: &NodeName) -> Result<(), FilesError> {
     let run = remove(&paths.node_dir(cluster, node));
+    if planted(Fault::SkipDiskRemoval) {
+        return run;
+    }
     run.and(remove(&paths.disk_dir(cluster, node)))
 }
 
 /// Removes a cluster's folders with all that is left in them. Both are tried.
 pub fn remove_cluster(paths: &Paths, cluster: &ClusterId) -> Result<(), FilesError> {
     let run = remove(&paths.cluster_dir(cluster));
+    if planted(Fault::SkipDiskRemoval) {
+        return run;
+    }
     run.and(remove(&paths.cluster_disk_dir(cluster)))
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use throng_failpoints::{Point, hit};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::error::NamesError;
 use super::plan::{NamesPlan, Observed, Rewrite, Scope};
@@ -54,6 +54,7 @@ fn rewrite_in_place(path: &Path, text: &[u8]) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o644).open(path)?;
+    let text = if planted(Fault::TakeForeignName) { &without_look_alikes(text) } else { text };
     let old_length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(1 << 30);
     let mut padded = text.to_vec();
     padded.resize(old_length.max(text.len()), b'\n');
@@ -62,6 +63,12 @@ fn rewrite_in_place(path: &Path, text: &[u8]) -> io::Result<()> {
     file.set_len(text.len() as u64)?;
     hit(Point::HostsWritten);
     Ok(())
+}
+
+/// The text without the lines that tests added as somebody else: what a planted fault drops.
+fn without_look_alikes(text: &[u8]) -> Vec<u8> {
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !line.starts_with(b"192.0.2.7 foreign-")).flatten().copied().collect()
 }
 
 #[cfg(test)]

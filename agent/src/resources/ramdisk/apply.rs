@@ -65,6 +65,10 @@ fn take(mounter: &dyn Mounter, step: &RamdiskStep, leaks: &mut Vec<Leak>) -> Res
 fn mount(mounter: &dyn Mounter, ramdisk: &DesiredRamdisk) -> Result<(), RamdiskError> {
     let options = ramdisk.options();
     let tmpfs = TmpfsOptions { source: &ramdisk.source, options: &options };
+    if planted(Fault::MountTwice) {
+        // The second one lies over it.
+        let _ = mounter.mount_tmpfs(&ramdisk.path, tmpfs);
+    }
     let result = mounter.mount_tmpfs(&ramdisk.path, tmpfs);
     hit(Point::RamdiskMounted);
     result.map_err(|source| RamdiskError::Mount { path: ramdisk.path.clone(), source })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use throng_common::host_spec::RamdiskSpec;
 use throng_common::ids::{ClusterId, NodeName};
+use throng_failpoints::{Fault, planted};
 
 use super::error::RamdiskError;
 use crate::host::mounts::mounter::Root;
@@ -44,10 +45,11 @@ impl DesiredRamdisk {
         if spec.name.is_empty() || spec.name.len() > 63 || !spec.name.chars().all(letter) {
             return Err(RamdiskError::Name { name: spec.name.clone() });
         }
+        let times = if planted(Fault::MountLarger) { 2 } else { 1 };
         Ok(Self {
             path: paths.ramdisk_dir(cluster, node, &spec.name),
             source: format!("{}{}", source_of_node(cluster, node), spec.name),
-            size_bytes: spec.size.as_bytes().div_ceil(PAGE_BYTES).max(1) * PAGE_BYTES,
+            size_bytes: spec.size.as_bytes().div_ceil(PAGE_BYTES).max(1) * PAGE_BYTES * times,
             inodes: spec.inodes,
             mode: spec.mode,
             uid: spec.uid,

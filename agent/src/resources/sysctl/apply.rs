@@ -1,7 +1,10 @@
 //! Takes the steps of a plan. Every step is tried; each has its outcome.
 
+use std::borrow::Cow;
+
 use throng_common::status::SysctlChange;
-use throng_failpoints::{Point, hit};
+use throng_common::sysctl_keys::RESERVED_PORTS;
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::error::SysctlError;
 use super::key::SysctlKey;
@@ -48,7 +51,10 @@ fn raise(
     records: &mut Vec<SysctlChange>,
 ) -> Result<(), SysctlError> {
     let key = SysctlKey::new(&record.key)?;
-    sysctls.write(&key, &record.written)?;
+    let releases = || sysctls.read(&key).is_ok_and(|now| now.is_some_and(|now| now.len() > record.written.len()));
+    if !(planted(Fault::SkipPortsRelease) && record.key == RESERVED_PORTS && releases()) {
+        sysctls.write(&key, &without_foreign_port(&record.key, &record.written))?;
+    }
     hit(Point::SysctlRaised);
     let found = sysctls.read(&key)?.unwrap_or_default();
     records.push(SysctlChange { written: found.clone(), ..record.clone() });
@@ -61,6 +67,9 @@ fn raise(
 
 fn restore(sysctls: &dyn Sysctls, key: &str, value: &str) -> Result<(), SysctlError> {
     let checked = SysctlKey::new(key)?;
+    if planted(Fault::SkipSettingRestore) {
+        return Ok(());
+    }
     sysctls.write(&checked, value)?;
     hit(Point::SysctlRestored);
     let found = sysctls.read(&checked)?.unwrap_or_default();
@@ -69,6 +78,15 @@ fn restore(sysctls: &dyn Sysctls, key: &str, value: &str) -> Result<(), SysctlEr
     } else {
         Err(SysctlError::NotKept { key: key.to_owned(), value: value.to_owned(), found })
     }
+}
+
+/// The value itself, but for a planted fault: that one takes the port which tests reserve as somebody else.
+fn without_foreign_port<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
+    if key != RESERVED_PORTS || !planted(Fault::TakeForeignPort) {
+        return Cow::Borrowed(value);
+    }
+    let kept: Vec<&str> = value.split(',').filter(|range| *range != "29990").collect();
+    Cow::Owned(kept.join(","))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(super) const MARK_PREFIX: &str = "throng-kill-";
 pub(super) const PORTS: RangeInclusive<u16> = 29_000..=29_999;
 /// The part of throng's addresses that no other site uses.
 pub(super) const NETWORK: [u8; 3] = [198, 18, 84];
-/// In a site's folder: the settings as they were before it.
+/// In a folder of a site's that outlives a harness that fails: the settings as they were before it.
 pub(super) const SETTINGS_FILE: &str = "settings-before";
 
 /// Removes it all.
@@ -39,18 +39,20 @@ pub(super) fn remove_leftovers() {
         }
     }
     for folder in folders("/tmp") {
-        put_back(&folder.join(SETTINGS_FILE));
         let _ = fs::remove_dir_all(folder);
     }
     for folder in folders("/run") {
+        put_back(&folder.join(SETTINGS_FILE));
         let _ = fs::remove_dir_all(folder);
     }
 }
 
 /// Writes settings down, a line each, for whoever must put them back.
-pub(super) fn note(folder: &Path, settings: &std::collections::BTreeMap<String, String>) {
+pub(super) fn note(mark: &str, settings: &std::collections::BTreeMap<String, String>) {
     let lines: Vec<String> = settings.iter().map(|(key, value)| format!("{key} {value}")).collect();
-    fs::write(folder.join(SETTINGS_FILE), lines.join("\n")).expect("the site's folder can be written");
+    let folder = Path::new("/run").join(format!("{mark}-settings"));
+    let written = fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(SETTINGS_FILE), lines.join("\n")));
+    written.expect("a folder below /run can be made");
 }
 
 fn put_back(note: &Path) {

@@ -1,13 +1,13 @@
 //! The two daemons of a site: found, killed, started, armed.
 
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
 use throng_failpoints::Point;
 
-use super::reach::Daemon;
 use crate::finished::Running;
 use crate::host;
 use crate::site::Site;
@@ -18,30 +18,58 @@ const ARMS: &str = "FAILPOINTS";
 /// How long a daemon may take to begin or to end.
 const DAEMON_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// One of the two daemons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Daemon {
+    /// `throng-agent run`.
+    Agent,
+    /// `throng serve`.
+    Coordinator,
+}
+
+impl Daemon {
+    /// Whose point it is, by its name.
+    pub(crate) fn of(point: Point) -> Self {
+        if point.name().starts_with("agent.") { Self::Agent } else { Self::Coordinator }
+    }
+}
+
 /// Where the coordinator is found: kept from when it ran.
 #[derive(Debug, Clone)]
-pub(super) struct Address {
+pub(crate) struct Address {
     address: String,
     ca_pin: String,
 }
 
 impl Address {
     /// Asks the coordinator, which must run.
-    pub(super) fn ask(site: &Site) -> Self {
+    pub(crate) fn ask(site: &Site) -> Self {
         let status = status(site).expect("the coordinator runs");
         let text = |key: &str| status["coordinator"][key].as_str().unwrap_or_default().to_owned();
         Self { address: text("address").trim_start_matches("https://").to_owned(), ca_pin: text("ca_pin") }
     }
 }
 
+impl Address {
+    /// Where the coordinator listens.
+    pub(crate) fn socket(&self) -> SocketAddr {
+        self.address.parse().expect("the coordinator names an address and a port")
+    }
+
+    /// The same coordinator behind another address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        Self { address: address.to_string(), ca_pin: self.ca_pin.clone() }
+    }
+}
+
 /// `throng status`; none where no coordinator answers.
-pub(super) fn status(site: &Site) -> Option<Value> {
+pub(crate) fn status(site: &Site) -> Option<Value> {
     let finished = site.throng(&["status", "--format", "json"]);
     (finished.code == Some(0)).then(|| finished.json())
 }
 
 /// The process of a daemon; none where it does not run.
-pub(super) fn pid(site: &Site, daemon: Daemon) -> Option<i32> {
+pub(crate) fn pid(site: &Site, daemon: Daemon) -> Option<i32> {
     let found = host::processes(site.mark()).into_iter().find(|process| {
         let word = |at: usize| process.arguments.get(at).map(String::as_str).unwrap_or_default();
         match daemon {
@@ -53,7 +81,7 @@ pub(super) fn pid(site: &Site, daemon: Daemon) -> Option<i32> {
 }
 
 /// Kills a daemon and waits until it is gone.
-pub(super) fn kill(site: &Site, daemon: Daemon) {
+pub(crate) fn kill(site: &Site, daemon: Daemon) {
     let Some(pid) = pid(site, daemon) else { return };
     host::kill_now(pid);
     wait_for("a killed daemon is gone", DAEMON_TIMEOUT, || if host::is_alive(pid) { Err(pid) } else { Ok(()) });
@@ -61,7 +89,7 @@ pub(super) fn kill(site: &Site, daemon: Daemon) {
 
 /// A daemon on its way.
 #[derive(Debug)]
-pub(super) enum Starting {
+pub(crate) enum Starting {
     /// `throng-agent start`, which ends when the agent is connected.
     Agent(Running),
     /// `throng serve`, which is the coordinator.
@@ -69,7 +97,7 @@ pub(super) enum Starting {
 }
 
 /// Begins to start a daemon; `arms` are for it alone.
-pub(super) fn start(site: &Site, daemon: Daemon, at: &Address, arms: Option<&str>) -> Starting {
+pub(crate) fn start(site: &Site, daemon: Daemon, at: &Address, arms: Option<&str>) -> Starting {
     match daemon {
         Daemon::Agent => {
             let words = ["start", "--coordinator", &at.address, "--ca-pin", &at.ca_pin, "--host", "local"];
@@ -90,7 +118,7 @@ pub(super) fn start(site: &Site, daemon: Daemon, at: &Address, arms: Option<&str
 
 impl Starting {
     /// Waits until the daemon is of use; an error with what it said where it is not.
-    pub(super) fn wait(self, site: &Site) -> Result<(), String> {
+    pub(crate) fn wait(self, site: &Site) -> Result<(), String> {
         match self {
             Self::Agent(start) => {
                 let finished = start.end(DAEMON_TIMEOUT * 2);
@@ -116,7 +144,7 @@ impl Starting {
     }
 
     /// Waits until it is dead: it is armed to die at its beginning. Whoever starts it is not waited for longer.
-    pub(super) fn abandon_once(self, mut is_dead: impl FnMut() -> bool) {
+    pub(crate) fn abandon_once(self, mut is_dead: impl FnMut() -> bool) {
         let deadline = std::time::Instant::now() + DAEMON_TIMEOUT;
         while !is_dead() && std::time::Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
@@ -129,7 +157,7 @@ impl Starting {
 }
 
 /// How often a point killed its daemon so far, by the daemons' logs.
-pub(super) fn deaths(site: &Site, point: Point) -> usize {
+pub(crate) fn deaths(site: &Site, point: Point) -> usize {
     let log = match Daemon::of(point) {
         Daemon::Agent => site.agent_state_dir().join("agent.log"),
         Daemon::Coordinator => site.state_dir().join("coordinator.log"),

@@ -1,0 +1,51 @@
+//! The end of a command, whatever died while it ran.
+
+use std::time::Duration;
+
+use super::said::caught;
+use crate::finished::{Finished, Running};
+use crate::programs::Build;
+use crate::site::Site;
+
+/// How often a command that failed is resumed by what it printed.
+const RESUMES_MAX: u32 = 3;
+
+/// What a command came to, with those that resumed it.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// What the last one wrote to stdout.
+    pub(crate) stdout: String,
+    /// Whether it was the first one.
+    pub(crate) once: bool,
+    /// Why it did not end rightly.
+    pub(crate) problem: Option<String>,
+}
+
+/// Waits for the command's end. One that failed must have printed the command that resumes it.
+pub(crate) fn finish(site: &Site, running: Running, within: Duration) -> Ended {
+    let mut finished = match caught(|| running.end(within)) {
+        Ok(finished) => finished,
+        Err(late) => return Ended { problem: Some(late), ..Ended::default() },
+    };
+    for resumed in 0..=RESUMES_MAX {
+        if finished.code == Some(0) {
+            return Ended { stdout: finished.stdout, once: resumed == 0, problem: None };
+        }
+        let Some(words) = printed(&finished) else { break };
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match caught(|| site.throng_within(within, &words)) {
+            Ok(again) => finished = again,
+            Err(late) => return Ended { problem: Some(late), ..Ended::default() },
+        }
+    }
+    let problem = format!("did not end rightly, nor print what resumes it: {finished}");
+    Ended { stdout: finished.stdout, once: true, problem: Some(problem) }
+}
+
+/// The last command that a failed one printed, by its words.
+fn printed(finished: &Finished) -> Option<Vec<String>> {
+    let program = Build::Killable.program("throng").display().to_string();
+    let line = finished.stderr.lines().rev().find_map(|line| line.split_once(&program))?.1.to_owned();
+    let command = line.split('`').next().unwrap_or_default();
+    Some(command.split_whitespace().map(str::to_owned).collect())
+}

@@ -1,0 +1,43 @@
+//! Short plays of the kill loop, the campaign and the planted faults. Longer ones are commands of their own: `make
+//! kill-loop`, `make campaign`, `make planted-faults`.
+//!
+//! They need the programs with points at which they can be killed: `--features failpoints`.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use throng_tests::{campaign, kill_loop};
+
+/// How long each play may go on before it begins nothing new.
+const BOUND: Duration = Duration::from_secs(80);
+const SHRINK: Duration = Duration::from_secs(120);
+
+/// Another one in every run: what it was is said, and plays the same again.
+fn seed() -> u64 {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    clock.as_secs()
+}
+
+#[test]
+#[ignore = "a coordinator that dies does not go on with what was under way yet: docs/reliability.md"]
+fn whatever_goes_wrong_every_invariant_holds() {
+    let steps = (0..1000).collect();
+    let options = campaign::Options { seed: seed(), steps, bound: Some(BOUND), shrink: SHRINK };
+    let tally = campaign::run(&options);
+    assert!(tally.is_good() && tally.steps > 0, "{tally}");
+}
+
+#[test]
+#[ignore = "a coordinator that dies does not go on with what was under way yet: docs/reliability.md"]
+fn whoever_is_killed_at_whatever_point_every_invariant_holds() {
+    let options =
+        kill_loop::Options { seed: seed(), kills: 1000, only: None, points: String::new(), bound: Some(BOUND) };
+    let tally = kill_loop::run(options);
+    assert!(tally.problems() == 0 && tally.hits() > 0, "{tally}");
+}
+
+#[test]
+fn faults_of_throngs_own_are_found() {
+    let first = usize::try_from(seed()).unwrap_or_default();
+    let tally = campaign::planted::run("", Some((BOUND, first)));
+    assert!(tally.is_good(), "{tally}");
+}

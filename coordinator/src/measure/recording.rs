@@ -103,7 +103,8 @@ impl Recording {
 
     /// A host's agent told how its work stands.
     pub(super) fn progressed(&self, host: &HostId, progress: &HostProgress) {
-        let lost = progress.problems.iter().find(|reason| reason.kind == ReasonKind::EngineUnreachable);
+        let is_silent = |kind| matches!(kind, ReasonKind::EngineUnreachable | ReasonKind::EngineHung);
+        let lost = progress.problems.iter().find(|reason| is_silent(reason.kind));
         let kind = lost.map(|reason| TroubleKind::EngineLost(reason.to_string()));
         let is_it = |kind: &TroubleKind| matches!(kind, TroubleKind::EngineLost(_));
         let now = self.clock.now();

@@ -409,7 +409,7 @@ fn engine_lost() -> AgentEvent {
     AgentEvent::Progress(throng_common::status::HostProgress {
         generation: throng_common::ids::Generation(1),
         settled: true,
-        problems: vec![Reason::new(ReasonKind::EngineUnreachable, "no answer within 10s")],
+        problems: vec![Reason::new(ReasonKind::EngineHung, "no answer within 10s")],
     })
 }
 

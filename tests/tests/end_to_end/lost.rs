@@ -10,8 +10,10 @@ use throng_tests::site::{SETTLE_TIMEOUT, Site, in_site, nodes};
 use throng_tests::wait::wait_for;
 use throng_tests::{agent, engine};
 
+type Damage = fn(&Path);
+
 /// What can happen to a database, by what is said of it.
-const DAMAGES: [(&str, fn(&Path)); 3] = [("gone", delete), ("damaged", truncate), ("damaged", tear)];
+const DAMAGES: [(&str, Damage); 3] = [("gone", delete), ("damaged", truncate), ("damaged", tear)];
 
 fn delete(path: &Path) {
     fs::remove_file(path).unwrap();
@@ -30,7 +32,7 @@ fn tear(path: &Path) {
 }
 
 /// Damages a database that nobody uses. What its log still holds is brought into it first.
-fn damage(path: &Path, by: fn(&Path)) {
+fn damage(path: &Path, by: Damage) {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     drop(connection);

@@ -177,10 +177,7 @@ impl Core {
     /// How a node stands.
     pub fn status(&self, key: &Key, now: UnixMillis) -> Option<NodeStatus> {
         let state = self.nodes.get(key)?;
-        let running = match &state.presence {
-            Presence::Running(running) => Some(running),
-            _ => None,
-        };
+        let running = if let Presence::Running(running) = &state.presence { Some(running) } else { None };
         let container = match &state.presence {
             Presence::Running(running) => running.container.as_ref(),
             Presence::Created { container, .. } => Some(container),

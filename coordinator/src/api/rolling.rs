@@ -14,7 +14,7 @@ impl ApiService {
     pub(super) fn begin_restart(&self, request: &wire::RestartRequest) -> Result<wire::Operation, Status> {
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
         let nodes = select(&cluster, &request.selector)?.into_iter().collect();
-        let bound = request.bound.as_ref().map(bound).transpose()?;
+        let bound = request.bound.map(bound).transpose()?;
         let handle = rollout::start_restart(&self.core, cluster, nodes, bound).map_err(of_rollout)?;
         Ok(operation(&handle, ""))
     }
@@ -30,7 +30,7 @@ impl ApiService {
         caller: Option<&Caller>,
     ) -> Result<wire::Operation, Status> {
         let cluster = self.core.find(&request.into).map_err(of_core)?;
-        let bound = bound(&request.bound.unwrap_or_default())?;
+        let bound = bound(request.bound.unwrap_or_default())?;
         let admitted = self.admit(request.bundle, caller)?;
         let handle = rollout::start_update(&self.core, cluster, admitted, bound).map_err(of_rollout)?;
         Ok(operation(&handle, ""))
@@ -62,7 +62,7 @@ impl ApiService {
     }
 }
 
-fn bound(bound: &wire::RollingBound) -> Result<Bound, Status> {
+fn bound(bound: wire::RollingBound) -> Result<Bound, Status> {
     let down = bound.down.max(1);
     if bound.failed >= down {
         let text = format!("{} may fail, of {down} that may be down at once: it must be less", bound.failed);

@@ -113,10 +113,7 @@ impl ClientError {
                 Some("`throng up FILE` or `throng run FILE` starts one, `throng serve` too".to_owned())
             }
             Self::Socket { .. } => Some("the socket admits the user who started the coordinator, and root".to_owned()),
-            Self::CertificateFile { .. } => {
-                Some("`throng operator add NAME` writes the three files that --ca, --cert and --key ask for".to_owned())
-            }
-            Self::NotPem { .. } => {
+            Self::CertificateFile { .. } | Self::NotPem { .. } => {
                 Some("`throng operator add NAME` writes the three files that --ca, --cert and --key ask for".to_owned())
             }
             Self::OwnCertificate { .. } => {

@@ -67,7 +67,7 @@ impl RunLog {
         let (began, started_at) = (Instant::now(), clock::now());
         let recording = core.measurements.begin(cluster.clone(), RunClock::start(started_at));
         let (scenario, cluster) = (scenario.clone(), cluster.clone());
-        Ok(Self { wish, folder, began, started_at, scenario, cluster, recording, result })
+        Ok(Self { wish, folder, began, started_at, scenario, recording, cluster, result })
     }
 
     /// Runs the tests.

@@ -84,16 +84,21 @@ impl Core {
             commands.push(Command::Publish(key));
         }
         for key in missing {
-            let message = "it ran, and nothing of it was found: the host was rebooted, or somebody removed it";
-            let lost = Reason::new(ReasonKind::Lost, message);
-            if self.is_believed_to_run(&key) {
-                self.ended(&key, lost, true, now, commands);
-                if let Some(state) = self.nodes.get_mut(&key) {
-                    state.presence = Presence::Absent;
-                }
-            }
+            self.not_found(&key, now, commands);
         }
         self.want_settings();
+    }
+
+    /// Of a node nothing was found.
+    fn not_found(&mut self, key: &Key, now: UnixMillis, commands: &mut Vec<Command>) {
+        if !self.is_believed_to_run(key) {
+            return;
+        }
+        let message = "it ran, and nothing of it was found: the host was rebooted, or somebody removed it";
+        self.ended(key, Reason::new(ReasonKind::Lost, message), true, now, commands);
+        if let Some(state) = self.nodes.get_mut(key) {
+            state.presence = Presence::Absent;
+        }
     }
 
     /// A node was lost with an earlier boot. What it left stays until it is asked to begin anew, or to go.

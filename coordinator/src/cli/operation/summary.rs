@@ -142,7 +142,7 @@ fn ending(record: &OperationRecord, end: &EndRecord, palette: Palette) -> String
     let mut text = format!("{word}: ");
     for line in end.detail.lines() {
         match line.strip_prefix(HINT) {
-            Some(hint) => text.push_str(&format!("{} {hint}", palette.strong(HINT.trim_end()))),
+            Some(hint) => text.extend([&palette.strong(HINT.trim_end()), " ", hint]),
             None => text.push_str(line),
         }
         text.push('\n');

@@ -67,11 +67,13 @@ pub(super) fn needs_restart(spec: &NodeSpec, settings: &BTreeMap<String, (String
     settings.keys().any(|key| !is_told(key))
 }
 
+/// Nodes by the setting that changes, each with what it was and what it becomes.
+type BySetting = BTreeMap<String, Vec<(NodeName, (String, String))>>;
+
 /// What it means for every role, from the specs of all nodes before and after. A node that is missing in either is no
 /// matter of this.
 pub(super) fn roles(before: &BTreeMap<NodeName, NodeSpec>, after: &BTreeMap<NodeName, NodeSpec>) -> Vec<RoleDiff> {
-    let mut diffs: BTreeMap<RoleName, (RoleDiff, BTreeMap<String, Vec<(NodeName, (String, String))>>)> =
-        BTreeMap::new();
+    let mut diffs: BTreeMap<RoleName, (RoleDiff, BySetting)> = BTreeMap::new();
     for (name, was) in before {
         let Some(becomes) = after.get(name) else { continue };
         let empty = || RoleDiff {
@@ -94,7 +96,7 @@ pub(super) fn roles(before: &BTreeMap<NodeName, NodeSpec>, after: &BTreeMap<Node
             by_setting.entry(setting).or_default().push((name.clone(), values));
         }
     }
-    let finish = |(mut diff, by_setting): (RoleDiff, BTreeMap<String, Vec<(NodeName, (String, String))>>)| {
+    let finish = |(mut diff, by_setting): (RoleDiff, BySetting)| {
         diff.settings = by_setting.into_iter().filter_map(|(setting, nodes)| summed(setting, &nodes)).collect();
         diff
     };
@@ -146,14 +148,12 @@ fn flatten(path: &str, value: Value, settings: &mut BTreeMap<String, String>) {
         }
         Value::Array(items) => {
             for item in &items {
-                match named(item) {
-                    Some((name, value)) => flatten(&below(&name), value, settings),
-                    None => {
-                        let texts: Vec<String> = items.iter().map(text).collect();
-                        settings.insert(path.to_owned(), texts.join(" "));
-                        return;
-                    }
-                }
+                let Some((name, value)) = named(item) else {
+                    let texts: Vec<String> = items.iter().map(text).collect();
+                    settings.insert(path.to_owned(), texts.join(" "));
+                    return;
+                };
+                flatten(&below(&name), value, settings);
             }
         }
         other => drop(settings.insert(path.to_owned(), text(&other))),

@@ -211,7 +211,7 @@ impl<'a> Turns<'a> {
         let cluster = self.drive.cluster;
         let is_down = |node: &&NodeName| {
             let status = cluster.status(node);
-            !status.is_some_and(|status| status.phase == NodePhase::Ready)
+            status.is_none_or(|status| status.phase != NodePhase::Ready)
         };
         let others = cluster.nodes().into_iter().filter(|node| {
             *node.role() == self.role && self.standings.get(node).is_none_or(|standing| *standing == Standing::Changed)

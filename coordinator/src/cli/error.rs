@@ -32,6 +32,16 @@ pub enum CliError {
         /// What to do instead.
         hint: String,
     },
+    /// The coordinator that did the work is no more: nobody goes on with it.
+    #[error("{operation} was left undone: {why}")]
+    Abandoned {
+        /// The operation.
+        operation: String,
+        /// What became of its coordinator.
+        why: &'static str,
+        /// What can be done now.
+        hint: String,
+    },
     /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     File {
@@ -80,6 +90,7 @@ impl CliError {
         match self {
             Self::Client(error) => error.hint(),
             Self::Daemon(error) => error.hint(),
+            Self::Abandoned { hint, .. } => Some(hint.clone()),
             Self::Refused { hint, .. } => (!hint.is_empty()).then(|| hint.clone()),
             Self::StateDir(_)
             | Self::Bundle(_)
@@ -100,7 +111,7 @@ impl CliError {
             }
             // Whoever read our output has seen enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Outcome::Pass,
-            Self::Output(_) | Self::Terminal { .. } => Outcome::Environment,
+            Self::Output(_) | Self::Terminal { .. } | Self::Abandoned { .. } => Outcome::Environment,
         }
     }
 
@@ -114,6 +125,7 @@ impl CliError {
             | Self::StateDir(_)
             | Self::Bundle(_)
             | Self::Refused { .. }
+            | Self::Abandoned { .. }
             | Self::File { .. }
             | Self::Terminal { .. } => false,
         }

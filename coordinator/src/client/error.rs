@@ -106,6 +106,11 @@ impl From<Status> for ClientError {
 }
 
 impl ClientError {
+    /// Whether the coordinator does not know what it was asked for.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Call { status } if status.code() == Code::NotFound)
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

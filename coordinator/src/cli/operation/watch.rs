@@ -20,6 +20,10 @@ const RECONNECT_FOR: Duration = Duration::from_secs(30);
 /// Between the tries.
 const RECONNECT: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
 
+/// What became of a coordinator, for people.
+const BEGAN_ANEW: &str = "its coordinator ended, and the one that began after it does not go on with it";
+const STAYED_AWAY: &str = "its coordinator ended, and did not come back within 30 seconds";
+
 /// How the watching ended.
 #[derive(Debug)]
 pub enum Watched {
@@ -117,11 +121,22 @@ impl<'a> Watch<'a> {
             }
             match self.follow(client).await {
                 Ok(events) => return Ok(events),
+                Err(error) if error.is_not_found() => return Err(self.abandoned(BEGAN_ANEW)),
                 Err(error) if !error.is_lost_connection() => return Err(error.into()),
                 Err(_) if Instant::now() < deadline => {}
-                Err(_) => break,
+                Err(_) => return Err(self.abandoned(STAYED_AWAY)),
             }
         }
         Err(first.into())
+    }
+
+    /// A coordinator forgets what it did when it ends: the cluster stays as it is, until somebody takes it down.
+    fn abandoned(&self, why: &'static str) -> CliError {
+        let Operation { operation, cluster, .. } = self.operation;
+        let command = |words: &str| self.context.invocation.command(words);
+        let (down, status) = (command(&format!("down {cluster} --yes")), command("status"));
+        let serve = if why == STAYED_AWAY { format!("`{}` starts it, then ", command("serve")) } else { String::new() };
+        let hint = format!("{serve}`{status}` shows what there is, `{down}` takes it down");
+        CliError::Abandoned { operation: operation.clone(), why, hint }
     }
 }

@@ -128,16 +128,19 @@ fn processes_and_groups_that_are_left_are_found() {
 
 #[test]
 fn a_node_that_does_not_run_or_runs_twice_is_found() {
-    assert_eq!(found(|seen| seen.containers[0].state = "exited".to_owned()), [Invariant::OneEach]);
+    let exited = found(|seen| seen.containers[0].state = "exited".to_owned());
+    assert_eq!(exited, [Invariant::OneEach, Invariant::Told], "it is called ready");
     assert_eq!(found(|seen| seen.containers.push(container("worker-0000", 11))), [Invariant::OneEach]);
     let second_shim = [process(30, 1, "hub-0000"), process(31, 30, "hub-0000")];
     assert_eq!(found(|seen| seen.processes.extend(second_shim)), [Invariant::OneEach]);
-    assert_eq!(found(|seen| seen.processes.retain(|process| process.is_shim)), [Invariant::OneEach]);
+    let only_shim = found(|seen| seen.processes.retain(|process| process.is_shim));
+    assert_eq!(only_shim, [Invariant::OneEach, Invariant::Told], "it is called ready");
 }
 
 #[test]
 fn a_node_that_is_another_process_is_found_also_under_the_same_id() {
-    assert_eq!(found(|seen| seen.containers[0].process = Some(process_id(11))), [Invariant::Kept]);
+    let other = found(|seen| seen.containers[0].process = Some(process_id(11)));
+    assert_eq!(other, [Invariant::Kept, Invariant::Told], "it is called ready as the one before");
     let later = ProcessId { start_ticks: 8, ..process_id(10) };
     assert_eq!(found(|seen| seen.containers[0].process = Some(later)), [Invariant::Kept]);
 }

@@ -152,7 +152,9 @@ fn compose(engine: &Engine, load: &Load, words: &[&str]) -> Duration {
         .map(|(at, (name, body))| (format!("w{at}"), compose_service(name, body)))
         .collect();
     let file = engine.folder().join("compose.json");
-    fs::write(&file, json!({ "version": "2.4", "services": services }).to_string()).expect("the folder is ours");
+    // What looks like a variable would be replaced.
+    let text = json!({ "version": "2.4", "services": services }).to_string().replace('$', "$$");
+    fs::write(&file, text).expect("the folder is ours");
     let mut command = Command::new("python3");
     command.args(["-W", "ignore", "-c", "from compose.cli.main import main; main()"]);
     command.args(["--project-name", &load.prefix.replace('-', ""), "--file"]).arg(&file).args(words);

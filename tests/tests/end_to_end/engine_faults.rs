@@ -228,10 +228,9 @@ const CALLS_OF_A_START: [&str; 7] = [
 fn whatever_call_answers_with_an_error_the_others_are_not_touched_and_the_node_comes_back() {
     in_proxied_site(|site, proxy| {
         let before = up(site);
-        for calls in CALLS_OF_A_START {
-            for status in [500, 409, 404] {
-                spoilt_restart(site, proxy, &before, (calls, status));
-            }
+        // Each call with one of them in turn: all with all takes minutes, and the agent tells them apart by kind of call.
+        for (calls, status) in CALLS_OF_A_START.into_iter().zip([500, 409, 404].into_iter().cycle()) {
+            spoilt_restart(site, proxy, &before, (calls, status));
         }
         site.down();
     });

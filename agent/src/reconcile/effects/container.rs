@@ -245,14 +245,7 @@ impl Host {
         let Some(id) = id.filter(|_| !planted(Fault::SkipContainerRemoval)) else { return Ok(()) };
         let removed = during(Point::RemoveSent, self.parts.engine.remove(&id)).await;
         hit(Point::ContainerRemoved);
-        match removed {
-            // A container that is wrongly taken for gone stays for good: nobody looks for it again.
-            Err(error) if error.is_not_found() => match self.find_container(&job.key).await? {
-                None => Ok(()),
-                Some(_) => Err(engine_failure(&error)),
-            },
-            other => other.map_err(|error| engine_failure(&error)),
-        }
+        removed.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
     }
 
     /// Takes note of a prepare container: one that is about to be made, or one that was found.

@@ -9,23 +9,10 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use throng_common::sysctl_keys::{ALL, CONNTRACK_COUNT, RESERVED_PORTS};
 
 use crate::tiny::PORTS;
 use crate::wait::wait_for;
-
-/// Kernel settings that a fleet of many nodes makes throng touch.
-const SETTINGS: [&str; 10] = [
-    "fs/file-max",
-    "fs/inotify/max_user_instances",
-    "fs/inotify/max_user_watches",
-    "kernel/pid_max",
-    "kernel/threads-max",
-    "net/core/somaxconn",
-    "net/ipv4/neigh/default/gc_thresh3",
-    "net/ipv4/tcp_max_syn_backlog",
-    "net/netfilter/nf_conntrack_max",
-    "vm/max_map_count",
-];
 
 /// The list that all throngs of a host share.
 const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
@@ -34,21 +21,23 @@ const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     alone: bool,
-    settings: BTreeMap<&'static str, String>,
+    settings: BTreeMap<PathBuf, String>,
     hosts_file: String,
 }
 
 impl Snapshot {
     /// As it is now.
     pub fn take() -> Self {
-        let read = |key: &'static str| {
-            let text = fs::read_to_string(PathBuf::from("/proc/sys").join(key)).unwrap_or_default();
-            (key, text.trim().to_owned())
+        // Of the keys that throng may write those that nothing else changes. One that this kernel lacks is left out.
+        let keys = ALL.into_iter().filter(|key| ![RESERVED_PORTS, CONNTRACK_COUNT].contains(key));
+        let read = |key: &str| {
+            let path = Path::new("/proc/sys").join(key.replace('.', "/"));
+            Some((path.clone(), fs::read_to_string(path).ok()?.trim().to_owned()))
         };
         let hosts_file = fs::read_to_string("/etc/hosts").expect("/etc/hosts can be read");
         // Somebody else's throng on this machine changes settings as it likes.
         let alone = agents().is_empty();
-        Self { alone, settings: SETTINGS.into_iter().map(read).collect(), hosts_file }
+        Self { alone, settings: keys.filter_map(read).collect(), hosts_file }
     }
 
     /// What is different now, one line each; of settings nothing while somebody else's throng is or was at work.
@@ -57,17 +46,22 @@ impl Snapshot {
         let ours = reserved().into_iter().filter(|(from, to)| *from <= *PORTS.end() && *to >= *PORTS.start());
         let ports = ours.map(|(from, to)| format!("reserved ports {from}-{to}"));
         let comparable = self.alone && now.alone;
-        let changed = self.settings.iter().filter(|(key, before)| comparable && now.settings[*key] != **before);
-        let settings = changed.map(|(key, before)| format!("setting {key}: {before:?} became {:?}", now.settings[key]));
+        let changed = self.changed(&now).filter(|_| comparable);
+        let settings = changed.map(|(path, before)| {
+            format!("setting {}: {before:?} became {:?}", path.display(), now.settings.get(path))
+        });
         ports.chain(settings).collect()
+    }
+
+    fn changed<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = (&'a PathBuf, &'a String)> {
+        self.settings.iter().filter(|(path, before)| now.settings.get(*path) != Some(before))
     }
 
     /// Writes back what is different now.
     pub fn put_back(&self) {
         let now = Self::take();
-        for (key, before) in self.settings.iter().filter(|(key, before)| now.settings[*key] != **before) {
-            let path = PathBuf::from("/proc/sys").join(key);
-            fs::write(&path, format!("{before}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for (path, before) in self.changed(&now) {
+            fs::write(path, format!("{before}\n")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         }
         release_range(PORTS);
         if now.hosts_file != self.hosts_file {

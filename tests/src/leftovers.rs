@@ -46,6 +46,9 @@ fn look(site: &Site) -> Vec<String> {
 /// Removes by force what is left; whatever cannot be removed stays for the next look.
 pub fn remove(site: &Site) {
     remove_named(site.name(), site.mark());
+    if !site.before().differences().is_empty() {
+        site.before().put_back();
+    }
 }
 
 /// The same, of a site of which only the name and the mark are known.

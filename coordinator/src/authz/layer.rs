@@ -4,12 +4,11 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_util::future::Either;
-use futures_util::{StreamExt as _, stream};
 use http::{Request, Response};
-use http_body_util::{BodyStream, StreamBody};
 use hyper::body::Frame;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
@@ -79,25 +78,39 @@ async fn until_withdrawn<E>(
     withdrawal: CancellationToken,
 ) -> Answered<E> {
     let response = tokio::select! {
-        () = withdrawal.cancelled() => return Ok(withdrawn(&caller).into_http()),
+        () = withdrawal.cancelled() => return Ok(withdrawn_status(&caller).into_http()),
         response = answer => response?,
     };
-    let (parts, body) = response.into_parts();
-    let frames = stream::unfold(Some(BodyStream::new(body)), move |frames| {
-        let (withdrawal, caller) = (withdrawal.clone(), caller.clone());
-        async move {
-            let mut frames = frames?;
-            tokio::select! {
-                biased;
-                () = withdrawal.cancelled() => {
-                    let status = withdrawn(&caller).into_http::<Body>();
-                    Some((Ok(Frame::trailers(status.into_parts().0.headers)), None))
-                }
-                frame = frames.next() => frame.map(|frame| (frame, Some(frames))),
-            }
+    let withdrawn = Box::pin(withdrawal.cancelled_owned());
+    Ok(response.map(|body| Body::new(UntilWithdrawn { body, caller, withdrawn: Some(withdrawn) })))
+}
+
+/// What is answered, cut short by the status of a withdrawn certificate.
+struct UntilWithdrawn {
+    body: Body,
+    caller: Caller,
+    /// None: it was withdrawn and that was said.
+    withdrawn: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl hyper::body::Body for UntilWithdrawn {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let Some(withdrawn) = &mut self.withdrawn else { return Poll::Ready(None) };
+        if withdrawn.as_mut().poll(cx).is_ready() {
+            self.withdrawn = None;
+            let status = withdrawn_status(&self.caller).into_http::<Body>();
+            return Poll::Ready(Some(Ok(Frame::trailers(status.into_parts().0.headers))));
         }
-    });
-    Ok(Response::from_parts(parts, Body::new(StreamBody::new(frames))))
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    /// A status alone is one frame of headers, which gRPC's C core wants to be the last one.
+    fn is_end_stream(&self) -> bool {
+        self.withdrawn.is_none() || self.body.is_end_stream()
+    }
 }
 
 /// Whether the request may pass; with what ends it, where its caller's certificate can be withdrawn.
@@ -107,7 +120,7 @@ fn check(request: &Request<Body>, book: &OperatorBook) -> Result<Option<(Caller,
     let path = request.uri().path();
     let judge = || {
         let Some(serial) = &caller.serial else { return decide(path, caller).map(|()| None) };
-        let withdrawal = book.withdrawal(serial).ok_or_else(|| withdrawn(caller))?;
+        let withdrawal = book.withdrawal(serial).ok_or_else(|| withdrawn_status(caller))?;
         decide(path, caller).map(|()| Some((caller.clone(), withdrawal)))
     };
     judge().inspect_err(|refusal| {
@@ -115,10 +128,42 @@ fn check(request: &Request<Body>, book: &OperatorBook) -> Result<Option<(Caller,
     })
 }
 
-fn withdrawn(caller: &Caller) -> Status {
+fn withdrawn_status(caller: &Caller) -> Status {
     let name = &caller.name;
     Status::unauthenticated(format!(
         "the certificate of {name} was withdrawn\nhint: `throng operator add {name}` on the coordinator's machine makes \
          another"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::body::Body as _;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_status_alone_ends_with_its_headers_and_a_withdrawal_ends_what_streams() {
+        let caller = Caller {
+            role: crate::authz::CallerRole::Operator,
+            name: "ci".to_owned(),
+            origin: "here".to_owned(),
+            uid: None,
+            serial: None,
+        };
+        let withdrawal = CancellationToken::new();
+        let over = async { Ok::<_, std::convert::Infallible>(Status::not_found("no such node").into_http()) };
+        let response = until_withdrawn(over, caller.clone(), withdrawal.clone()).await.unwrap();
+        assert!(response.body().is_end_stream());
+
+        let endless = http_body_util::StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Status>>());
+        let streaming = async { Ok::<_, std::convert::Infallible>(Response::new(Body::new(endless))) };
+        let mut body = until_withdrawn(streaming, caller, withdrawal.clone()).await.unwrap().into_body();
+        assert!(!body.is_end_stream());
+        withdrawal.cancel();
+        let last = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
+        assert_eq!(last.into_trailers().unwrap()["grpc-status"], "16", "unauthenticated");
+        assert!(body.is_end_stream());
+    }
 }

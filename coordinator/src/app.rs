@@ -18,6 +18,7 @@ use crate::listener::{Listener, ListenerError, Served, with_standard_services};
 use crate::paths::{LockError, StateDir, StateDirError, StateLock};
 use crate::pki::{Authority, PkiError, ServerTls, fleet_of};
 use crate::recovery::recover;
+use crate::rollout;
 use crate::store::{Store, StoreError};
 
 /// How long tasks may take to end before the coordinator goes all the same.
@@ -124,6 +125,7 @@ impl App {
     pub async fn run(self) -> Result<(), AppError> {
         let core = self.core;
         core.tasks.spawn(Arc::clone(&core).keep_sessions());
+        rollout::go_on(&core);
         let served = self.listener.serve(self.served, self.routes, core.stop.clone()).await;
         core.operations.cancel_all();
         core.stop.cancel();

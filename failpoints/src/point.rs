@@ -170,6 +170,14 @@ listed! {
         JournalEventsWriting = "coordinator.journal-events-writing",
         /// Events were appended.
         JournalEventsWritten = "coordinator.journal-events-written",
+        /// An operation is about to be written.
+        JournalOperationWriting = "coordinator.journal-operation-writing",
+        /// An operation was written.
+        JournalOperationWritten = "coordinator.journal-operation-written",
+        /// An operation that has ended is about to be forgotten.
+        JournalOperationForgetting = "coordinator.journal-operation-forgetting",
+        /// An operation that has ended was forgotten.
+        JournalOperationForgotten = "coordinator.journal-operation-forgotten",
         /// A join token is about to be kept.
         JournalTokenWriting = "coordinator.journal-token-writing",
         /// A join token was kept.

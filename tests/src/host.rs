@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 use throng_common::sysctl_keys::{ALL, CONNTRACK_COUNT, RESERVED_PORTS};
 
 use crate::tiny::PORTS;
@@ -18,7 +19,7 @@ use crate::wait::wait_for;
 const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 
 /// What throng changes on a host and must put back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     alone: bool,
     settings: BTreeMap<PathBuf, String>,

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod bench;
 pub mod campaign;
+pub mod coordinator;
 pub mod engine;
 pub mod engine_proxy;
 mod farm;

@@ -13,7 +13,8 @@ use super::service::{ApiService, Streamed};
 use super::status::{invalid, of_core, of_rollout};
 use super::wire::{bundle_from_wire, operation, stamped};
 use crate::authz::Caller;
-use crate::rollout::{self, Admitted, Keep, RunWish};
+use crate::operation::Keep;
+use crate::rollout::{self, Admitted, RunWish};
 
 /// Events that may wait for a slow follower.
 const FOLLOW_QUEUE: usize = 64;
@@ -34,23 +35,36 @@ impl ApiService {
         rollout::admit(bundle, contents).map_err(of_rollout)
     }
 
-    pub(super) fn begin_up(
+    /// The operation of this id, where it has begun already: whoever asks for it again did not hear so.
+    pub(super) fn begun(&self, id: &OperationId) -> Option<wire::Operation> {
+        Some(operation(&self.core.operations.get(id)?))
+    }
+
+    pub(super) async fn begin_up(
         &self,
         request: wire::UpRequest,
         caller: Option<&Caller>,
     ) -> Result<wire::Operation, Status> {
+        let id = asked_id(&request.operation, "up")?;
+        if let Some(begun) = self.begun(&id) {
+            return Ok(begun);
+        }
         if !request.into.is_empty() {
-            return self.begin_update(request, caller);
+            return self.begin_update(request, id, caller).await;
         }
         let admitted = self.admit(request.bundle, caller)?;
-        Ok(operation(&rollout::start_up(&self.core, admitted), ""))
+        Ok(operation(&rollout::start_up(&self.core, id, admitted).await))
     }
 
-    pub(super) fn begin_run(
+    pub(super) async fn begin_run(
         &self,
         request: wire::RunRequest,
         caller: Option<&Caller>,
     ) -> Result<wire::Operation, Status> {
+        let id = asked_id(&request.operation, "run")?;
+        if let Some(begun) = self.begun(&id) {
+            return Ok(begun);
+        }
         let keep = match request.keep() {
             wire::KeepPolicy::Unspecified | wire::KeepPolicy::Never => Keep::Never,
             wire::KeepPolicy::OnFailure => Keep::OnFailure,
@@ -58,20 +72,26 @@ impl ApiService {
         };
         let admitted = self.admit(request.bundle, caller)?;
         let wish = wish(admitted.scenario.scenario.name.as_str(), &request.tests, request.seed)?;
-        let run = wish.run.to_string();
-        let handle = rollout::start_run(&self.core, admitted, wish, keep).map_err(of_rollout)?;
-        Ok(operation(&handle, &run))
+        let handle = rollout::start_run(&self.core, id, admitted, wish, keep).await.map_err(of_rollout)?;
+        Ok(operation(&handle))
     }
 
-    pub(super) fn begin_test(&self, request: &wire::TestRequest) -> Result<wire::Operation, Status> {
+    pub(super) async fn begin_test(&self, request: &wire::TestRequest) -> Result<wire::Operation, Status> {
+        let id = asked_id(&request.operation, "test")?;
+        if let Some(begun) = self.begun(&id) {
+            return Ok(begun);
+        }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
         let wish = wish(cluster.record().scenario.scenario.name.as_str(), &request.tests, request.seed)?;
-        let run = wish.run.to_string();
-        let handle = rollout::start_test(&self.core, cluster, wish).map_err(of_rollout)?;
-        Ok(operation(&handle, &run))
+        let handle = rollout::start_test(&self.core, id, cluster, wish).await.map_err(of_rollout)?;
+        Ok(operation(&handle))
     }
 
-    pub(super) fn begin_scale(&self, request: wire::ScaleRequest) -> Result<wire::Operation, Status> {
+    pub(super) async fn begin_scale(&self, request: wire::ScaleRequest) -> Result<wire::Operation, Status> {
+        let id = asked_id(&request.operation, "scale")?;
+        if let Some(begun) = self.begun(&id) {
+            return Ok(begun);
+        }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
         let count = |(role, count): (String, u32)| {
             let role = RoleName::new(role).map_err(|error| invalid("counts", error))?;
@@ -81,27 +101,31 @@ impl ApiService {
         if counts.is_empty() {
             return Err(invalid("counts", "names no role"));
         }
-        let handle = rollout::start_scale(&self.core, cluster, counts).map_err(of_rollout)?;
-        Ok(operation(&handle, ""))
+        let handle = rollout::start_scale(&self.core, id, cluster, counts).await.map_err(of_rollout)?;
+        Ok(operation(&handle))
     }
 
-    pub(super) fn begin_down(&self, request: &wire::DownRequest) -> Result<wire::Operation, Status> {
+    pub(super) async fn begin_down(&self, request: &wire::DownRequest) -> Result<wire::Operation, Status> {
+        let id = asked_id(&request.operation, "down")?;
+        if let Some(begun) = self.begun(&id) {
+            return Ok(begun);
+        }
         if request.orphans {
-            return self.begin_sweep(request);
+            return self.begin_sweep(request, id).await;
         }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
-        Ok(operation(&rollout::start_down(&self.core, cluster), ""))
+        Ok(operation(&rollout::start_down(&self.core, id, cluster).await))
     }
 
-    fn begin_sweep(&self, request: &wire::DownRequest) -> Result<wire::Operation, Status> {
+    async fn begin_sweep(&self, request: &wire::DownRequest, id: OperationId) -> Result<wire::Operation, Status> {
         let ids = request.orphaned_clusters.iter().map(|id| ClusterId::new(id.as_str()));
         let clusters: BTreeSet<ClusterId> =
             ids.collect::<Result<_, _>>().map_err(|error| invalid("orphaned_clusters", error))?;
         if clusters.is_empty() {
             return Err(invalid("orphaned_clusters", "names no cluster"));
         }
-        let handle = rollout::start_sweep(&self.core, clusters).map_err(of_rollout)?;
-        Ok(operation(&handle, ""))
+        let handle = rollout::start_sweep(&self.core, id, clusters).await.map_err(of_rollout)?;
+        Ok(operation(&handle))
     }
 
     pub(super) fn follow(
@@ -123,15 +147,18 @@ impl ApiService {
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
 
-    pub(super) fn cancel(&self, request: &wire::CancelOperationRequest) -> Result<wire::CancelOperationReply, Status> {
+    pub(super) async fn cancel(
+        &self,
+        request: &wire::CancelOperationRequest,
+    ) -> Result<wire::CancelOperationReply, Status> {
         let id = operation_id(&request.operation)?;
-        if self.core.operations.cancel(&id) { Ok(wire::CancelOperationReply {}) } else { Err(unknown(&id)) }
+        if self.core.cancel(&id).await { Ok(wire::CancelOperationReply {}) } else { Err(unknown(&id)) }
     }
 
     pub(super) fn list_operations_now(&self) -> wire::ListOperationsReply {
         let summary = |info: crate::operation::OperationInfo| wire::OperationSummary {
             operation: info.id.to_string(),
-            verb: info.verb.word().to_owned(),
+            verb: info.verb.to_owned(),
             cluster: info.cluster.map(|cluster| cluster.to_string()).unwrap_or_default(),
             started_unix_millis: info.started.0,
             ended: info.outcome.is_some(),
@@ -141,12 +168,19 @@ impl ApiService {
     }
 }
 
+/// The id that an operation is asked for under; a new one where whoever asks does not care.
+pub(super) fn asked_id(text: &str, verb: &str) -> Result<OperationId, Status> {
+    if text.is_empty() { Ok(OperationId::generate(verb)) } else { operation_id(text) }
+}
+
 fn operation_id(text: &str) -> Result<OperationId, Status> {
     OperationId::new(text).map_err(|error| invalid("operation", error))
 }
 
 fn unknown(id: &OperationId) -> Status {
-    Status::not_found(format!("there is no operation {id}: the coordinator forgets them when it ends"))
+    Status::not_found(format!(
+        "there is no operation {id}: the coordinator forgets those that have ended when it ends itself"
+    ))
 }
 
 fn wish(scenario: &str, tests: &str, seed: u64) -> Result<RunWish, Status> {

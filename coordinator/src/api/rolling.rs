@@ -1,9 +1,11 @@
 //! Changes of clusters that are up: restarts, resets, another scenario.
 
+use throng_common::ids::OperationId;
 use throng_proto::operator as wire;
 use tonic::Status;
 
 use super::cluster::select;
+use super::operation::asked_id;
 use super::service::ApiService;
 use super::status::{invalid, of_core, of_rollout};
 use super::wire::{bundle_from_wire, operation};
@@ -11,29 +13,38 @@ use crate::authz::Caller;
 use crate::rollout::{self, Bound, RoleDiff, RolloutError, SettingDiff};
 
 impl ApiService {
-    pub(super) fn begin_restart(&self, request: &wire::RestartRequest) -> Result<wire::Operation, Status> {
+    pub(super) async fn begin_restart(&self, request: &wire::RestartRequest) -> Result<wire::Operation, Status> {
+        let id = asked_id(&request.operation, "restart")?;
+        if let Some(begun) = self.begun(&id) {
+            return Ok(begun);
+        }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
         let nodes = select(&cluster, &request.selector)?.into_iter().collect();
         let bound = request.bound.map(bound).transpose()?;
-        let handle = rollout::start_restart(&self.core, cluster, nodes, bound).map_err(of_rollout)?;
-        Ok(operation(&handle, ""))
+        let handle = rollout::start_restart(&self.core, id, cluster, nodes, bound).await.map_err(of_rollout)?;
+        Ok(operation(&handle))
     }
 
-    pub(super) fn begin_reset(&self, request: &wire::ResetRequest) -> Result<wire::Operation, Status> {
+    pub(super) async fn begin_reset(&self, request: &wire::ResetRequest) -> Result<wire::Operation, Status> {
+        let id = asked_id(&request.operation, "reset")?;
+        if let Some(begun) = self.begun(&id) {
+            return Ok(begun);
+        }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
-        Ok(operation(&rollout::start_reset(&self.core, cluster).map_err(of_rollout)?, ""))
+        Ok(operation(&rollout::start_reset(&self.core, id, cluster).await.map_err(of_rollout)?))
     }
 
-    pub(super) fn begin_update(
+    pub(super) async fn begin_update(
         &self,
         request: wire::UpRequest,
+        id: OperationId,
         caller: Option<&Caller>,
     ) -> Result<wire::Operation, Status> {
         let cluster = self.core.find(&request.into).map_err(of_core)?;
         let bound = bound(request.bound.unwrap_or_default())?;
         let admitted = self.admit(request.bundle, caller)?;
-        let handle = rollout::start_update(&self.core, cluster, admitted, bound).map_err(of_rollout)?;
-        Ok(operation(&handle, ""))
+        let handle = rollout::start_update(&self.core, id, cluster, admitted, bound).await.map_err(of_rollout)?;
+        Ok(operation(&handle))
     }
 
     pub(super) async fn compare(

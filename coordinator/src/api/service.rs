@@ -106,28 +106,28 @@ impl Throng for ApiService {
 
     async fn up(&self, request: Request<wire::UpRequest>) -> Answer<wire::Operation> {
         let caller = request.extensions().get::<Caller>().cloned();
-        self.begin_up(request.into_inner(), caller.as_ref()).map(Response::new)
+        self.begin_up(request.into_inner(), caller.as_ref()).await.map(Response::new)
     }
 
     async fn run(&self, request: Request<wire::RunRequest>) -> Answer<wire::Operation> {
         let caller = request.extensions().get::<Caller>().cloned();
-        self.begin_run(request.into_inner(), caller.as_ref()).map(Response::new)
+        self.begin_run(request.into_inner(), caller.as_ref()).await.map(Response::new)
     }
 
     async fn test(&self, request: Request<wire::TestRequest>) -> Answer<wire::Operation> {
-        self.begin_test(request.get_ref()).map(Response::new)
+        self.begin_test(request.get_ref()).await.map(Response::new)
     }
 
     async fn scale(&self, request: Request<wire::ScaleRequest>) -> Answer<wire::Operation> {
-        self.begin_scale(request.into_inner()).map(Response::new)
+        self.begin_scale(request.into_inner()).await.map(Response::new)
     }
 
     async fn restart(&self, request: Request<wire::RestartRequest>) -> Answer<wire::Operation> {
-        self.begin_restart(request.get_ref()).map(Response::new)
+        self.begin_restart(request.get_ref()).await.map(Response::new)
     }
 
     async fn reset(&self, request: Request<wire::ResetRequest>) -> Answer<wire::Operation> {
-        self.begin_reset(request.get_ref()).map(Response::new)
+        self.begin_reset(request.get_ref()).await.map(Response::new)
     }
 
     async fn diff(&self, request: Request<wire::DiffRequest>) -> Answer<wire::DiffReply> {
@@ -136,7 +136,7 @@ impl Throng for ApiService {
     }
 
     async fn down(&self, request: Request<wire::DownRequest>) -> Answer<wire::Operation> {
-        self.begin_down(request.get_ref()).map(Response::new)
+        self.begin_down(request.get_ref()).await.map(Response::new)
     }
 
     type FollowOperationStream = Streamed<wire::OperationEvent>;
@@ -152,7 +152,7 @@ impl Throng for ApiService {
         &self,
         request: Request<wire::CancelOperationRequest>,
     ) -> Answer<wire::CancelOperationReply> {
-        self.cancel(request.get_ref()).map(Response::new)
+        self.cancel(request.get_ref()).await.map(Response::new)
     }
 
     async fn list_operations(&self, _: Request<wire::ListOperationsRequest>) -> Answer<wire::ListOperationsReply> {

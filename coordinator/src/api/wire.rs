@@ -63,9 +63,10 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-pub(super) fn operation(handle: &OperationHandle, run: &str) -> wire::Operation {
+pub(super) fn operation(handle: &OperationHandle) -> wire::Operation {
     let cluster = handle.cluster().map(ToString::to_string).unwrap_or_default();
-    wire::Operation { operation: handle.id().to_string(), cluster, run: run.to_owned() }
+    let run = handle.wish().run().map(ToString::to_string).unwrap_or_default();
+    wire::Operation { operation: handle.id().to_string(), cluster, run }
 }
 
 /// A residue's kind as serde writes it.
@@ -121,6 +122,7 @@ pub(super) fn stamped(stamped: Stamped) -> wire::OperationEvent {
             detail: ended.detail,
             residues: ended.residues.iter().map(|(host, left)| residue(host, left)).collect(),
             cluster_up: ended.cluster_up,
+            begin_again: ended.begin_again,
         }),
     };
     wire::OperationEvent { number: stamped.number, at_unix_millis: stamped.at.0, event: Some(event) }

@@ -28,7 +28,7 @@ impl Context {
     /// From the global options.
     pub fn new(global: &GlobalArgs, printer: Printer) -> Result<Self, CliError> {
         let state = StateDir::resolve(&StateEnvironment::of_process(global.state_dir.clone()))?;
-        let invocation = Invocation::new(std::env::args().next(), global);
+        let invocation = Invocation::new(std::env::args_os().map(|word| word.to_string_lossy().into_owned()), global);
         Ok(Self { printer, state, remote: remote(global)?, agent: global.agent.clone(), invocation })
     }
 

@@ -7,6 +7,7 @@ use throng_proto::operator::{Cluster, DownRequest, GetClusterRequest, RoleCount}
 use super::confirm::confirm;
 use super::context::Context;
 use super::error::CliError;
+use super::operation::begin::begin;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::summary;
 use super::operation::watch::Watch;
@@ -50,7 +51,10 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<Outcome, CliError>
 /// Takes down and watches. Ctrl-C only detaches: half a teardown helps nobody.
 pub(super) async fn down(context: &Context, client: &mut Client, request: DownRequest) -> Result<Outcome, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let operation = client.down(request).await?.into_inner();
+    let operation = begin(client, "down", async |mut client, operation| {
+        client.down(DownRequest { operation, ..request.clone() }).await
+    })
+    .await?;
     let watched = Watch::new(context, &operation, OnAsk::Detach).run(client, &mut interrupts).await?;
     summary::print(context, &operation, &watched, None)
 }

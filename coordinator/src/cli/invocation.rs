@@ -8,12 +8,14 @@ use super::args::GlobalArgs;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     prefix: String,
+    again: String,
 }
 
 impl Invocation {
-    /// From the program's own name and the global options.
-    pub fn new(program: Option<String>, global: &GlobalArgs) -> Self {
-        let mut prefix = quoted(&program.unwrap_or_else(|| "throng".to_owned()));
+    /// From the program's own arguments, its name first, and the global options among them.
+    pub fn new(arguments: impl IntoIterator<Item = String>, global: &GlobalArgs) -> Self {
+        let words: Vec<String> = arguments.into_iter().map(|word| quoted(&word)).collect();
+        let mut prefix = words.first().cloned().unwrap_or_else(|| "throng".to_owned());
         let remote = &global.remote;
         let paths = [
             ("--state-dir", global.state_dir.as_ref().map(|path| path.display().to_string())),
@@ -27,7 +29,12 @@ impl Invocation {
                 let _ = write!(prefix, " {option} {}", quoted(&value));
             }
         }
-        Self { prefix }
+        Self { prefix, again: words.join(" ") }
+    }
+
+    /// The command line that this is.
+    pub fn again(&self) -> &str {
+        &self.again
     }
 
     /// The command line for these words.

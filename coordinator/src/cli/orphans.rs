@@ -53,7 +53,7 @@ async fn remove(context: &Context, client: &mut Client, yes: bool) -> Result<Out
     let mut orphaned_clusters: Vec<String> = orphans.iter().map(|left| left.cluster.clone()).collect();
     orphaned_clusters.sort();
     orphaned_clusters.dedup();
-    let request = DownRequest { cluster: String::new(), orphans: true, orphaned_clusters };
+    let request = DownRequest { orphans: true, orphaned_clusters, ..DownRequest::default() };
     let outcome = down(context, client, request).await?;
     Ok(if others_left(&found) { outcome.and(Outcome::Residue) } else { outcome })
 }

@@ -7,6 +7,7 @@ use throng_proto::operator::{GetClusterRequest, ResetRequest};
 use super::confirm::confirm;
 use super::context::Context;
 use super::error::CliError;
+use super::operation::begin::begin;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::summary;
 use super::operation::watch::Watch;
@@ -42,7 +43,10 @@ pub async fn run(context: &Context, args: ResetArgs) -> Result<Outcome, CliError
     ));
     confirm(context, args.yes, "This cannot be undone.")?;
     let mut interrupts = Interrupts::listen()?;
-    let operation = client.reset(ResetRequest { cluster: cluster.cluster }).await?.into_inner();
+    let operation = begin(&client, "reset", async |mut client, operation| {
+        client.reset(ResetRequest { cluster: cluster.cluster.clone(), operation }).await
+    })
+    .await?;
     // Half a reset helps nobody: it is only left.
     let watched = Watch::new(context, &operation, OnAsk::Detach).run(&mut client, &mut interrupts).await?;
     summary::print(context, &operation, &watched, None)

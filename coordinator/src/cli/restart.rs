@@ -7,6 +7,7 @@ use throng_proto::operator::{ListNodesRequest, RestartRequest};
 use super::args::ClusterArg;
 use super::context::Context;
 use super::error::CliError;
+use super::operation::begin::begin;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::summary;
 use super::operation::watch::Watch;
@@ -42,13 +43,17 @@ pub struct RestartArgs {
 pub async fn run(context: &Context, args: RestartArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
     let mut interrupts = Interrupts::listen()?;
-    let mut request = RestartRequest { cluster: args.cluster.id(), selector: args.selector, bound: None };
+    let mut request =
+        RestartRequest { cluster: args.cluster.id(), selector: args.selector, ..RestartRequest::default() };
     if args.rolling {
         let nodes = ListNodesRequest { cluster: request.cluster.clone(), selector: request.selector.clone() };
         let count = client.list_nodes(nodes).await?.into_inner().nodes.len();
         request.bound = Some(args.bound.bound(u32::try_from(count).unwrap_or(u32::MAX))?);
     }
-    let operation = client.restart(request).await?.into_inner();
+    let operation = begin(&client, "restart", async |mut client, operation| {
+        client.restart(RestartRequest { operation, ..request.clone() }).await
+    })
+    .await?;
     let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut client, &mut interrupts).await?;
     summary::print(context, &operation, &watched, None)
 }

@@ -8,6 +8,7 @@ use throng_proto::operator::{GetReportRequest, KeepPolicy, Operation, RunRequest
 use super::args::ScenarioArgs;
 use super::context::Context;
 use super::error::CliError;
+use super::operation::begin::begin;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::session::Session;
 use super::operation::summary;
@@ -60,6 +61,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome, CliError> 
         keep: keep_policy(args.keep).into(),
         tests: args.test.unwrap_or_default(),
         seed: args.seed.unwrap_or(0),
+        operation: String::new(),
     };
     let done = watch(context, &mut session.client, (file, request), &mut interrupts).await;
     match done {
@@ -85,7 +87,10 @@ async fn watch(
     interrupts: &mut Interrupts,
 ) -> Result<(Outcome, Left), CliError> {
     let bundle = Some(file.ship(context, client).await?);
-    let operation = client.run(RunRequest { bundle, ..request }).await?.into_inner();
+    let operation = begin(client, "run", async |mut client, operation| {
+        client.run(RunRequest { bundle: bundle.clone(), operation, ..request.clone() }).await
+    })
+    .await?;
     let watched = Watch::new(context, &operation, OnAsk::Cancel).run(client, interrupts).await?;
     let report = stored_report(context, client, &operation, &watched).await;
     let outcome = summary::print(context, &operation, &watched, report.as_deref())?;

@@ -7,6 +7,7 @@ use throng_proto::operator::ScaleRequest;
 use super::args::ClusterArg;
 use super::context::Context;
 use super::error::CliError;
+use super::operation::begin::begin;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::summary;
 use super::operation::watch::Watch;
@@ -33,8 +34,11 @@ pub struct ScaleArgs {
 pub async fn run(context: &Context, args: ScaleArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
     let mut interrupts = Interrupts::listen()?;
-    let request = ScaleRequest { cluster: args.cluster.id(), counts: pattern::counts(args.counts) };
-    let operation = client.scale(request).await?.into_inner();
+    let (cluster, counts) = (args.cluster.id(), pattern::counts(args.counts));
+    let operation = begin(&client, "scale", async |mut client, operation| {
+        client.scale(ScaleRequest { cluster: cluster.clone(), counts: counts.clone(), operation }).await
+    })
+    .await?;
     let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut client, &mut interrupts).await?;
     summary::print(context, &operation, &watched, None)
 }

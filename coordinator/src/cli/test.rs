@@ -7,6 +7,7 @@ use throng_proto::operator::TestRequest;
 use super::args::ClusterArg;
 use super::context::Context;
 use super::error::CliError;
+use super::operation::begin::begin;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::summary;
 use super::operation::watch::Watch;
@@ -36,9 +37,16 @@ pub struct TestArgs {
 pub async fn run(context: &Context, args: TestArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
     let mut interrupts = Interrupts::listen()?;
-    let request =
-        TestRequest { cluster: args.cluster.id(), tests: args.test.unwrap_or_default(), seed: args.seed.unwrap_or(0) };
-    let operation = client.test(request).await?.into_inner();
+    let request = TestRequest {
+        cluster: args.cluster.id(),
+        tests: args.test.unwrap_or_default(),
+        seed: args.seed.unwrap_or(0),
+        ..TestRequest::default()
+    };
+    let operation = begin(&client, "test", async |mut client, operation| {
+        client.test(TestRequest { operation, ..request.clone() }).await
+    })
+    .await?;
     let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut client, &mut interrupts).await?;
     let report = run::stored_report(context, &mut client, &operation, &watched).await;
     summary::print(context, &operation, &watched, report.as_deref())

@@ -7,6 +7,7 @@ use throng_proto::operator::{Operation, UpRequest};
 use super::args::ScenarioArgs;
 use super::context::Context;
 use super::error::CliError;
+use super::operation::begin::begin;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::session::Session;
 use super::operation::summary;
@@ -52,7 +53,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
     }
     let mut interrupts = Interrupts::listen()?;
     let mut session = Session::ensure(context).await?;
-    let operation = match begin(context, &mut session.client, file).await {
+    let operation = match ship_and_begin(context, &mut session.client, file).await {
         Ok(operation) => operation,
         Err(error) => {
             let _ = session.end(context).await;
@@ -69,7 +70,10 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
     Ok(outcome)
 }
 
-async fn begin(context: &Context, client: &mut Client, file: ScenarioFile) -> Result<Operation, CliError> {
+async fn ship_and_begin(context: &Context, client: &mut Client, file: ScenarioFile) -> Result<Operation, CliError> {
     let bundle = file.ship(context, client).await?;
-    Ok(client.up(UpRequest { bundle: Some(bundle), ..UpRequest::default() }).await?.into_inner())
+    begin(client, "up", async |mut client, operation| {
+        client.up(UpRequest { bundle: Some(bundle.clone()), operation, ..UpRequest::default() }).await
+    })
+    .await
 }

@@ -8,6 +8,7 @@ use throng_proto::operator::{DiffReply, DiffRequest, RoleDiff, SettingDiff, UpRe
 
 use super::context::Context;
 use super::error::CliError;
+use super::operation::begin::begin;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::summary;
 use super::operation::watch::Watch;
@@ -38,13 +39,17 @@ pub(super) async fn run(
         return Ok(Outcome::Pass);
     }
     let count = diff.roles.iter().map(|role| role.restarted_count).sum();
-    let request = UpRequest { bundle: Some(bundle), into: diff.cluster, bound: Some(rolling.bound(count)?) };
+    let bound = Some(rolling.bound(count)?);
+    let request = UpRequest { bundle: Some(bundle), into: diff.cluster, bound, ..UpRequest::default() };
     follow(context, &mut client, request).await
 }
 
 async fn follow(context: &Context, client: &mut Client, request: UpRequest) -> Result<Outcome, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let operation = client.up(request).await?.into_inner();
+    let operation = begin(client, "update", async |mut client, operation| {
+        client.up(UpRequest { operation, ..request.clone() }).await
+    })
+    .await?;
     let watched = Watch::new(context, &operation, OnAsk::Cancel).run(client, &mut interrupts).await?;
     summary::print(context, &operation, &watched, None)
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use throng_common::ids::{ClusterId, Epoch, FleetId, HostId};
+use throng_common::error_chain::chain;
+use throng_common::ids::{ClusterId, Epoch, FleetId, HostId, OperationId};
 use throng_common::status::UnixMillis;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -126,7 +127,8 @@ pub struct CoreParts {
 }
 
 impl Core {
-    /// A coordinator that knows what its journal knows. Clusters that cannot be read are reported and left: they can
+    /// A coordinator that knows what its journal knows, also of operations that were under way: they are there, and wait
+    /// for whoever goes on with them. Clusters that cannot be read are reported and left: they can
     /// still be torn down from what is really there.
     pub async fn open(parts: CoreParts) -> Result<Arc<Self>, CoreError> {
         let stored = parts.store.list_clusters().await?;
@@ -140,6 +142,14 @@ impl Core {
             }
         }
         remove_strays(&parts.state, &clusters);
+        let operations = Operations::default();
+        for record in parts.store.list_operations().await? {
+            let id = record.operation.clone();
+            if let Err(error) = operations.take_up(record, parts.epoch) {
+                tracing::error!(operation = %id, %error, "the journal's record cannot be read");
+                parts.store.delete_operation(id).await?;
+            }
+        }
         let images = ImageShelf::new(parts.state.images_dir());
         images.sweep();
         Ok(Arc::new(Self {
@@ -155,7 +165,7 @@ impl Core {
             hosts: HostBook::default(),
             measurements: Measurements::default(),
             reservations: Arc::default(),
-            operations: Operations::default(),
+            operations,
             tasks: TaskTracker::new(),
             stop: parts.stop,
             warnings: parts.warnings,
@@ -265,6 +275,15 @@ impl Core {
         if let Err(error) = self.store.append_events(events).await {
             tracing::error!(%error, "what happened could not be written down");
         }
+    }
+
+    /// Asks an operation to stop, also in the lives to come; false where there is none of this id.
+    pub async fn cancel(&self, id: &OperationId) -> bool {
+        let known = self.operations.cancel(id);
+        if known && let Err(error) = self.store.cancel_operation(id.clone()).await {
+            tracing::warn!(operation = %id, error = chain(&error), "that it is to stop is not in the journal");
+        }
+        known
     }
 
     /// The hosts that hold nodes of a cluster.

@@ -18,7 +18,7 @@ pub trait EventSink: Send + Sync {
 /// Something an operation said, with its number and time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stamped {
-    /// Counted from 0 within the operation.
+    /// Counted within the operation: from 0, and in every further life of the coordinator from a higher number.
     pub number: u64,
     /// When.
     pub at: UnixMillis,
@@ -113,4 +113,6 @@ pub struct Ended {
     pub residues: Vec<(HostId, Residue)>,
     /// Whether the cluster is still up.
     pub cluster_up: bool,
+    /// Whether the coordinator's own end cut it short, so that whoever still wants it asks again.
+    pub begin_again: bool,
 }

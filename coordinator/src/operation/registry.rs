@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use throng_common::ids::{ClusterId, OperationId};
+use throng_common::ids::{ClusterId, Epoch, OperationId};
 use throng_common::status::UnixMillis;
 use throng_common::verdict::Outcome;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Ended, EventSink, NoteLevel, OperationEvent, Stamped};
+use super::wish::Wish;
 use crate::clock;
+use crate::store::OperationRecord;
 
 /// Operations that are remembered: the ended ones among them leave first.
 const OPERATIONS_MAX: usize = 200;
@@ -22,44 +24,16 @@ const EVENTS_MAX: usize = 20_000;
 /// Beyond so many, progress is no longer kept: what tells how something ended must have room.
 const PROGRESS_MAX: usize = EVENTS_MAX / 2;
 
-/// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Brings a cluster up.
-    Up,
-    /// Brings a cluster up, tests it, takes it down.
-    Run,
-    /// Tests a cluster that is up.
-    Test,
-    /// Changes counts.
-    Scale,
-    /// Takes a cluster down.
-    Down,
-    /// Removes what no cluster owns.
-    Sweep,
-    /// Restarts nodes.
-    Restart,
-    /// Wipes what nodes wrote and starts them anew.
-    Reset,
-    /// Brings a cluster to another scenario.
-    Update,
-}
+/// How far apart the numbers of events in two lives of the coordinator are: more than there are in one.
+const LIFE_STRIDE: u64 = 1 << 32;
 
-impl Verb {
-    /// The command's word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Run => "run",
-            Self::Test => "test",
-            Self::Scale => "scale",
-            Self::Down => "down",
-            Self::Sweep => "sweep",
-            Self::Restart => "restart",
-            Self::Reset => "reset",
-            Self::Update => "update",
-        }
-    }
+/// Where an operation comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Somebody asked for it in this life.
+    Asked,
+    /// It was under way when a former life ended; this life's number tells its events from the former ones.
+    FormerLife(Epoch),
 }
 
 /// What is known of an operation.
@@ -67,8 +41,8 @@ impl Verb {
 pub struct OperationInfo {
     /// Its id.
     pub id: OperationId,
-    /// What it does.
-    pub verb: Verb,
+    /// The command's word.
+    pub verb: &'static str,
     /// To which cluster; none: to what no cluster owns.
     pub cluster: Option<ClusterId>,
     /// Since when.
@@ -86,9 +60,10 @@ pub struct Operations {
 #[derive(Debug)]
 struct Shared {
     id: OperationId,
-    verb: Verb,
+    wish: Wish,
     cluster: Option<ClusterId>,
     started: UnixMillis,
+    origin: Origin,
     log: Mutex<Vec<Stamped>>,
     /// How many events there are, to wake followers.
     length: watch::Sender<u64>,
@@ -106,6 +81,7 @@ pub struct OperationHandle {
 pub struct Follow {
     shared: Arc<Shared>,
     length: watch::Receiver<u64>,
+    /// How many events there were before the next one, in this life.
     next: u64,
 }
 
@@ -116,16 +92,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Operations {
     /// Begins an operation.
-    pub fn begin(&self, verb: Verb, cluster: impl Into<Option<ClusterId>>) -> OperationHandle {
-        let shared = Arc::new(Shared {
-            id: OperationId::generate(verb.word()),
-            verb,
-            cluster: cluster.into(),
-            started: clock::now(),
-            log: Mutex::default(),
-            length: watch::Sender::new(0),
-            cancel: CancellationToken::new(),
-        });
+    pub fn begin(&self, id: OperationId, wish: Wish, cluster: impl Into<Option<ClusterId>>) -> OperationHandle {
+        self.enter(Shared::new(id, wish, cluster.into(), clock::now(), Origin::Asked))
+    }
+
+    /// Takes an operation in that was under way in a former life, as the journal has it.
+    pub fn take_up(&self, record: OperationRecord, life: Epoch) -> Result<OperationHandle, serde_json::Error> {
+        let OperationRecord { operation, cluster, started, wish_json, cancelled } = record;
+        let wish = serde_json::from_str(&wish_json)?;
+        let handle = self.enter(Shared::new(operation, wish, cluster, started, Origin::FormerLife(life)));
+        if cancelled {
+            handle.shared.cancel.cancel();
+        }
+        Ok(handle)
+    }
+
+    fn enter(&self, shared: Shared) -> OperationHandle {
+        let shared = Arc::new(shared);
         let mut all = lock(&self.all);
         while all.len() >= OPERATIONS_MAX {
             let oldest = all.values().filter(|known| known.outcome().is_some()).min_by_key(|known| known.started);
@@ -136,11 +119,25 @@ impl Operations {
         OperationHandle { shared }
     }
 
+    /// The operation of this id.
+    pub fn get(&self, id: &OperationId) -> Option<OperationHandle> {
+        lock(&self.all).get(id).map(|shared| OperationHandle { shared: Arc::clone(shared) })
+    }
+
+    /// Those that were under way when a former life ended, oldest first.
+    pub fn of_former_life(&self) -> Vec<OperationHandle> {
+        let is_former = |shared: &&Arc<Shared>| shared.origin != Origin::Asked;
+        let mut former: Vec<_> = lock(&self.all).values().filter(is_former).cloned().collect();
+        former.sort_by_key(|shared| shared.started);
+        former.into_iter().map(|shared| OperationHandle { shared }).collect()
+    }
+
     /// Follows an operation from event number `from` on.
     pub fn follow(&self, id: &OperationId, from: u64) -> Option<Follow> {
         let shared = Arc::clone(lock(&self.all).get(id)?);
         let length = shared.length.subscribe();
-        Some(Follow { shared, length, next: from })
+        let next = from.saturating_sub(shared.first_number());
+        Some(Follow { shared, length, next })
     }
 
     /// Asks an operation to stop; false where there is none of this id.
@@ -170,6 +167,19 @@ impl Operations {
 }
 
 impl Shared {
+    fn new(id: OperationId, wish: Wish, cluster: Option<ClusterId>, started: UnixMillis, origin: Origin) -> Self {
+        let (length, cancel) = (watch::Sender::new(0), CancellationToken::new());
+        Self { id, wish, cluster, started, origin, log: Mutex::default(), length, cancel }
+    }
+
+    /// The number of its first event.
+    fn first_number(&self) -> u64 {
+        match self.origin {
+            Origin::Asked => 0,
+            Origin::FormerLife(life) => life.0.saturating_mul(LIFE_STRIDE),
+        }
+    }
+
     fn outcome(&self) -> Option<Outcome> {
         match lock(&self.log).last().map(|stamped| &stamped.event) {
             Some(OperationEvent::Ended(ended)) => Some(ended.outcome),
@@ -180,7 +190,7 @@ impl Shared {
     fn info(&self) -> OperationInfo {
         OperationInfo {
             id: self.id.clone(),
-            verb: self.verb,
+            verb: self.wish.verb(),
             cluster: self.cluster.clone(),
             started: self.started,
             outcome: self.outcome(),
@@ -197,6 +207,29 @@ impl OperationHandle {
     /// The cluster that it is about; none: what no cluster owns.
     pub fn cluster(&self) -> Option<&ClusterId> {
         self.shared.cluster.as_ref()
+    }
+
+    /// What was asked for.
+    pub fn wish(&self) -> &Wish {
+        &self.shared.wish
+    }
+
+    /// Since when it is under way, also in former lives.
+    pub fn started(&self) -> UnixMillis {
+        self.shared.started
+    }
+
+    /// What the journal keeps of it.
+    pub fn record(&self) -> OperationRecord {
+        let Shared { id, wish, cluster, started, cancel, .. } = &*self.shared;
+        OperationRecord {
+            operation: id.clone(),
+            cluster: cluster.clone(),
+            started: *started,
+            // Plain values with text keys serialise.
+            wish_json: serde_json::to_string(wish).unwrap_or_default(),
+            cancelled: cancel.is_cancelled(),
+        }
     }
 
     /// Everything that it said so far.
@@ -224,10 +257,10 @@ impl OperationHandle {
         if !room {
             return;
         }
-        let number = log.len() as u64;
-        log.push(Stamped { number, at: clock::now(), event });
+        let count = log.len() as u64;
+        log.push(Stamped { number: self.shared.first_number() + count, at: clock::now(), event });
         drop(log);
-        self.shared.length.send_replace(number + 1);
+        self.shared.length.send_replace(count + 1);
     }
 
     /// Says something worth knowing.
@@ -325,14 +358,18 @@ mod tests {
         "c-x7k2".parse().unwrap()
     }
 
+    fn id() -> OperationId {
+        OperationId::generate("up")
+    }
+
     fn ended() -> Ended {
-        Ended { outcome: Outcome::Pass, detail: String::new(), residues: vec![], cluster_up: false }
+        Ended { outcome: Outcome::Pass, detail: String::new(), residues: vec![], cluster_up: false, begin_again: false }
     }
 
     #[tokio::test]
     async fn a_late_follower_sees_everything_from_the_beginning_to_the_end() {
         let operations = Operations::default();
-        let handle = operations.begin(Verb::Up, cluster());
+        let handle = operations.begin(id(), Wish::Up, cluster());
         handle.phase("plan", 0).end(true, "");
         let mut follow = operations.follow(handle.id(), 0).unwrap();
         let task = tokio::spawn(async move {
@@ -352,7 +389,7 @@ mod tests {
     #[test]
     fn progress_without_end_never_takes_the_room_of_how_a_test_ended() {
         let operations = Operations::default();
-        let handle = operations.begin(Verb::Run, cluster());
+        let handle = operations.begin(id(), Wish::Up, cluster());
         let mut phase = handle.phase("tests", 0);
         for done in 0..EVENTS_MAX as u64 * 2 {
             phase.progress(done, "");
@@ -366,12 +403,31 @@ mod tests {
     #[tokio::test]
     async fn ended_operations_make_room_and_running_ones_stay() {
         let operations = Operations::default();
-        let running = operations.begin(Verb::Up, cluster());
+        let running = operations.begin(id(), Wish::Up, cluster());
         for _ in 0..OPERATIONS_MAX + 5 {
-            operations.begin(Verb::Down, cluster()).end(ended());
+            operations.begin(id(), Wish::Down, cluster()).end(ended());
         }
         assert!(operations.list().len() <= OPERATIONS_MAX);
         assert!(operations.follow(running.id(), 0).is_some());
         assert!(operations.cancel(running.id()) && running.cancelled().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn who_followed_in_a_former_life_hears_all_that_is_said_in_this_one() {
+        let asked = Operations::default().begin(id(), Wish::Down, cluster());
+        for _ in 0..5 {
+            asked.note(NoteLevel::Info, "x", "");
+        }
+        let last = asked.log().pop().unwrap().number;
+        let operations = Operations::default();
+        let handle = operations.take_up(asked.record(), Epoch(2)).unwrap();
+        handle.note(NoteLevel::Info, "y", "");
+        handle.end(ended());
+        let mut follow = operations.follow(asked.id(), last + 1).unwrap();
+        let (first, second) = (follow.next().await.unwrap(), follow.next().await.unwrap());
+        assert!(first.number > last && second.number == first.number + 1 && follow.next().await.is_none());
+        let mut again = operations.follow(asked.id(), second.number).unwrap();
+        assert_eq!(again.next().await.unwrap(), second, "in the same life it goes on where it was");
+        assert_eq!(operations.of_former_life().len(), 1);
     }
 }

@@ -300,6 +300,8 @@ pub enum WhyNotRun {
     Interrupted,
     /// The cluster did not come up.
     NoCluster,
+    /// The coordinator ended: whether it was begun, and what it came to, is not known.
+    LeftOff,
 }
 
 impl WhyNotRun {
@@ -309,6 +311,7 @@ impl WhyNotRun {
             Self::Filtered => "left out by --test",
             Self::Interrupted => "interrupted before it",
             Self::NoCluster => "the cluster did not come up",
+            Self::LeftOff => "the coordinator ended in the midst of the run",
         }
     }
 }
@@ -370,6 +373,11 @@ pub enum Ending {
     /// Something else stood in the way: hosts, images, the agents' links.
     Broken {
         /// What, and what to do about it.
+        detail: String,
+    },
+    /// The coordinator ended in the midst of it, and the next one only took down what it had brought up.
+    LeftOff {
+        /// What is not known now.
         detail: String,
     },
 }

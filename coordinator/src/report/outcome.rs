@@ -11,6 +11,7 @@ pub fn outcome(tests: &[TestReport], not_run: &[NotRun], ending: &Ending, teardo
         WhyNotRun::Filtered => Outcome::Pass,
         WhyNotRun::Interrupted => Outcome::Interrupted,
         WhyNotRun::NoCluster => Outcome::Quorum,
+        WhyNotRun::LeftOff => Outcome::Environment,
     });
     let interrupted = tests.iter().any(|test| test.verdict.is_none());
     let broken_off = if interrupted { Outcome::Interrupted } else { Outcome::Pass };
@@ -18,6 +19,7 @@ pub fn outcome(tests: &[TestReport], not_run: &[NotRun], ending: &Ending, teardo
         Ending::Completed => Outcome::Pass,
         Ending::Interrupted => Outcome::Interrupted,
         Ending::QuorumNotMet { .. } | Ending::Broken { .. } => Outcome::Quorum,
+        Ending::LeftOff { .. } => Outcome::Environment,
     };
     // An audit that could not be done proves nothing gone: as loud as residue.
     let left = match teardown {

@@ -273,6 +273,17 @@ pub(super) fn interrupted() -> RunReport {
     judged(report)
 }
 
+/// A run whose coordinator ended in the midst of it.
+pub(super) fn left_off() -> RunReport {
+    let mut report = passed();
+    let names = report.tests.drain(..).map(|test| test.name);
+    report.not_run = names.map(|name| NotRun { name, why: WhyNotRun::LeftOff }).collect();
+    report.metrics.clear();
+    let detail = "the coordinator ended in the midst of it, and what its tests came to is not known".to_owned();
+    report.ending = Ending::LeftOff { detail };
+    judged(report)
+}
+
 fn judged(mut report: RunReport) -> RunReport {
     report.outcome = outcome(&report.tests, &report.not_run, &report.ending, &report.teardown);
     report

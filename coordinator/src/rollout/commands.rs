@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use throng_common::ids::{ClusterId, RoleName};
+use throng_common::error_chain::chain;
+use throng_common::ids::{ClusterId, OperationId, RoleName};
 use throng_common::verdict::Outcome;
 use throng_failpoints::{Point, hit};
 
@@ -16,50 +17,50 @@ use super::take_down::{TornDown, take_down};
 use crate::bundle::lay_out_copy;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
-use crate::operation::{Ended, OperationHandle, Verb};
+use crate::operation::{Ended, Keep, OperationHandle, Wish};
 use crate::report::model::{Ending, Teardown};
 
-/// When a run's cluster is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Never.
-    Never,
-    /// When a test failed or the cluster did not come up.
-    OnFailure,
-    /// Always.
-    Always,
-}
-
 /// Brings a cluster up.
-pub fn start_up(core: &Arc<Core>, admitted: Admitted) -> OperationHandle {
-    let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
-    let operation = core.operations.begin(Verb::Up, id.clone());
+pub async fn start_up(core: &Arc<Core>, id: OperationId, admitted: Admitted) -> OperationHandle {
+    let cluster = ClusterId::generate(admitted.scenario.scenario.name.as_str());
+    let operation = core.operations.begin(id, Wish::Up, cluster.clone());
     spawn(core, &operation, |core, operation| async move {
-        match raise(&core, &id, &admitted, &operation).await {
+        match raise(&core, &cluster, &admitted, &operation).await {
             Ok(_) => ended(Outcome::Pass, "", TornDown::default(), true),
-            Err((error, cluster)) => {
-                let (torn, up) = match &cluster {
-                    Some(cluster) => (take_down(&core, cluster, &operation).await, false),
-                    None => (Ok(TornDown::default()), false),
-                };
-                fail(error, torn, up)
-            }
+            Err((error, cluster)) => unwind(&core, error, cluster.as_ref(), &operation).await,
         }
     })
+    .await
+}
+
+/// Takes down what there is of a cluster that did not come up.
+pub(super) async fn unwind(
+    core: &Arc<Core>,
+    error: RolloutError,
+    cluster: Option<&Arc<LiveCluster>>,
+    operation: &OperationHandle,
+) -> Ended {
+    let torn = match cluster {
+        Some(cluster) => take_down(core, cluster, operation).await,
+        None => Ok(TornDown::default()),
+    };
+    fail(error, torn, false)
 }
 
 /// Brings a cluster up, tests it, takes it down.
-pub fn start_run(
+pub async fn start_run(
     core: &Arc<Core>,
+    id: OperationId,
     admitted: Admitted,
     wish: RunWish,
     keep: Keep,
 ) -> Result<OperationHandle, RolloutError> {
-    let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
-    let log = RunLog::begin(core, wish, &id, &admitted.scenario)?;
+    let cluster = ClusterId::generate(admitted.scenario.scenario.name.as_str());
+    let log = RunLog::begin(core, wish, &cluster, &admitted.scenario)?;
     admitted.lay_out(core, &log.folder.scenario_dir())?;
-    let operation = core.operations.begin(Verb::Run, id.clone());
-    Ok(spawn(core, &operation, |core, operation| run(core, operation, id, admitted, log, keep)))
+    let wish = Wish::Run { run: log.wish.run.clone(), seed: log.wish.seed, keep };
+    let operation = core.operations.begin(id, wish, cluster.clone());
+    Ok(spawn(core, &operation, |core, operation| run(core, operation, cluster, admitted, log, keep)).await)
 }
 
 async fn run(
@@ -77,6 +78,18 @@ async fn run(
     if let (Some(cluster), None) = (&cluster, &failure) {
         failure = log.test(&core, cluster, &operation).await.err();
     }
+    conclude(&core, &operation, cluster.as_ref(), log, failure, keep).await
+}
+
+/// The end of a run, whatever its tests came to: the cluster goes or is kept, and the report is written.
+pub(super) async fn conclude(
+    core: &Arc<Core>,
+    operation: &OperationHandle,
+    cluster: Option<&Arc<LiveCluster>>,
+    log: RunLog,
+    failure: Option<RolloutError>,
+    keep: Keep,
+) -> Ended {
     let ending = match &failure {
         Some(error) => ending_of(error),
         None if log.result.interrupted => Ending::Interrupted,
@@ -87,16 +100,18 @@ async fn run(
     let kept = !interrupted
         && cluster.is_some()
         && (keep == Keep::Always || (keep == Keep::OnFailure && before != Outcome::Pass));
-    let (teardown, torn) = match &cluster {
-        Some(_) if kept => (Teardown::Kept { commands: next_commands(&id) }, Ok(TornDown::default())),
+    let (teardown, torn) = match cluster {
+        Some(cluster) if kept => {
+            (Teardown::Kept { commands: next_commands(&cluster.record().id) }, Ok(TornDown::default()))
+        }
         Some(cluster) => {
-            let torn = take_down(&core, cluster, &operation).await;
+            let torn = take_down(core, cluster, operation).await;
             (teardown_of(&torn), torn)
         }
         None => (Teardown::Clean, Ok(TornDown::default())),
     };
     let plan_refused = matches!(&failure, Some(error) if error.outcome() == Outcome::Usage);
-    let finished = log.finish(&core, cluster.as_deref(), &operation, ending, teardown).await;
+    let finished = log.finish(core, cluster.map(Arc::as_ref), operation, ending, teardown).await;
     let detail = failure.as_ref().map(RolloutError::text).unwrap_or_default();
     match finished {
         // A plan that does not fit is a matter of the scenario, not of nodes that did not come.
@@ -107,71 +122,105 @@ async fn run(
 }
 
 /// Tests a cluster that is up.
-pub fn start_test(core: &Arc<Core>, cluster: Arc<LiveCluster>, wish: RunWish) -> Result<OperationHandle, RolloutError> {
+pub async fn start_test(
+    core: &Arc<Core>,
+    id: OperationId,
+    cluster: Arc<LiveCluster>,
+    wish: RunWish,
+) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
     let record = cluster.record();
     let mut log = RunLog::begin(core, wish, &record.id, &record.scenario)?;
     lay_out_copy(&record.bundle_dir, &log.folder.scenario_dir())?;
-    let operation = core.operations.begin(Verb::Test, record.id.clone());
-    Ok(spawn(core, &operation, |core, operation| async move {
+    let wish = Wish::Test { run: log.wish.run.clone(), seed: log.wish.seed };
+    let operation = core.operations.begin(id, wish, record.id.clone());
+    let spawned = spawn(core, &operation, |core, operation| async move {
         let failure = log.test(&core, &cluster, &operation).await.err();
-        let ending = match &failure {
-            Some(error) => ending_of(error),
-            None if log.result.interrupted => Ending::Interrupted,
-            None => Ending::Completed,
-        };
-        let teardown = Teardown::Kept { commands: next_commands(&cluster.record().id) };
-        let finished = log.finish(&core, Some(&cluster), &operation, ending, teardown).await;
-        match finished {
-            Ok(outcome) => {
-                ended(outcome, &failure.map(|error| error.text()).unwrap_or_default(), TornDown::default(), true)
-            }
-            Err(error) => fail(error, Ok(TornDown::default()), true),
+        conclude_test(&core, &operation, &cluster, log, failure).await
+    });
+    Ok(spawned.await)
+}
+
+/// The end of a test of a cluster that stays.
+pub(super) async fn conclude_test(
+    core: &Arc<Core>,
+    operation: &OperationHandle,
+    cluster: &Arc<LiveCluster>,
+    log: RunLog,
+    failure: Option<RolloutError>,
+) -> Ended {
+    let ending = match &failure {
+        Some(error) => ending_of(error),
+        None if log.result.interrupted => Ending::Interrupted,
+        None => Ending::Completed,
+    };
+    let teardown = Teardown::Kept { commands: next_commands(&cluster.record().id) };
+    let finished = log.finish(core, Some(cluster), operation, ending, teardown).await;
+    match finished {
+        Ok(outcome) => {
+            ended(outcome, &failure.map(|error| error.text()).unwrap_or_default(), TornDown::default(), true)
         }
-    }))
+        Err(error) => fail(error, Ok(TornDown::default()), true),
+    }
 }
 
 /// Changes counts, and waits until the nodes that come are up, nothing is left of those that go, and every host is at
 /// rest.
-pub fn start_scale(
+pub async fn start_scale(
     core: &Arc<Core>,
+    id: OperationId,
     cluster: Arc<LiveCluster>,
     counts: BTreeMap<RoleName, u32>,
 ) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
-    let operation = core.operations.begin(Verb::Scale, cluster.record().id.clone());
-    Ok(spawn(core, &operation, |core, operation| async move {
-        let scaled = tokio::select! {
-            scaled = scale_to_rest(&core, &cluster, &counts, &operation) => scaled,
-            () = operation.cancelled().cancelled() => Err(RolloutError::Interrupted),
-        };
-        match scaled {
-            Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
-            Err(error) => fail(error, Ok(TornDown::default()), true),
-        }
-    }))
+    let operation = core.operations.begin(id, Wish::Scale { counts: counts.clone() }, cluster.record().id.clone());
+    let spawned =
+        spawn(
+            core,
+            &operation,
+            |core, operation| async move { change_counts(&core, &cluster, &counts, &operation).await },
+        );
+    Ok(spawned.await)
+}
+
+pub(super) async fn change_counts(
+    core: &Arc<Core>,
+    cluster: &Arc<LiveCluster>,
+    counts: &BTreeMap<RoleName, u32>,
+    operation: &OperationHandle,
+) -> Ended {
+    let scaled = tokio::select! {
+        scaled = scale_to_rest(core, cluster, counts, operation) => scaled,
+        () = operation.cancelled().cancelled() => Err(RolloutError::Interrupted),
+    };
+    match scaled {
+        Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
+        Err(error) => fail(error, Ok(TornDown::default()), true),
+    }
 }
 
 /// Takes a cluster down.
-pub fn start_down(core: &Arc<Core>, cluster: Arc<LiveCluster>) -> OperationHandle {
-    let operation = core.operations.begin(Verb::Down, cluster.record().id.clone());
-    spawn(core, &operation, |core, operation| async move {
-        // Whatever else is at work on the cluster is asked to stop first.
-        let id = cluster.record().id.clone();
-        for other in core.operations.list() {
-            if other.cluster.as_ref() == Some(&id) && other.outcome.is_none() && other.id != *operation.id() {
-                core.operations.cancel(&other.id);
-            }
+pub async fn start_down(core: &Arc<Core>, id: OperationId, cluster: Arc<LiveCluster>) -> OperationHandle {
+    let operation = core.operations.begin(id, Wish::Down, cluster.record().id.clone());
+    spawn(core, &operation, |core, operation| async move { down(&core, &cluster, &operation).await }).await
+}
+
+pub(super) async fn down(core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &OperationHandle) -> Ended {
+    // Whatever else is at work on the cluster is asked to stop first.
+    let id = cluster.record().id.clone();
+    for other in core.operations.list() {
+        if other.cluster.as_ref() == Some(&id) && other.outcome.is_none() && other.id != *operation.id() {
+            core.cancel(&other.id).await;
         }
-        match take_down(&core, &cluster, &operation).await {
-            Ok(torn) => {
-                let outcome = if torn.is_clean() { Outcome::Pass } else { Outcome::Residue };
-                let detail = torn.unknown.clone();
-                ended(outcome, &detail, torn, false)
-            }
-            Err(error) => fail(error, Ok(TornDown::default()), true),
+    }
+    match take_down(core, cluster, operation).await {
+        Ok(torn) => {
+            let outcome = if torn.is_clean() { Outcome::Pass } else { Outcome::Residue };
+            let detail = torn.unknown.clone();
+            ended(outcome, &detail, torn, false)
         }
-    })
+        Err(error) => fail(error, Ok(TornDown::default()), true),
+    }
 }
 
 /// Prepares and brings up; on failure gives the cluster, where there is one by then.
@@ -186,7 +235,8 @@ async fn raise(
     Ok(cluster)
 }
 
-pub(super) fn spawn<F>(
+/// Begins the work of an operation. It is in the journal when this returns, and goes on when this is given up.
+pub(super) async fn spawn<F>(
     core: &Arc<Core>,
     operation: &OperationHandle,
     work: impl FnOnce(Arc<Core>, OperationHandle) -> F,
@@ -195,13 +245,29 @@ where
     F: Future<Output = Ended> + Send + 'static,
 {
     let task = work(Arc::clone(core), operation.clone());
-    let handle = operation.clone();
-    hit(Point::OperationBegun);
+    let (journalled, written) = tokio::sync::oneshot::channel();
+    let (core_of_task, handle) = (Arc::clone(core), operation.clone());
     core.tasks.spawn(async move {
-        let ended = task.await;
-        handle.end(ended);
+        // A journal that cannot be written keeps nothing from being done, least of all a teardown.
+        if let Err(error) = core_of_task.store.save_operation(handle.record()).await {
+            tracing::warn!(operation = %handle.id(), error = chain(&error), "an operation is not in the journal");
+        }
+        // Whoever asked may have gone away.
+        let _ = journalled.send(());
+        finish(&core_of_task, &handle, task.await).await;
     });
+    // Nothing is sent only by a task that the coordinator's end has cut short.
+    let _ = written.await;
+    hit(Point::OperationBegun);
     operation.clone()
+}
+
+/// The end of an operation: it is said first, so that a coordinator that dies in between says it again.
+pub(super) async fn finish(core: &Core, operation: &OperationHandle, ended: Ended) {
+    operation.end(ended);
+    if let Err(error) = core.store.delete_operation(operation.id().clone()).await {
+        tracing::warn!(operation = %operation.id(), error = chain(&error), "an ended operation stays in the journal");
+    }
 }
 
 pub(super) fn free(core: &Core, cluster: &LiveCluster) -> Result<(), RolloutError> {
@@ -212,7 +278,7 @@ pub(super) fn free(core: &Core, cluster: &LiveCluster) -> Result<(), RolloutErro
 }
 
 pub(super) fn ended(outcome: Outcome, detail: &str, torn: TornDown, cluster_up: bool) -> Ended {
-    Ended { outcome, detail: detail.to_owned(), residues: torn.residues, cluster_up }
+    Ended { outcome, detail: detail.to_owned(), residues: torn.residues, cluster_up, begin_again: false }
 }
 
 pub(super) fn fail(error: RolloutError, torn: Result<TornDown, RolloutError>, cluster_up: bool) -> Ended {

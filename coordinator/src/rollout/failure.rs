@@ -61,6 +61,9 @@ pub enum RolloutError {
     /// The operator asked to stop.
     #[error("interrupted")]
     Interrupted,
+    /// The coordinator that was at it is no more.
+    #[error("the coordinator ended in the midst of it, and what its tests came to is not known")]
+    LeftOff,
     /// Another operation is at work on the cluster.
     #[error(
         "{0} is at work on this cluster\nhint: `throng follow {0}` watches it to its end, and with --cancel asks it to stop"
@@ -141,6 +144,7 @@ impl RolloutError {
             | Self::Restless { .. }
             | Self::Busy(_) => Outcome::Quorum,
             Self::NotGone { .. } => Outcome::Residue,
+            Self::LeftOff => Outcome::Environment,
         }
     }
 

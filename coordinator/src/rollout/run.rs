@@ -70,6 +70,13 @@ impl RunLog {
         Ok(Self { wish, folder, began, started_at, scenario, recording, cluster, result })
     }
 
+    /// The log of a run that a former life of the coordinator began at that time.
+    pub(super) fn of_former_life(self, started_at: throng_common::status::UnixMillis) -> Self {
+        let mut log = Self { started_at, ..self };
+        log.result.not_run.iter_mut().for_each(|test| test.why = WhyNotRun::LeftOff);
+        log
+    }
+
     /// Runs the tests.
     pub(super) async fn test(
         &mut self,
@@ -315,6 +322,7 @@ pub(super) fn teardown_of(torn: &Result<TornDown, RolloutError>) -> Teardown {
 pub(super) fn ending_of(error: &RolloutError) -> Ending {
     match error {
         RolloutError::Interrupted => Ending::Interrupted,
+        RolloutError::LeftOff => Ending::LeftOff { detail: error.text() },
         RolloutError::Quorum { .. } => Ending::QuorumNotMet { detail: error.text() },
         _ => Ending::Broken { detail: error.text() },
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use throng_common::ids::{ClusterId, HostId};
+use throng_common::ids::{ClusterId, HostId, OperationId};
 use throng_common::verdict::Outcome;
 use throng_proto::agent as wire;
 
@@ -16,18 +16,22 @@ use super::failure::RolloutError;
 use super::take_down::{TornDown, await_rest};
 use crate::core::Core;
 use crate::fleet::fan_out;
-use crate::operation::{Ended, NoteLevel, OperationHandle, Verb};
+use crate::operation::{Ended, NoteLevel, OperationHandle, Wish};
 
 /// How long a host may take to remove what bears the marks: containers one by one, processes that linger.
 const SWEEP_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Removes what is left of clusters that the journal does not know.
-pub fn start_sweep(core: &Arc<Core>, clusters: BTreeSet<ClusterId>) -> Result<OperationHandle, RolloutError> {
+pub async fn start_sweep(
+    core: &Arc<Core>,
+    id: OperationId,
+    clusters: BTreeSet<ClusterId>,
+) -> Result<OperationHandle, RolloutError> {
     if let Some(known) = clusters.iter().find(|id| core.cluster(id).is_some()) {
         return Err(RolloutError::Count(format!("{known} is no orphan: `throng down {known}` takes it down")));
     }
-    let operation = core.operations.begin(Verb::Sweep, None);
-    Ok(spawn(core, &operation, |core, operation| sweep(core, operation, clusters)))
+    let operation = core.operations.begin(id, Wish::Sweep, None);
+    Ok(spawn(core, &operation, |core, operation| sweep(core, operation, clusters)).await)
 }
 
 async fn sweep(core: Arc<Core>, operation: OperationHandle, clusters: BTreeSet<ClusterId>) -> Ended {

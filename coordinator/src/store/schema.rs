@@ -5,7 +5,7 @@ use rusqlite_migration::{M, Migrations};
 /// The newest schema's number: that of the migrations below.
 pub const SCHEMA_VERSION: usize = MIGRATIONS.len();
 
-const MIGRATIONS: &[M<'static>] = &[M::up(FIRST)];
+const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(OPERATIONS)];
 
 /// All migrations, oldest first.
 pub(super) const fn migrations() -> Migrations<'static> {
@@ -83,6 +83,17 @@ CREATE INDEX runs_by_start ON runs (started);
 CREATE TABLE generations (
     host       TEXT PRIMARY KEY,
     generation INTEGER NOT NULL
+) STRICT;
+";
+
+/// What is under way, so that the next life goes on with it.
+const OPERATIONS: &str = "
+CREATE TABLE operations (
+    operation TEXT PRIMARY KEY,
+    cluster   TEXT,
+    started   INTEGER NOT NULL,
+    wish      TEXT NOT NULL,
+    cancelled INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 ";
 

@@ -45,19 +45,51 @@ impl Account {
 
     /// Removes it from every hierarchy. Its processes must have ended.
     pub(super) fn close(&self) {
-        let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
-        for root in hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]) {
+        for root in hierarchies() {
             remove(&root.join(&self.name));
         }
     }
 }
 
+/// Processes in groups whose names begin so, and in those below them.
+pub(super) fn members(prefix: &str) -> Vec<i32> {
+    let mut groups = named(prefix);
+    let mut at = 0;
+    while at < groups.len() {
+        groups.extend(folders(&groups[at]));
+        at += 1;
+    }
+    let read = |group: &PathBuf| fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    groups.iter().flat_map(|group| read(group).lines().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+/// Removes all groups whose names begin so. Their processes must have ended.
+pub(super) fn remove_named(prefix: &str) {
+    for group in named(prefix) {
+        remove(&group);
+    }
+}
+
+fn named(prefix: &str) -> Vec<PathBuf> {
+    let is_named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    hierarchies().iter().flat_map(|root| folders(root)).filter(is_named).collect()
+}
+
+/// The roots of all hierarchies, of either version.
+fn hierarchies() -> Vec<PathBuf> {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    folders(&root).into_iter().chain([root]).collect()
+}
+
+fn folders(parent: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.is_dir() && !path.is_symlink()).collect()
+}
+
 /// Removes a group with all below it; one that is not there is none of our business.
 fn remove(group: &Path) {
-    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            remove(&entry.path());
-        }
+    for below in folders(group) {
+        remove(&below);
     }
     let _ = fs::remove_dir(group);
 }

@@ -9,6 +9,7 @@ mod account;
 mod adopt;
 mod api;
 mod benchmark;
+mod clean;
 mod cold;
 mod demo;
 mod engine;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use throng_common::ids::random_suffix;
 
 use super::account::Account;
+use super::clean::MARK_PREFIX;
 use super::engine::Engine;
 use super::load::{Load, expect_gone, expect_up};
 use super::recorder::Recorder;
@@ -17,8 +18,6 @@ use crate::site::Site;
 use crate::{host, tiny};
 
 const SCENARIO: &str = include_str!("../../fixtures/bench.toml");
-/// What the paths of its folders contain.
-const MARK_PREFIX: &str = "throng-bench-";
 
 /// A throng with its daemons.
 #[derive(Debug)]

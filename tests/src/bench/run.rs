@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::benchmark::Benchmark;
+use super::clean::{Clean, MARK_PREFIX};
 use super::engine::{Engine, Manner};
 use super::figures::Ratio;
 use super::journal::Journal;
@@ -36,9 +37,10 @@ pub(super) struct Bench<'e> {
 /// Measures what the options say, prints the table and keeps the figures; where they lie.
 pub fn run(options: Options) -> PathBuf {
     let _alone = alone();
+    let _clean = Clean::begin();
     let suffix = throng_common::ids::random_suffix(6);
-    let engine = Engine::start(&format!("throng-bench-engine-{suffix}"), Manner::LiveRestore);
-    let other = options.peers.then(|| Engine::start(&format!("throng-bench-peers-{suffix}"), Manner::Plain));
+    let engine = Engine::start(&format!("{MARK_PREFIX}engine-{suffix}"), Manner::LiveRestore);
+    let other = options.peers.then(|| Engine::start(&format!("{MARK_PREFIX}peers-{suffix}"), Manner::Plain));
     say(&format!("{} build, {} nodes, {} pairs", machine::build(), options.nodes, options.pairs));
     let mut ours = Ours::new(&engine, options.nodes);
     let began = Instant::now();

@@ -87,6 +87,8 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::HostTelling | P::HostTold => by(&[Up, Down, Run, Grow, Shrink, Test]),
         P::JournalRunWriting | P::JournalRunWritten => by(&[Run, Test]),
         P::JournalEventsWriting | P::JournalEventsWritten => often(&[Up, Run], 3),
+        P::JournalOperationWriting | P::JournalOperationWritten => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::JournalOperationForgetting | P::JournalOperationForgotten => by(&[Up, Down, Run, Grow, Shrink, Test]),
         P::JournalTokenWriting | P::JournalTokenWritten | P::JournalTokenSpent => by(&[Join]),
         P::JournalHostWriting | P::JournalHostWritten => by(&[Join]),
         P::OperationBegun => by(&[Up, Down, Run, Grow, Shrink, Test]),

@@ -5,10 +5,8 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use serde_json::Value;
-use throng_tests::host::{is_alive, kill_now};
-use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site, nodes};
-use throng_tests::wait::wait_for;
-use throng_tests::{agent, engine};
+use throng_tests::site::{in_site, nodes};
+use throng_tests::{agent, coordinator, engine};
 
 type Damage = fn(&Path);
 
@@ -39,12 +37,6 @@ fn damage(path: &Path, by: Damage) {
     by(path);
 }
 
-fn kill_coordinator(site: &Site) {
-    let pid = fs::read_to_string(site.state_dir().join("lock")).unwrap().trim().parse().unwrap();
-    kill_now(pid);
-    wait_for("the coordinator ends", SETTLE_TIMEOUT, || if is_alive(pid) { Err(pid) } else { Ok(()) });
-}
-
 /// Containers of a cluster with their first processes' ids.
 fn pids_of(cluster: &str) -> BTreeMap<String, u64> {
     let containers = engine::containers(&format!("throng-{cluster}-"));
@@ -59,7 +51,7 @@ fn a_cluster_outlives_the_journal_that_knew_it_and_is_still_taken_down_to_nothin
             let cluster = site.up();
             let before = pids_of(&cluster);
             assert_eq!(before.len(), 3);
-            kill_coordinator(site);
+            coordinator::kill(site);
             damage(&site.state_dir().join("throng.db"), by);
 
             // Without a yes it is only shown. The coordinator that is started for it says once what became of its journal.
@@ -80,27 +72,6 @@ fn a_cluster_outlives_the_journal_that_knew_it_and_is_still_taken_down_to_nothin
             assert_eq!(damaged.count() > 0, what == "damaged");
             let _ = site.throng(&["stop"]).expect_code(0);
         }
-    });
-}
-
-#[test]
-fn work_whose_coordinator_dies_says_that_it_was_left_and_the_command_that_it_names_cleans_up() {
-    in_site(|site| {
-        let scenario = site.tiny();
-        let endless = site.file("overlay.toml", "[role.worker]\ncommand = [\"sleep\", \"1000\"]\n");
-        let up = site.start("throng", &["up", &scenario, "--overlay", &endless]);
-        wait_for("a container is there", SETTLE_TIMEOUT, || {
-            let there = engine::containers(&format!("throng-{}", site.name()));
-            if there.is_empty() { Err(up.stderr()) } else { Ok(()) }
-        });
-        kill_coordinator(site);
-        // Any command that needs a coordinator starts one.
-        let _ = site.throng(&["down", "--orphans"]);
-        let cluster = site.cluster();
-        let remedy = format!("down {cluster} --yes");
-        let _ =
-            up.end(COMMAND_TIMEOUT).expect_code(3).expect_said(&["was left undone", "does not go on with it", &remedy]);
-        let _ = site.throng(&["down", &cluster, "--yes"]).expect_code(0).expect_said(&["nothing left behind"]);
     });
 }
 

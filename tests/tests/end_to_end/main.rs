@@ -24,5 +24,6 @@ mod run;
 mod stop;
 mod stopping;
 mod systemd;
+mod taken_up;
 mod twice;
 mod up;

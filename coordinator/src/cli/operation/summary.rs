@@ -55,8 +55,24 @@ pub fn print(
             if let (None, true, Some(end)) = (report, begins_cluster(operation), &record.end) {
                 advise(context, operation, record, end);
             }
+            if let Some(why) = worth_repeating(record) {
+                context.printer.hint(&format!("{why}; again: `{}`", context.invocation.again()));
+            }
             Ok(outcome)
         }
+    }
+}
+
+/// Why the same command should be given again; none where it has said all that it can.
+fn worth_repeating(record: &OperationRecord) -> Option<&'static str> {
+    let end = record.end.as_ref()?;
+    let is_unjudged = |test: &TestRecord| matches!(test.verdict.as_str(), "invalid" | "suspect");
+    if end.begin_again {
+        Some("nobody goes on with it")
+    } else if end.outcome == Outcome::Environment && record.tests.iter().any(is_unjudged) {
+        Some("INVALID and SUSPECT say nothing of the system under test")
+    } else {
+        None
     }
 }
 

@@ -1,12 +1,10 @@
 //! Watching an operation to its end, or to the point where the operator leaves it.
 
-use std::time::Duration;
-
-use throng_common::backoff::Backoff;
 use throng_proto::operator::{CancelOperationRequest, FollowOperationRequest, Operation, OperationEvent};
 use tokio::time::Instant;
 use tonic::Streaming;
 
+use super::begin::{RECONNECT, RECONNECT_FOR};
 use super::interrupt::{Interrupts, OnAsk, Reaction, react};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -15,13 +13,8 @@ use crate::client::error::ClientError;
 use crate::output::progress::record::OperationRecord;
 use crate::output::progress::show::Progress;
 
-/// How long a coordinator that went away is waited for: a restart takes seconds.
-const RECONNECT_FOR: Duration = Duration::from_secs(30);
-/// Between the tries.
-const RECONNECT: Backoff = Backoff { base: Duration::from_millis(100), cap: Duration::from_secs(2) };
-
 /// What became of a coordinator, for people.
-const BEGAN_ANEW: &str = "its coordinator ended, and the one that began after it does not go on with it";
+const BEGAN_ANEW: &str = "its coordinator ended, and the one that began after it does not know of it";
 const STAYED_AWAY: &str = "its coordinator ended, and did not come back within 30 seconds";
 
 /// How the watching ended.
@@ -130,13 +123,17 @@ impl<'a> Watch<'a> {
         Err(first.into())
     }
 
-    /// A coordinator forgets what it did when it ends: the cluster stays as it is, until somebody takes it down.
+    /// Nobody goes on with it: its coordinator stays away, or the journal that knew of it is lost.
     fn abandoned(&self, why: &'static str) -> CliError {
         let Operation { operation, cluster, .. } = self.operation;
         let command = |words: &str| self.context.invocation.command(words);
-        let (down, status) = (command(&format!("down {cluster} --yes")), command("status"));
-        let serve = if why == STAYED_AWAY { format!("`{}` starts it, then ", command("serve")) } else { String::new() };
-        let hint = format!("{serve}`{status}` shows what there is, `{down}` takes it down");
+        let hint = if why == STAYED_AWAY {
+            let (serve, follow) = (command("serve"), command(&format!("follow {operation}")));
+            format!("`{serve}` starts it and goes on with this, `{follow}` watches it to its end")
+        } else {
+            let (status, down) = (command("status"), command(&format!("down {cluster} --yes")));
+            format!("`{status}` shows what there is, `{down}` takes it down")
+        };
         CliError::Abandoned { operation: operation.clone(), why, hint }
     }
 }

@@ -57,6 +57,9 @@ pub struct EndRecord {
     pub residues: Vec<ResidueRecord>,
     /// Whether the cluster is still up.
     pub cluster_up: bool,
+    /// Whether the coordinator's own end cut it short, and the same command does it again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub begin_again: bool,
 }
 
 /// An operation as its events tell it.
@@ -105,6 +108,7 @@ impl OperationRecord {
                     detail: ended.detail,
                     residues: ended.residues.into_iter().map(ResidueRecord::from).collect(),
                     cluster_up: ended.cluster_up,
+                    begin_again: ended.begin_again,
                 });
             }
             Some(Event::PhaseStarted(_) | Event::PhaseProgress(_) | Event::Note(_) | Event::TestStarted(_)) | None => {}

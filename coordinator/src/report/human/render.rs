@@ -138,6 +138,7 @@ fn ending(page: &mut Page, ending: &Ending) {
         Ending::Interrupted => ("interrupted", ""),
         Ending::QuorumNotMet { detail } => ("quorum not met", detail.as_str()),
         Ending::Broken { detail } => ("could not run", detail.as_str()),
+        Ending::LeftOff { detail } => ("left off", detail.as_str()),
     };
     page.gap();
     let what = page.paint(Ink::Red, what);

@@ -37,6 +37,11 @@ fn an_interrupted_run_that_was_kept_says_what_to_type_next() {
 }
 
 #[test]
+fn a_run_whose_coordinator_ended_says_that_nothing_is_known() {
+    insta::assert_snapshot!(render(&sample::left_off(), 80, false));
+}
+
+#[test]
 fn of_a_cluster_that_was_kept_is_said_what_has_become_of_it_and_nothing_that_is_no_longer_true() {
     let says = |now| {
         let text = render_now(&sample::interrupted(), 80, false, now);

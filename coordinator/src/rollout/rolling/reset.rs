@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use throng_common::ids::OperationId;
 use throng_common::verdict::Outcome;
 
 use crate::cluster::{ClusterState, LiveCluster, RoleWanted};
 use crate::core::Core;
-use crate::operation::{OperationHandle, Verb};
+use crate::operation::{OperationHandle, Wish};
 use crate::rollout::bring_up::bring_up;
 use crate::rollout::commands::{ended, fail, free, spawn};
 use crate::rollout::failure::RolloutError;
@@ -15,15 +16,20 @@ use crate::rollout::take_down::{TornDown, await_rest};
 
 /// Stops all nodes, wipes ramdisks, disks and scratch, and brings the cluster up anew: `prepare` runs again, and roles
 /// start in the order of their dependencies.
-pub fn start_reset(core: &Arc<Core>, cluster: Arc<LiveCluster>) -> Result<OperationHandle, RolloutError> {
+pub async fn start_reset(
+    core: &Arc<Core>,
+    id: OperationId,
+    cluster: Arc<LiveCluster>,
+) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
-    let operation = core.operations.begin(Verb::Reset, cluster.record().id.clone());
-    Ok(spawn(core, &operation, |core, operation| async move {
+    let operation = core.operations.begin(id, Wish::Reset, cluster.record().id.clone());
+    let spawned = spawn(core, &operation, |core, operation| async move {
         match reset(&core, &cluster, &operation).await {
             Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
             Err(error) => fail(error, Ok(TornDown::default()), true),
         }
-    }))
+    });
+    Ok(spawned.await)
 }
 
 async fn reset(core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &OperationHandle) -> Result<(), RolloutError> {

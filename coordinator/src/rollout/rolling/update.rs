@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use throng_common::ids::NodeName;
+use throng_common::ids::{NodeName, OperationId};
 use throng_common::scenario::model::Scenario;
 use throng_common::status::NodePhase;
 use throng_common::verdict::Outcome;
@@ -17,7 +17,7 @@ use super::plan::Bound;
 use super::target::{Target, TargetError};
 use crate::cluster::{ClusterRecord, LiveCluster, Pending};
 use crate::core::Core;
-use crate::operation::{NoteLevel, OperationHandle, Verb};
+use crate::operation::{NoteLevel, OperationHandle, Wish};
 use crate::rollout::commands::{ended, fail, free, spawn};
 use crate::rollout::failure::RolloutError;
 use crate::rollout::images;
@@ -25,15 +25,16 @@ use crate::rollout::prepare::Admitted;
 use crate::rollout::take_down::TornDown;
 
 /// Brings a cluster to another scenario.
-pub fn start_update(
+pub async fn start_update(
     core: &Arc<Core>,
+    id: OperationId,
     cluster: Arc<LiveCluster>,
     admitted: Admitted,
     bound: Bound,
 ) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
-    let operation = core.operations.begin(Verb::Update, cluster.record().id.clone());
-    Ok(spawn(core, &operation, |core, operation| async move {
+    let operation = core.operations.begin(id, Wish::Update, cluster.record().id.clone());
+    let spawned = spawn(core, &operation, |core, operation| async move {
         match update(&core, &cluster, &admitted, bound, &operation).await {
             Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
             Err(error) => {
@@ -46,7 +47,8 @@ pub fn start_update(
                 fail(error, Ok(TornDown::default()), true)
             }
         }
-    }))
+    });
+    Ok(spawned.await)
 }
 
 async fn update(

@@ -247,3 +247,25 @@ async fn runs_and_hosts_and_operators_come_back_as_they_were_saved() {
     assert_eq!(store.remove_operators("ann".into(), None).await.unwrap(), [other]);
     assert_eq!(store.list_operators().await.unwrap(), [bob]);
 }
+
+#[tokio::test]
+async fn an_operation_is_known_until_it_has_ended_and_that_it_is_to_stop_is_remembered() {
+    let scratch = Scratch::new();
+    let record = |name: &str, started| OperationRecord {
+        operation: name.parse().unwrap(),
+        cluster: (name != "sweep-a").then(|| ClusterId::new("c-x7k2").unwrap()),
+        started: UnixMillis(started),
+        wish_json: "{\"verb\":\"up\"}".to_owned(),
+        cancelled: false,
+    };
+    let store = scratch.open();
+    for record in [record("up-b", 2), record("sweep-a", 1), record("down-c", 3)] {
+        store.save_operation(record).await.unwrap();
+    }
+    store.cancel_operation("up-b".parse().unwrap()).await.unwrap();
+    store.delete_operation("down-c".parse().unwrap()).await.unwrap();
+    store.delete_operation("down-c".parse().unwrap()).await.unwrap();
+    drop(store);
+    let found = scratch.open().list_operations().await.unwrap();
+    assert_eq!(found, [record("sweep-a", 1), OperationRecord { cancelled: true, ..record("up-b", 2) }]);
+}

@@ -33,7 +33,7 @@ impl DockerEngine {
     pub(super) async fn start_container(&self, id: &ContainerId) -> EngineResult<()> {
         let ask = Ask { operation: "start container", subject: id.as_str() };
         let call = self.docker.start_container(id.as_str(), None::<StartContainerOptions>);
-        unless_unchanged(within(ask, CHANGE_DEADLINE, call).await)
+        unless_unchanged(self.unless_listed(ask, within(ask, CHANGE_DEADLINE, call).await).await)
     }
 
     pub(super) async fn end_container(&self, id: &ContainerId) -> EngineResult<()> {
@@ -41,20 +41,23 @@ impl DockerEngine {
         // A stop without grace: unlike a bare kill it answers when the engine has seen the end.
         let options = StopContainerOptionsBuilder::default().t(0).build();
         let call = self.docker.stop_container(id.as_str(), Some(options));
-        unless_unchanged(self.in_turn(within(ask, CHANGE_DEADLINE, call)).await)
+        let ended = self.in_turn(within(ask, CHANGE_DEADLINE, call)).await;
+        unless_unchanged(self.unless_listed(ask, ended).await)
     }
 
     pub(super) async fn kill_container(&self, id: &ContainerId, signal: i32) -> EngineResult<()> {
         let ask = Ask { operation: "send a signal to container", subject: id.as_str() };
         let options = KillContainerOptionsBuilder::default().signal(&signal.to_string()).build();
-        within(ask, READ_DEADLINE, self.docker.kill_container(id.as_str(), Some(options))).await
+        let killed = within(ask, READ_DEADLINE, self.docker.kill_container(id.as_str(), Some(options))).await;
+        self.unless_listed(ask, killed).await
     }
 
     pub(super) async fn remove_container(&self, id: &ContainerId) -> EngineResult<()> {
         let ask = Ask { operation: "remove container", subject: id.as_str() };
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         let call = self.docker.remove_container(id.as_str(), Some(options));
-        match self.in_turn(within(ask, CHANGE_DEADLINE, call)).await {
+        let removed = self.in_turn(within(ask, CHANGE_DEADLINE, call)).await;
+        match self.unless_listed(ask, removed).await {
             Err(EngineError::NotFound { .. }) => Ok(()),
             result => result,
         }
@@ -63,8 +66,31 @@ impl DockerEngine {
     pub(super) async fn inspect_container(&self, id_or_name: &str) -> EngineResult<ContainerState> {
         let ask = Ask { operation: "inspect container", subject: id_or_name };
         let call = self.docker.inspect_container(id_or_name, None::<InspectContainerOptions>);
-        state(ask, question(ask, call).await?)
+        let answer = question(ask, call).await;
+        state(ask, self.unless_listed(ask, answer).await?)
     }
+
+    /// Believes "not found" of a container only where the engine does not list it either: what runs must not be taken for
+    /// gone by the word of one call alone.
+    async fn unless_listed<T>(&self, ask: Ask<'_>, result: EngineResult<T>) -> EngineResult<T> {
+        let Err(EngineError::NotFound { operation, subject, message }) = result else { return result };
+        let no_answer = |why: String| EngineError::NoAnswer { operation, subject: subject.clone(), message: why };
+        let (key, value) = if is_id(&subject) { ("id", subject.clone()) } else { ("name", format!("^/{subject}$")) };
+        let filters = HashMap::from([(key, vec![value])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        match question(ask, self.docker.list_containers(Some(options))).await {
+            Ok(listed) if listed.is_empty() => Err(EngineError::NotFound { operation, subject, message }),
+            Ok(_) => Err(no_answer(format!("it lists the container, and says: {message}"))),
+            // Also of a list there can be no "not found".
+            Err(EngineError::NotFound { message, .. }) => Err(no_answer(message)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether it is an engine's id of a container; our names of containers never look like one.
+fn is_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// "Not modified" means that it is as asked already.

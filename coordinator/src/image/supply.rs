@@ -97,18 +97,15 @@ impl Supplier {
     /// Sends a built image. A host that has it already takes it without importing it again.
     async fn send(&self, host: &HostId, image: &str, archive: &Path) -> Result<Result<(), FleetError>, ImageError> {
         (self.tell)(format!("{image} to {host}"));
-        let file = tokio::fs::File::open(archive).await.map_err(failed("read", archive))?;
-        let chunks = futures_util::stream::unfold((file, Some(image.to_owned())), |(mut file, name)| async move {
-            let mut data = vec![0; CHUNK_BYTES];
-            // A read error ends the stream short; the engine refuses a tar archive that is cut off.
-            let count = file.read(&mut data).await.unwrap_or(0);
-            data.truncate(count);
-            let first = name.is_some();
-            (count > 0 || first).then(|| (wire::ImageChunk { image: name, data: data.into() }, (file, None)))
-        });
+        drop(tokio::fs::File::open(archive).await.map_err(failed("read", archive))?);
         let rpc =
             |mut agent: wire::agent_client::AgentClient<_>, request| async move { agent.import_image(request).await };
-        Ok(self.core.fleet.call(host, IMPORT_DEADLINE, chunks, rpc).await.map(drop))
+        let call = || async {
+            // One that is gone since ends the stream short, as one that cannot be read does.
+            let file = tokio::fs::File::open(archive).await.ok();
+            self.core.fleet.call(host, IMPORT_DEADLINE, chunks(file, image.to_owned()), rpc).await
+        };
+        Ok(self.core.fleet.patiently(host, call).await.map(drop))
     }
 
     /// Has a host fetch an image, if its policy says so. Only then is anybody asked for a login.
@@ -146,8 +143,17 @@ impl Supplier {
         }
     }
 
-    /// Makes sure of an image. Gives its digest in the registry that it came from, where it came from one.
+    /// Makes sure of an image, patiently. Gives its digest in the registry that it came from, where it came from one.
     async fn ensure(
+        &self,
+        host: &HostId,
+        image: &str,
+        (pull, login): (PullPolicy, Option<wire::RegistryLogin>),
+    ) -> Result<Option<String>, FleetError> {
+        self.core.fleet.patiently(host, || self.ensure_once(host, image, (pull, login.clone()))).await
+    }
+
+    async fn ensure_once(
         &self,
         host: &HostId,
         image: &str,
@@ -176,4 +182,19 @@ impl Supplier {
         let late = |_| FleetError::DeadlineExceeded { host: host.clone(), deadline: PULL_DEADLINE };
         tokio::time::timeout(PULL_DEADLINE, ensured).await.unwrap_or_else(|over| Err(late(over)))
     }
+}
+
+/// An archive in pieces, the first with the image's name.
+fn chunks(file: Option<tokio::fs::File>, image: String) -> impl futures_util::Stream<Item = wire::ImageChunk> + Send {
+    futures_util::stream::unfold((file, Some(image)), |(mut file, name)| async move {
+        let mut data = vec![0; CHUNK_BYTES];
+        // A read error ends the stream short; the engine refuses a tar archive that is cut off.
+        let count = match &mut file {
+            Some(file) => file.read(&mut data).await.unwrap_or(0),
+            None => 0,
+        };
+        data.truncate(count);
+        let first = name.is_some();
+        (count > 0 || first).then(|| (wire::ImageChunk { image: name, data: data.into() }, (file, None)))
+    })
 }

@@ -84,6 +84,11 @@ impl Running {
         Self { child, line, stdout, stderr, started: Instant::now() }
     }
 
+    /// The program and its arguments, as they are shown.
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+
     /// Ctrl-C, for this process alone.
     pub fn interrupt(&self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("process ids fit"));

@@ -27,16 +27,27 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Outcome {
         }
     };
     let printer = Printer::detect(cli.global.format, cli.global.color, cli.global.quiet);
-    let done = Context::new(&cli.global, printer).and_then(|context| execute(&context, cli.command));
-    done.unwrap_or_else(|error| {
-        if !error.is_silent() {
-            printer.error(&chain(&error));
-            if let Some(hint) = error.hint() {
-                printer.hint(&hint);
-            }
+    let context = match Context::new(&cli.global, printer) {
+        Ok(context) => context,
+        Err(error) => return complain(printer, &error),
+    };
+    execute(&context, cli.command).unwrap_or_else(|error| {
+        let outcome = complain(printer, &error);
+        if error.is_lost_call() {
+            printer.hint(&format!("again: `{}`", context.invocation.again()));
         }
-        error.outcome()
+        outcome
     })
+}
+
+fn complain(printer: Printer, error: &CliError) -> Outcome {
+    if !error.is_silent() {
+        printer.error(&chain(error));
+        if let Some(hint) = error.hint() {
+            printer.hint(&hint);
+        }
+    }
+    error.outcome()
 }
 
 fn execute(context: &Context, command: Command) -> Result<Outcome, CliError> {

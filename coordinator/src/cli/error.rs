@@ -85,6 +85,14 @@ impl CliError {
         Self::Client(ClientError::Answer { field: field.into() })
     }
 
+    /// Whether the coordinator went away while it was asked, so that asking again is worth a try.
+    pub fn is_lost_call(&self) -> bool {
+        match self {
+            Self::Client(error) | Self::Daemon(DaemonError::Client(error)) => error.is_lost_call(),
+            _ => false,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

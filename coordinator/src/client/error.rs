@@ -140,6 +140,11 @@ impl ClientError {
         }
     }
 
+    /// Whether the coordinator went away during a call: what became of that is not known.
+    pub fn is_lost_call(&self) -> bool {
+        matches!(self, Self::Call { .. }) && self.is_lost_connection()
+    }
+
     /// What it means for the exit code.
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -196,6 +201,9 @@ fn message(status: &Status) -> String {
     }
     let text = status.message().split(HINT_MARK).next().unwrap_or_default();
     match (status.code(), text) {
+        (Code::Unknown, text) if std::error::Error::source(status).is_some() => {
+            format!("the coordinator went away during the call: {text}")
+        }
         (Code::Unavailable, text) => format!("the coordinator does not answer: {text}"),
         (Code::PermissionDenied, "") => "the coordinator does not allow this".to_owned(),
         (Code::Unimplemented, _) => "the coordinator does not know this call".to_owned(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use throng_proto::operator::{CreateJoinTokenReply, CreateJoinTokenRequest, GetCoordinatorRequest};
+use throng_proto::operator::{Coordinator, CreateJoinTokenReply, CreateJoinTokenRequest, GetCoordinatorRequest};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -28,8 +28,27 @@ const POLL_EVERY: Duration = Duration::from_millis(50);
 /// Passed on to the agent: its state, and what must not outlive a boot. (sudo does not pass on the environment.)
 const FOLDERS: [(&str, &str); 2] = [("THRONG_AGENT_STATE_DIR", "--state-dir"), ("THRONG_RUN_DIR", "--run-dir")];
 
-/// Finds this machine's agent connected, or starts it. Says so, and why root is needed. Whether it was started.
+/// Finds this machine's agent connected, or starts it. Says so, and why root is needed. Whether it was started. A
+/// coordinator that died in between may have taken the agent's token with it: the one after it gives another.
 pub async fn ensure(client: &mut Client, named: Option<&Path>, printer: Printer) -> Result<bool, DaemonError> {
+    let before = coordinator(client).await?.epoch;
+    let error = match ensure_once(client, named, printer).await {
+        Err(error) => error,
+        done => return done,
+    };
+    let deadline = Instant::now() + CONNECT_TIMEOUT;
+    loop {
+        match coordinator(client).await {
+            Ok(now) if now.epoch == before => return Err(error),
+            Ok(_) => return ensure_once(client, named, printer).await,
+            Err(DaemonError::Client(lost)) if lost.is_lost_connection() && Instant::now() < deadline => {}
+            Err(_) => return Err(error),
+        }
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}
+
+async fn ensure_once(client: &mut Client, named: Option<&Path>, printer: Printer) -> Result<bool, DaemonError> {
     if is_connected(client).await? {
         return Ok(false);
     }
@@ -65,9 +84,12 @@ fn serves(address: &str) -> bool {
     processes.flatten().any(|process| std::fs::read(process.path().join("cmdline")).is_ok_and(ours))
 }
 
+async fn coordinator(client: &mut Client) -> Result<Coordinator, DaemonError> {
+    Ok(client.get_coordinator(GetCoordinatorRequest {}).await.map_err(ClientError::from)?.into_inner())
+}
+
 async fn is_connected(client: &mut Client) -> Result<bool, DaemonError> {
-    let coordinator = client.get_coordinator(GetCoordinatorRequest {}).await.map_err(ClientError::from)?.into_inner();
-    Ok(coordinator.connected_hosts.iter().any(|host| host == LOCAL_HOST))
+    Ok(coordinator(client).await?.connected_hosts.iter().any(|host| host == LOCAL_HOST))
 }
 
 async fn wait(client: &mut Client) -> Result<(), DaemonError> {

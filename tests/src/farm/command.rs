@@ -10,6 +10,9 @@ use crate::site::Site;
 /// How often a command that failed is resumed by what it printed.
 const RESUMES_MAX: u32 = 3;
 
+/// What a command says that has not begun.
+const NOT_BEGUN: [&str; 1] = ["no coordinator runs"];
+
 /// What a command came to, with those that resumed it.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
@@ -22,7 +25,9 @@ pub(crate) struct Ended {
 }
 
 /// Waits for the command's end. One that failed must have printed the command that resumes it.
+/// One that found no coordinator has not begun: it is given again.
 pub(crate) fn finish(site: &Site, running: Running, within: Duration) -> Ended {
+    let line: Vec<String> = running.line().split_whitespace().skip(1).map(str::to_owned).collect();
     let mut finished = match caught(|| running.end(within)) {
         Ok(finished) => finished,
         Err(late) => return Ended { problem: Some(late), ..Ended::default() },
@@ -31,7 +36,8 @@ pub(crate) fn finish(site: &Site, running: Running, within: Duration) -> Ended {
         if finished.code == Some(0) {
             return Ended { stdout: finished.stdout, once: resumed == 0, problem: None };
         }
-        let Some(words) = printed(&finished) else { break };
+        let again = || NOT_BEGUN.iter().any(|said| finished.stderr.contains(said)).then(|| line.clone());
+        let Some(words) = printed(&finished).or_else(again) else { break };
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match caught(|| site.throng_within(within, &words)) {
             Ok(again) => finished = again,

@@ -80,11 +80,15 @@ pub(crate) fn pid(site: &Site, daemon: Daemon) -> Option<i32> {
     found.map(|process| process.pid).filter(|pid| host::is_alive(*pid))
 }
 
-/// Kills a daemon and waits until it is gone.
+/// Kills a daemon and waits until it is gone, and none is in its place.
 pub(crate) fn kill(site: &Site, daemon: Daemon) {
-    let Some(pid) = pid(site, daemon) else { return };
-    host::kill_now(pid);
-    wait_for("a killed daemon is gone", DAEMON_TIMEOUT, || if host::is_alive(pid) { Err(pid) } else { Ok(()) });
+    wait_for("a killed daemon is gone", DAEMON_TIMEOUT, || match pid(site, daemon) {
+        Some(pid) => {
+            host::kill_now(pid);
+            Err(pid)
+        }
+        None => Ok(()),
+    });
 }
 
 /// A daemon on its way.

@@ -45,6 +45,8 @@ pub(super) fn play(farm: &Farm, round: &Round) -> Report {
     std::thread::sleep(round.pause);
     let revived = Instant::now();
     scene.revive(&mut report);
+    // A daemon that came by its point before there was a command takes none of it with it.
+    let command = command.or_else(|| work.begin(None));
     let ended = command.map(|command| finish(&farm.site, command, WORK_TIMEOUT));
     report.problems.extend(ended.and_then(|ended| ended.problem));
     match farm.await_rest(REST_TIMEOUT, &before, &work.after()) {
@@ -90,7 +92,7 @@ impl Scene<'_> {
                 // One that dies so early dies at its point.
                 let started = start(&arms).wait(site).and_then(|()| self.await_link());
                 report.problems.extend(started.err().filter(|_| !self.is_hit()));
-                self.work.begin(None)
+                if self.is_hit() { None } else { self.work.begin(None) }
             }
         }
     }
@@ -98,9 +100,12 @@ impl Scene<'_> {
     /// Waits until the agent is connected: with a coordinator that was just started it dials again.
     fn await_link(&self) -> Result<(), String> {
         until(REST_TIMEOUT, || {
+            if self.is_hit() {
+                return Ok(());
+            }
             let status = daemons::status(&self.farm.site).ok_or("no coordinator answers")?;
             let connected = status["hosts"][0]["connected"] == true;
-            if connected || self.is_hit() { Ok(()) } else { Err(format!("hosts: {}", status["hosts"])) }
+            if connected { Ok(()) } else { Err(format!("hosts: {}", status["hosts"])) }
         })
     }
 

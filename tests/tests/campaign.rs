@@ -18,7 +18,6 @@ fn seed() -> u64 {
 }
 
 #[test]
-#[ignore = "a coordinator that dies does not go on with what was under way yet: docs/reliability.md"]
 fn whatever_goes_wrong_every_invariant_holds() {
     let steps = (0..1000).collect();
     let options = campaign::Options { seed: seed(), steps, bound: Some(BOUND), shrink: SHRINK };
@@ -27,7 +26,6 @@ fn whatever_goes_wrong_every_invariant_holds() {
 }
 
 #[test]
-#[ignore = "a coordinator that dies does not go on with what was under way yet: docs/reliability.md"]
 fn whoever_is_killed_at_whatever_point_every_invariant_holds() {
     let options =
         kill_loop::Options { seed: seed(), kills: 1000, only: None, points: String::new(), bound: Some(BOUND) };

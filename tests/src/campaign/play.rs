@@ -134,8 +134,9 @@ impl Scene {
         daemons::kill(&player.farm.site, daemon);
         let started = player.start_daemon(daemon, &format!("{}={before}return(kill)", point.name()));
         // One that dies so early dies at its point.
-        let died = deaths(&player.farm.site, point) > self.deaths;
-        played.problems.extend(started.and_then(|()| linked(player)).err().filter(|_| !died).map(Problem::Restless));
+        let died = || deaths(&player.farm.site, point) > self.deaths;
+        let linked = started.and_then(|()| linked(player, died));
+        played.problems.extend(linked.err().filter(|_| !died()).map(Problem::Restless));
     }
 
     /// Waits until the daemon is dead, or it is clear that it does not come by the point. Whether it died.
@@ -155,9 +156,13 @@ impl Scene {
     }
 }
 
-/// Waits until the agent is connected: with a coordinator that was just started it dials again.
-fn linked(player: &Player) -> Result<(), String> {
+/// Waits until the agent is connected: with a coordinator that was just started it dials again. One that died meanwhile
+/// is not waited for.
+fn linked(player: &Player, died: impl Fn() -> bool) -> Result<(), String> {
     until(LINK_TIMEOUT, || {
+        if died() {
+            return Ok(());
+        }
         let status = daemons::status(&player.farm.site).ok_or("no coordinator answers")?;
         if status["hosts"][0]["connected"] == true { Ok(()) } else { Err(format!("hosts: {}", status["hosts"])) }
     })
@@ -171,7 +176,7 @@ fn open_link(player: &mut Player, played: &mut Played) {
     daemons::kill(&player.farm.site, Daemon::Agent);
     let started =
         daemons::start(&player.farm.site, Daemon::Agent, &through, Some(&player.arms)).wait(&player.farm.site);
-    let linked = started.and_then(|()| linked(player));
+    let linked = started.and_then(|()| linked(player, || false));
     played.hit = linked.is_ok();
     played.problems.extend(linked.err().map(Problem::Restless));
 }

@@ -142,6 +142,10 @@ impl Player {
 
     /// Puts the settings back that somebody else changed in the play; what is not as it was before everything.
     pub(super) fn end(mut self) -> Vec<String> {
+        // While the second cluster wants a setting, throng takes what is written there for a mistake.
+        if self.wanted.side {
+            let _ = self.farm.site.throng(&["down", &self.farm.side_name(), "--yes"]);
+        }
         for (key, value) in self.farm.between(SIDE_SETTINGS.map(|(key, _)| key)) {
             if self.wanted.foreign_settings.remove(&key).is_some() {
                 host::set(&key, &value);

@@ -34,7 +34,6 @@ fn whoever_is_killed_at_whatever_point_every_invariant_holds() {
 }
 
 #[test]
-#[ignore = "not every fault has been seen to be found yet: docs/reliability.md"]
 fn faults_of_throngs_own_are_found() {
     let first = usize::try_from(seed()).unwrap_or_default();
     let tally = campaign::planted::run("", Some((BOUND, first)));

@@ -19,7 +19,7 @@ use crate::site::alone;
 
 /// How long things may take; with a fault planted many never come to rest.
 const PATIENCE: Patience = Patience { work: Duration::from_secs(60), rest: Duration::from_secs(40) };
-const PATIENCE_WITH_FAULT: Patience = Patience { work: Duration::from_secs(15), rest: Duration::from_secs(4) };
+const PATIENCE_WITH_FAULT: Patience = Patience { work: Duration::from_secs(15), rest: Duration::from_secs(8) };
 
 /// What a fault came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::clusters::{Farm, ready};
 use super::daemons::status;
 use super::told::told;
 use super::wanted::{SIDE_NODES, Wanted};
-use crate::invariants::{Observation, Violation, violations};
+use crate::invariants::{Invariant, Observation, Violation, violations};
 use crate::wait::until;
 
 /// Something that is not as it should be.
@@ -58,10 +58,18 @@ impl Farm {
             // One that throng forgot is wanted all the same.
             let side = self.side().or_else(|| self.side_of(before));
             let mut seen = self.observe();
-            let clusters = [Some(&self.cluster), side.as_ref()];
-            seen.told = clusters.into_iter().flatten().flat_map(|cluster| told(&self.site, cluster)).collect();
+            let clusters = [Some(&self.cluster), side.as_ref().filter(|_| wanted.side)];
+            let mut unknown = Vec::new();
+            for cluster in clusters.into_iter().flatten() {
+                match told(&self.site, cluster) {
+                    Some(nodes) => seen.told.extend(nodes),
+                    None => unknown.push(format!("{cluster} is up, and throng does not know of it")),
+                }
+            }
             let expected = self.expected(wanted, side.as_deref(), before);
-            let mut problems: Vec<Problem> = violations(&expected, &seen).into_iter().map(Problem::Violation).collect();
+            let mut found = violations(&expected, &seen);
+            found.extend(unknown.into_iter().map(|seen| Violation { invariant: Invariant::Told, seen }));
+            let mut problems: Vec<Problem> = found.into_iter().map(Problem::Violation).collect();
             problems.extend(self.at_rest(wanted, side.as_deref()).err().map(Problem::Restless));
             if problems.is_empty() { Ok(seen) } else { Err(problems) }
         })

@@ -13,18 +13,19 @@ use crate::site::{Site, nodes};
 /// How long a node may take to answer: they hold one small file each.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What `throng ps` says of a cluster's nodes, and whether those that are called ready answer.
-pub(super) fn told(site: &Site, cluster: &str) -> Vec<ToldNode> {
+/// What `throng ps` says of a cluster's nodes, and whether those that are called ready answer; none where throng does not
+/// know the cluster.
+pub(super) fn told(site: &Site, cluster: &str) -> Option<Vec<ToldNode>> {
     let finished = site.throng(&["ps", "--cluster", cluster, "--format", "json"]);
     if finished.code != Some(0) {
-        return Vec::new();
+        return None;
     }
     let ps = finished.json();
     // One that hangs must not hold up the look at the others.
-    thread::scope(|scope| {
+    Some(thread::scope(|scope| {
         let asked: Vec<_> = nodes(&ps).iter().map(|node| scope.spawn(move || told_node(cluster, node))).collect();
         asked.into_iter().map(|node| node.join().expect("a look at a node does not panic")).collect()
-    })
+    }))
 }
 
 fn told_node(cluster: &str, node: &Value) -> ToldNode {

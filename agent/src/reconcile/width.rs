@@ -2,6 +2,7 @@
 //!
 //! After TCP Vegas: a start that takes twice as long as one that had the engine to itself has waited for half of its time,
 //! so that of four at once two are only waiting. A few that wait keep the engine busy; more wait for nothing.
+//! As there, the first climb is a step with every start, until some wait.
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ pub(super) const WIDTH_MIN: usize = 2;
 /// The most: engines work on some steps one by one, so that more only wait, and each costs memory meanwhile.
 pub(super) const WIDTH_MAX: usize = 12;
 /// With fewer starts that only wait there is room for one more; with more there is one too many.
-const WAITING_MIN: f64 = 2.0;
-const WAITING_MAX: f64 = 4.0;
+const WAITING_MIN: f64 = 4.0;
+const WAITING_MAX: f64 = 6.0;
 /// What counts as the time of a start that need not wait grows by this with every start, so that an engine that has
 /// become slower is not held to what it once could.
 const FORGET: f64 = 1.0002;
@@ -20,6 +21,8 @@ const FORGET: f64 = 1.0002;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Width {
     now: usize,
+    /// Whether too few were seen to wait since the beginning.
+    climbs: bool,
     /// Seconds of a start that did not wait, as far as is known.
     alone_s: Option<f64>,
     /// Starts since the last look, and the sum of how many waited meanwhile.
@@ -29,7 +32,7 @@ pub(super) struct Width {
 
 impl Default for Width {
     fn default() -> Self {
-        Self { now: WIDTH_MIN, alone_s: None, seen: 0, waiting: 0.0 }
+        Self { now: WIDTH_MIN, climbs: true, alone_s: None, seen: 0, waiting: 0.0 }
     }
 }
 
@@ -46,7 +49,13 @@ impl Width {
         self.alone_s = Some(alone_s);
         #[expect(clippy::cast_precision_loss, reason = "a dozen")]
         let (now, count) = (self.now as f64, (self.seen + 1) as f64);
-        self.waiting += now * (1.0 - alone_s / took_s);
+        let waiting = now * (1.0 - alone_s / took_s);
+        self.climbs &= waiting < WAITING_MIN;
+        if self.climbs {
+            self.now = (self.now + 1).min(WIDTH_MAX);
+            return self.now;
+        }
+        self.waiting += waiting;
         self.seen += 1;
         // One look a width: what the last change came to must be seen first.
         if self.seen >= self.now {
@@ -81,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_engine_gets_a_few_more_than_it_works_on_at_once() {
-        for (at_once, least, most) in [(1, 2, 5), (2, 4, 6), (4, 6, 8), (8, 10, 12)] {
+        for (at_once, least, most) in [(1, 5, 8), (2, 6, 9), (4, 8, 11), (8, 10, 12)] {
             let widths = settled(at_once, 200);
             let last = &widths[100..];
             assert!(last.iter().all(|width| (least..=most).contains(width)), "{at_once}: {last:?}");
@@ -98,7 +107,7 @@ mod tests {
         for _ in 0..100 {
             width.learn(Duration::from_millis(400));
         }
-        assert!(width.now() < WIDTH_MAX / 2, "{width:?}");
+        assert!(width.now() <= 8, "{width:?}");
         for _ in 0..8000 {
             width.learn(Duration::from_millis(400));
         }

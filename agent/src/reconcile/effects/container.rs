@@ -102,7 +102,11 @@ impl Host {
         } else {
             drop(turn);
         }
-        match started {
+        let looked = match started {
+            Ok(()) => apply::look(engine, &id).await,
+            Err(error) => Err(error),
+        };
+        match looked {
             Ok(Started { pid, image_id }) => {
                 if planted(Fault::StartTwice) {
                     let twin = ContainerPlan { name: format!("{}-again", plan.name), ..plan };

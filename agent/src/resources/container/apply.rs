@@ -95,10 +95,15 @@ pub struct Started {
     pub image_id: Option<String>,
 }
 
-/// Starts the container. The one inspect that follows gives its process, and shows one that ended at once.
-pub async fn start(engine: &dyn Engine, id: &ContainerId) -> Result<Started, ContainerError> {
+/// Starts the container.
+pub async fn start(engine: &dyn Engine, id: &ContainerId) -> Result<(), ContainerError> {
     during(Point::StartSent, engine.start(id)).await?;
     hit(Point::StartAnswered);
+    Ok(())
+}
+
+/// Looks at a container that was just started: the one inspect gives its process, and shows one that ended at once.
+pub async fn look(engine: &dyn Engine, id: &ContainerId) -> Result<Started, ContainerError> {
     let state = engine.inspect(id.as_str()).await?;
     match state.pid {
         Some(pid) => Ok(Started { pid, image_id: state.image_id }),

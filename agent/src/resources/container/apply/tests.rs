@@ -65,7 +65,8 @@ async fn a_start_costs_one_inspect_and_gives_process_and_image() {
     let engine = FakeEngine::default();
     let plan = planned("right", "demo");
     let id = create(&engine, &plan).await.unwrap();
-    let started = start(&engine, &id).await.unwrap();
+    start(&engine, &id).await.unwrap();
+    let started = look(&engine, &id).await.unwrap();
     assert!(started.pid > 1);
     assert_eq!(started.image_id, Some(format!("sha256:{}", plan.image)));
     assert_eq!(engine.state().calls.iter().filter(|call| call.starts_with("inspect")).count(), 1);

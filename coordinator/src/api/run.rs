@@ -9,6 +9,7 @@ use tonic::Status;
 use super::service::{ApiService, Streamed};
 use super::status::{invalid, of_store};
 use super::wire::millis;
+use crate::report::folder::{JUNIT_FILE, REPORT_FILE, TRACE_FILE};
 use crate::store::{EventFilter, EventRecord, RunRecord};
 
 /// Batches that may wait for a slow reader.
@@ -43,9 +44,10 @@ impl ApiService {
                 .map_err(|error| Status::not_found(format!("{}: {error}; was it removed by hand?", path.display())))
         };
         Ok(wire::Report {
-            report_json: read("report.json")?,
-            junit_xml: read("junit.xml")?,
+            report_json: read(REPORT_FILE)?,
+            junit_xml: read(JUNIT_FILE)?,
             artefacts: record.artefacts.display().to_string(),
+            trace_json: if request.trace { read(TRACE_FILE)? } else { String::new() },
         })
     }
 

@@ -19,6 +19,7 @@ const WIDTH_UNKNOWN_COLUMNS: usize = 100;
 Examples:
   throng report                          the newest run
   throng report redis-run-k3f9a --junit > junit.xml
+  throng report --trace > trace.json     where the time went: open it in ui.perfetto.dev
   throng report --format json | jq .")]
 pub struct ReportArgs {
     /// The run, as `throng runs` lists it [default: the newest]
@@ -27,15 +28,19 @@ pub struct ReportArgs {
     /// As JUnit XML, for CI servers
     #[arg(long)]
     pub junit: bool,
+    /// As a trace of where the time went, for Perfetto or chrome://tracing
+    #[arg(long, conflicts_with = "junit")]
+    pub trace: bool,
 }
 
 /// Runs it. Its exit code says whether there is a report, not what stands in it.
 pub async fn run(context: &Context, args: ReportArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
-    let request = GetReportRequest { run: args.run.unwrap_or_default() };
+    let request = GetReportRequest { run: args.run.unwrap_or_default(), trace: args.trace };
     let stored = client.get_report(request).await?.into_inner();
     let printer = context.printer;
     match (args.junit, context.is_json()) {
+        _ if args.trace => printer.data(&stored.trace_json)?,
         (true, _) => printer.data(&stored.junit_xml)?,
         (false, true) => printer.data(&stored.report_json)?,
         (false, false) => printer.data(&render(context, &mut client, &stored).await?)?,

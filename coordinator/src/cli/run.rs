@@ -1,5 +1,7 @@
 //! `throng run`: up, tests, down, and the verdicts.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, ValueEnum};
 use throng_common::error_chain::chain;
 use throng_common::verdict::Outcome;
@@ -49,6 +51,9 @@ pub struct RunArgs {
     /// Repeat the random draws of an earlier run
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Write where the time went, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -64,10 +69,16 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome, CliError> 
         operation: String::new(),
     };
     let done = watch(context, &mut session.client, (file, request), &mut interrupts).await;
+    if let (Ok((operation, _, Left::Nothing)), Some(path)) = (&done, &args.trace)
+        && let Err(error) = write_trace(&mut session.client, operation, path).await
+    {
+        // What the run came to counts; the trace lies in its folder too.
+        context.printer.warning(&format!("the trace was not written: {}", chain(&error)));
+    }
     match done {
-        Ok((outcome, Left::Nothing)) => session.end(context).await.map(|()| outcome),
+        Ok((_, outcome, Left::Nothing)) => session.end(context).await.map(|()| outcome),
         // Somebody still needs the daemons: the operator who keeps the cluster, or the teardown that goes on.
-        Ok((outcome, Left::Operation)) => Ok(outcome),
+        Ok((_, outcome, Left::Operation)) => Ok(outcome),
         Err(error) => {
             let _ = session.end(context).await;
             Err(error)
@@ -85,7 +96,7 @@ async fn watch(
     client: &mut Client,
     (file, request): (ScenarioFile, RunRequest),
     interrupts: &mut Interrupts,
-) -> Result<(Outcome, Left), CliError> {
+) -> Result<(Operation, Outcome, Left), CliError> {
     let bundle = Some(file.ship(context, client).await?);
     let operation = begin(client, "run", async |mut client, operation| {
         client.run(RunRequest { bundle: bundle.clone(), operation, ..request.clone() }).await
@@ -98,7 +109,15 @@ async fn watch(
         Watched::Ended(_) => Left::Nothing,
         Watched::Detached { .. } => Left::Operation,
     };
-    Ok((outcome, left))
+    Ok((operation, outcome, left))
+}
+
+/// Writes a run's trace to a file of the caller's.
+async fn write_trace(client: &mut Client, operation: &Operation, path: &Path) -> Result<(), CliError> {
+    let request = GetReportRequest { run: operation.run.clone(), trace: true };
+    let trace = client.get_report(request).await?.into_inner().trace_json;
+    let failed = |source| CliError::File { action: "write", path: path.to_owned(), source };
+    std::fs::write(path, trace).map_err(failed)
 }
 
 /// The stored report for people; none where it could not be had: what was seen is printed instead.
@@ -111,7 +130,7 @@ pub(super) async fn stored_report(
     if context.is_json() || operation.run.is_empty() || matches!(watched, Watched::Detached { .. }) {
         return None;
     }
-    let request = GetReportRequest { run: operation.run.clone() };
+    let request = GetReportRequest { run: operation.run.clone(), trace: false };
     let rendered = match client.get_report(request).await {
         Ok(stored) => report::render(context, client, &stored.into_inner()).await,
         Err(status) => Err(status.into()),

@@ -251,6 +251,11 @@ impl LiveCluster {
         self.inner().statuses.get(node).map(|heard| heard.status.clone())
     }
 
+    /// What was last seen of all nodes, with the host that it was heard from.
+    pub fn heard(&self) -> Vec<(HostId, NodeStatus)> {
+        self.inner().statuses.values().map(|heard| (heard.host.clone(), heard.status.clone())).collect()
+    }
+
     /// What was last seen of all nodes, also of such that are no longer desired.
     pub fn statuses(&self) -> BTreeMap<NodeName, NodeStatus> {
         self.inner().statuses.iter().map(|(node, heard)| (node.clone(), heard.status.clone())).collect()

@@ -49,9 +49,10 @@ impl Measurements {
             match event {
                 AgentEvent::Host(sample) => recording.host_sampled(host, sample),
                 AgentEvent::Nodes(samples) => recording.nodes_sampled(host, samples),
-                AgentEvent::Node(status) => recording.node_seen(status),
+                AgentEvent::Node(status) => recording.node_seen(host, status),
+                AgentEvent::Gone { cluster, node } => recording.node_gone(cluster, node),
                 AgentEvent::Progress(progress) => recording.progressed(host, progress),
-                AgentEvent::Gone { .. } | AgentEvent::Sysctl(_) => {}
+                AgentEvent::Sysctl(_) => {}
             }
         }
     }

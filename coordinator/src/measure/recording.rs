@@ -15,6 +15,7 @@ use super::roles::{RoleUse, RoleUses};
 use crate::judgement::thresholds::MARGIN;
 use crate::judgement::{End, HostWitness, TroubleKind, Witness};
 use crate::report::load::HostLoad;
+use crate::report::trace::NodeSpan;
 use crate::suite::RunClock;
 use crate::suite::ops::HostSize;
 
@@ -40,11 +41,30 @@ struct Inner {
     hosts: BTreeMap<HostId, HostRecord>,
     roles: RoleUses,
     images: BTreeMap<RoleName, BTreeSet<String>>,
-    phases: BTreeMap<NodeName, NodePhase>,
+    phases: BTreeMap<NodeName, Seen>,
+    /// The phases of nodes that are over.
+    spans: Vec<NodeSpan>,
     ends: Vec<End>,
     /// Nodes that throng itself has done something to since the test began.
     meant: BTreeSet<NodeName>,
 }
+
+/// In which phase a node is.
+#[derive(Debug, Clone)]
+struct Seen {
+    host: HostId,
+    phase: NodePhase,
+    since: UnixMillis,
+}
+
+impl Seen {
+    fn until(self, node: NodeName, to: UnixMillis) -> NodeSpan {
+        NodeSpan { host: self.host, node, phase: self.phase, from: self.since, to }
+    }
+}
+
+/// Most phases of nodes kept of one run: a thousand nodes that are all started a dozen times.
+const SPANS_MAX: usize = 100_000;
 
 /// Most ends of nodes kept of one test: that one has ended is enough to know of a node.
 const ENDS_MAX: usize = 10_000;
@@ -80,8 +100,8 @@ impl Recording {
         }
     }
 
-    /// A node was seen.
-    pub fn node_seen(&self, status: &NodeStatus) {
+    /// A node of a host was seen.
+    pub fn node_seen(&self, host: &HostId, status: &NodeStatus) {
         if status.cluster != self.cluster {
             return;
         }
@@ -90,7 +110,12 @@ impl Recording {
         if let Some(image) = &status.image_id {
             inner.images.entry(status.node.role().clone()).or_default().insert(image.clone());
         }
-        let before = inner.phases.insert(status.node.clone(), status.phase);
+        let before = inner.phases.get(&status.node).map(|seen| seen.phase);
+        if before != Some(status.phase) {
+            let seen = Seen { host: host.clone(), phase: status.phase, since: status.observed_at };
+            let over = inner.phases.insert(status.node.clone(), seen);
+            inner.over(&status.node, over, status.observed_at);
+        }
         let ended = matches!(status.phase, NodePhase::Backoff | NodePhase::Failed) && before != Some(status.phase);
         let how = status.reason.as_ref().map(|reason| reason.kind);
         let by_itself = matches!(how, Some(ReasonKind::Exited | ReasonKind::Signalled | ReasonKind::OutOfMemory));
@@ -99,6 +124,24 @@ impl Recording {
         {
             inner.ends.push(End { node: status.node.clone(), at, kind });
         }
+    }
+
+    /// Nothing of a node is left.
+    pub(super) fn node_gone(&self, cluster: &ClusterId, node: &NodeName) {
+        if *cluster == self.cluster {
+            let now = self.clock.now();
+            let mut inner = self.inner();
+            let over = inner.phases.remove(node);
+            inner.over(node, over, now);
+        }
+    }
+
+    /// The phases of nodes, those that go on as if they ended now.
+    pub fn spans(&self) -> Vec<NodeSpan> {
+        let now = self.clock.now();
+        let inner = self.inner();
+        let open = inner.phases.iter().map(|(node, seen)| seen.clone().until(node.clone(), now));
+        inner.spans.iter().cloned().chain(open).collect()
     }
 
     /// A host's agent told how its work stands.
@@ -177,6 +220,15 @@ impl Recording {
     /// The images, by the engine's ids, that nodes of a role ran.
     pub fn images(&self, role: &RoleName) -> BTreeSet<String> {
         self.inner().images.get(role).cloned().unwrap_or_default()
+    }
+}
+
+impl Inner {
+    /// A node's phase is over.
+    fn over(&mut self, node: &NodeName, seen: Option<Seen>, at: UnixMillis) {
+        if self.spans.len() < SPANS_MAX {
+            self.spans.extend(seen.map(|seen| seen.until(node.clone(), at)));
+        }
     }
 }
 

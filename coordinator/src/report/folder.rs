@@ -23,6 +23,9 @@ pub const JUNIT_FILE: &str = "junit.xml";
 /// The plan.
 pub const PLAN_FILE: &str = "plan.json";
 
+/// Where the time went, for a trace viewer.
+pub const TRACE_FILE: &str = "trace.json";
+
 /// The samples of all metrics.
 pub const METRICS_FILE: &str = "metrics.csv";
 

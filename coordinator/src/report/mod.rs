@@ -12,3 +12,4 @@ pub mod model;
 pub mod outcome;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod trace;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use regex::Regex;
 use throng_common::ids::{ClusterId, HostId, RoleName, RunId};
 use throng_common::scenario::model::Scenario;
+use throng_common::status::UnixMillis;
 use throng_common::verdict::{Outcome, Verdict};
 use throng_failpoints::{Point, hit};
 
@@ -18,12 +19,13 @@ use crate::core::{Core, LiveOps};
 use crate::image::Supplier;
 use crate::measure::Recording;
 use crate::operation::{OperationEvent, OperationHandle};
-use crate::report::folder::{PLAN_FILE, RunFolder};
+use crate::report::folder::{PLAN_FILE, RunFolder, TRACE_FILE};
 use crate::report::model::{
     Ending, HostReport, ImageReport, NotRun, PhaseReport, REPORT_FORMAT, ResidueReport, RoleReport, RunReport,
     Teardown, Versions, WhyNotRun,
 };
 use crate::report::outcome::outcome;
+use crate::report::trace::{PhaseSpan, trace};
 use crate::store::{RunCounts, RunRecord};
 use crate::suite::RunClock;
 use crate::suite::engine::{self, RunOptions, RunResult};
@@ -44,7 +46,7 @@ pub(super) struct RunLog {
     pub(super) wish: RunWish,
     pub(super) folder: RunFolder,
     began: Instant,
-    started_at: throng_common::status::UnixMillis,
+    started_at: UnixMillis,
     scenario: Scenario,
     recording: Arc<Recording>,
     cluster: ClusterId,
@@ -71,7 +73,7 @@ impl RunLog {
     }
 
     /// The log of a run that a former life of the coordinator began at that time.
-    pub(super) fn of_former_life(self, started_at: throng_common::status::UnixMillis) -> Self {
+    pub(super) fn of_former_life(self, started_at: UnixMillis) -> Self {
         let mut log = Self { started_at, ..self };
         log.result.not_run.iter_mut().for_each(|test| test.why = WhyNotRun::LeftOff);
         log
@@ -96,7 +98,7 @@ impl RunLog {
             recording: Arc::clone(&self.recording),
         };
         // What was seen of nodes before the run began is not said again.
-        cluster.statuses().values().for_each(|status| self.recording.node_seen(status));
+        cluster.heard().iter().for_each(|(host, status)| self.recording.node_seen(host, status));
         let ops = Arc::new(LiveOps::new(Arc::clone(core), Arc::clone(cluster)));
         let phase = operation.phase(engine::PHASE, 0);
         let scenario = cluster.record().scenario.clone();
@@ -125,6 +127,8 @@ impl RunLog {
         if let Some(plan) = &plan {
             self.folder.write(PLAN_FILE, plan, 0o644)?;
         }
+        let trace = trace(self.wish.run.as_str(), &phase_spans(operation), &self.result.tests, &self.recording.spans());
+        self.folder.write(TRACE_FILE, &trace, 0o644)?;
         let images = images(core, cluster, &self.recording).await;
         let took = self.began.elapsed();
         let report = RunReport {
@@ -225,6 +229,17 @@ fn is_bad(verdict: Verdict) -> bool {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn phase_spans(operation: &OperationHandle) -> Vec<PhaseSpan> {
+    let ended = |stamped: crate::operation::Stamped| match stamped.event {
+        OperationEvent::PhaseEnded { phase, took, .. } => {
+            let took_millis = millis(took);
+            Some(PhaseSpan { phase, from: UnixMillis(stamped.at.0.saturating_sub(took_millis)), took_millis })
+        }
+        _ => None,
+    };
+    operation.log().into_iter().filter_map(ended).collect()
 }
 
 fn phases(operation: &OperationHandle) -> Vec<PhaseReport> {

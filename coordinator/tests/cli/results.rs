@@ -51,7 +51,12 @@ async fn runs_events_and_hosts_are_tables_and_json() {
 
 #[tokio::test]
 async fn a_report_comes_as_junit_and_a_missing_one_is_a_mistake() {
-    let report = Report { report_json: "{}".into(), junit_xml: "<testsuites/>".into(), artefacts: "/state".into() };
+    let report = Report {
+        report_json: "{}".into(),
+        junit_xml: "<testsuites/>".into(),
+        artefacts: "/state".into(),
+        ..Report::default()
+    };
     let bench = Bench::new(Script { report: Some(report), ..Script::default() });
     assert_eq!(bench.throng(&["report", "--junit"]).await.stdout, "<testsuites/>\n");
     assert_eq!(bench.throng(&["report", "--format", "json"]).await.stdout, "{}\n");

@@ -10,7 +10,7 @@ use throng_tests::{engine, host};
 fn a_run_passes_is_stored_and_leaves_nothing_behind() {
     in_site(|site| {
         let scenario = site.tiny();
-        let run = site.throng(&["run", &scenario]).expect_code(0);
+        let run = site.throng(&["run", &scenario, "--trace", "where.json"]).expect_code(0);
         let run = run.expect_said(&["every worker answers under its own name", "PASS", "nothing left behind"]);
         assert!(!run.stdout.contains("FAIL"), "{run}");
 
@@ -23,6 +23,7 @@ fn a_run_passes_is_stored_and_leaves_nothing_behind() {
         let folders: Vec<PathBuf> =
             std::fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
         let [folder] = &folders[..] else { panic!("one run is stored: {folders:?}") };
+        expect_trace(&std::fs::read_to_string(site.folder().join("where.json")).unwrap());
         for file in ["report.json", "junit.xml", "plan.json", "metrics.csv", "scenario/tiny.toml"] {
             assert!(folder.join(file).is_file(), "{file} is missing in {}", folder.display());
         }
@@ -33,6 +34,29 @@ fn a_run_passes_is_stored_and_leaves_nothing_behind() {
         assert!(cases.iter().any(|case| case.name.as_str() == "every worker answers under its own name"), "{cases:?}");
         assert_eq!(junit.test_suites.iter().map(|suite| suite.failures + suite.errors).sum::<usize>(), 0);
     });
+}
+
+/// Every node is in it, with the phases that it really went through, in their order.
+fn expect_trace(text: &str) {
+    let trace: Value = serde_json::from_str(text).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let lines = events.iter().filter(|event| event["name"] == "thread_name");
+    let workers: Vec<&Value> =
+        lines.filter(|line| line["args"]["name"].as_str().unwrap().starts_with("worker-")).collect();
+    assert_eq!(workers.len(), 3, "{events:#?}");
+    for worker in workers {
+        let mut spans: Vec<&Value> = events
+            .iter()
+            .filter(|event| event["ph"] == "X" && event["pid"] == worker["pid"] && event["tid"] == worker["tid"])
+            .collect();
+        spans.sort_by_key(|span| span["ts"].as_u64());
+        let phases: Vec<&str> = spans.iter().map(|span| span["name"].as_str().unwrap()).collect();
+        let at = |wanted: &str| {
+            let found = phases.iter().position(|phase| *phase == wanted);
+            found.unwrap_or_else(|| panic!("no {wanted} in {phases:?}"))
+        };
+        assert!(at("preparing") < at("ready") && at("ready") < at("stopping"), "{phases:?}");
+    }
 }
 
 #[test]

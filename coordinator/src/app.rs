@@ -118,7 +118,7 @@ impl App {
 
     /// Runs until it is told to stop, then drains in this order:
     ///
-    /// 1. operations are asked to stop, and take down what they brought up;
+    /// 1. operations are left as they are: the next coordinator goes on with them;
     /// 2. the listener ends, calls under way get their time;
     /// 3. the links to agents are closed; agents go on without the coordinator;
     /// 4. tasks end, within [`DRAIN_DEADLINE`].
@@ -127,7 +127,6 @@ impl App {
         core.tasks.spawn(Arc::clone(&core).keep_sessions());
         rollout::go_on(&core);
         let served = self.listener.serve(self.served, self.routes, core.stop.clone()).await;
-        core.operations.cancel_all();
         core.stop.cancel();
         core.fleet.close().await;
         core.tasks.close();

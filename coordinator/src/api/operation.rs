@@ -35,9 +35,17 @@ impl ApiService {
         rollout::admit(bundle, contents).map_err(of_rollout)
     }
 
-    /// The operation of this id, where it has begun already: whoever asks for it again did not hear so.
-    pub(super) fn begun(&self, id: &OperationId) -> Option<wire::Operation> {
-        Some(operation(&self.core.operations.get(id)?))
+    /// The operation of this id, where it has begun already: whoever asks for the same again did not hear so. `cluster` is
+    /// the one that is asked for, as the request names it.
+    pub(super) fn begun(&self, id: &OperationId, verb: &str, cluster: &str) -> Result<Option<wire::Operation>, Status> {
+        let Some(known) = self.core.operations.get(id) else { return Ok(None) };
+        let is_of = |cluster: &str| known.cluster().is_some_and(|id| id.as_str() == cluster);
+        let found = || self.core.find(cluster).is_ok_and(|found| is_of(found.record().id.as_str()));
+        if known.wish().verb() == verb && (cluster.is_empty() || is_of(cluster) || found()) {
+            return Ok(Some(operation(&known)));
+        }
+        let what = known.wish().verb();
+        Err(Status::already_exists(format!("{id} is another operation ({what}): a name is for one request")))
     }
 
     pub(super) async fn begin_up(
@@ -46,7 +54,7 @@ impl ApiService {
         caller: Option<&Caller>,
     ) -> Result<wire::Operation, Status> {
         let id = asked_id(&request.operation, "up")?;
-        if let Some(begun) = self.begun(&id) {
+        if let Some(begun) = self.begun(&id, if request.into.is_empty() { "up" } else { "update" }, &request.into)? {
             return Ok(begun);
         }
         if !request.into.is_empty() {
@@ -62,7 +70,7 @@ impl ApiService {
         caller: Option<&Caller>,
     ) -> Result<wire::Operation, Status> {
         let id = asked_id(&request.operation, "run")?;
-        if let Some(begun) = self.begun(&id) {
+        if let Some(begun) = self.begun(&id, "run", "")? {
             return Ok(begun);
         }
         let keep = match request.keep() {
@@ -78,7 +86,7 @@ impl ApiService {
 
     pub(super) async fn begin_test(&self, request: &wire::TestRequest) -> Result<wire::Operation, Status> {
         let id = asked_id(&request.operation, "test")?;
-        if let Some(begun) = self.begun(&id) {
+        if let Some(begun) = self.begun(&id, "test", &request.cluster)? {
             return Ok(begun);
         }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
@@ -89,7 +97,7 @@ impl ApiService {
 
     pub(super) async fn begin_scale(&self, request: wire::ScaleRequest) -> Result<wire::Operation, Status> {
         let id = asked_id(&request.operation, "scale")?;
-        if let Some(begun) = self.begun(&id) {
+        if let Some(begun) = self.begun(&id, "scale", &request.cluster)? {
             return Ok(begun);
         }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
@@ -107,7 +115,7 @@ impl ApiService {
 
     pub(super) async fn begin_down(&self, request: &wire::DownRequest) -> Result<wire::Operation, Status> {
         let id = asked_id(&request.operation, "down")?;
-        if let Some(begun) = self.begun(&id) {
+        if let Some(begun) = self.begun(&id, if request.orphans { "sweep" } else { "down" }, &request.cluster)? {
             return Ok(begun);
         }
         if request.orphans {

@@ -15,7 +15,7 @@ use crate::rollout::{self, Bound, RoleDiff, RolloutError, SettingDiff};
 impl ApiService {
     pub(super) async fn begin_restart(&self, request: &wire::RestartRequest) -> Result<wire::Operation, Status> {
         let id = asked_id(&request.operation, "restart")?;
-        if let Some(begun) = self.begun(&id) {
+        if let Some(begun) = self.begun(&id, "restart", &request.cluster)? {
             return Ok(begun);
         }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;
@@ -27,7 +27,7 @@ impl ApiService {
 
     pub(super) async fn begin_reset(&self, request: &wire::ResetRequest) -> Result<wire::Operation, Status> {
         let id = asked_id(&request.operation, "reset")?;
-        if let Some(begun) = self.begun(&id) {
+        if let Some(begun) = self.begun(&id, "reset", &request.cluster)? {
             return Ok(begun);
         }
         let cluster = self.core.find(&request.cluster).map_err(of_core)?;

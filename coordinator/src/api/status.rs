@@ -42,9 +42,11 @@ pub(super) fn of_rollout(error: RolloutError) -> Status {
         | RolloutError::NoHost => Status::failed_precondition(text),
         RolloutError::Interrupted | RolloutError::Halted { .. } => Status::cancelled(text),
         RolloutError::Core(error) => of_core(error),
-        RolloutError::Image(_) | RolloutError::Bundle(_) | RolloutError::Folder(_) | RolloutError::LeftOff => {
-            Status::internal(text)
-        }
+        RolloutError::Image(_)
+        | RolloutError::Bundle(_)
+        | RolloutError::Folder(_)
+        | RolloutError::LeftOff
+        | RolloutError::OnItsWayDown => Status::internal(text),
     }
 }
 

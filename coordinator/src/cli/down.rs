@@ -51,7 +51,7 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<Outcome, CliError>
 /// Takes down and watches. Ctrl-C only detaches: half a teardown helps nobody.
 pub(super) async fn down(context: &Context, client: &mut Client, request: DownRequest) -> Result<Outcome, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let operation = begin(client, "down", async |mut client, operation| {
+    let operation = begin(context, client, &mut interrupts, "down", async |mut client, operation| {
         client.down(DownRequest { operation, ..request.clone() }).await
     })
     .await?;

@@ -32,8 +32,8 @@ pub enum CliError {
         /// What to do instead.
         hint: String,
     },
-    /// The coordinator that did the work is no more: nobody goes on with it.
-    #[error("{operation} was left undone: {why}")]
+    /// The coordinator that did the work is not there.
+    #[error("{operation} was left: {why}")]
     Abandoned {
         /// The operation.
         operation: String,
@@ -41,6 +41,8 @@ pub enum CliError {
         why: &'static str,
         /// What can be done now.
         hint: String,
+        /// What it means for the exit code.
+        outcome: Outcome,
     },
     /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
@@ -119,7 +121,8 @@ impl CliError {
             }
             // Whoever read our output has seen enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Outcome::Pass,
-            Self::Output(_) | Self::Terminal { .. } | Self::Abandoned { .. } => Outcome::Environment,
+            Self::Abandoned { outcome, .. } => *outcome,
+            Self::Output(_) | Self::Terminal { .. } => Outcome::Environment,
         }
     }
 

@@ -32,6 +32,12 @@ impl Invocation {
         Self { prefix, again: words.join(" ") }
     }
 
+    /// Whether an operation of this id is one that this command line begins: watching one begins none.
+    pub fn begins(&self, operation: &str) -> bool {
+        let verb = operation.split('-').next().unwrap_or_default();
+        self.again.split(' ').any(|word| word == verb || (verb == "update" && word == "up"))
+    }
+
     /// The command line that this is.
     pub fn again(&self) -> &str {
         &self.again

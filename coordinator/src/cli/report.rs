@@ -6,6 +6,7 @@ use throng_proto::operator::{GetReportRequest, ListClustersRequest, Report};
 
 use super::context::Context;
 use super::error::CliError;
+use super::operation::session::Session;
 use crate::client::connect::Client;
 use crate::report::human::{self, Standing};
 use crate::report::model::{RunReport, Teardown};
@@ -35,7 +36,14 @@ pub struct ReportArgs {
 
 /// Runs it. Its exit code says whether there is a report, not what stands in it.
 pub async fn run(context: &Context, args: ReportArgs) -> Result<Outcome, CliError> {
-    let mut client = context.client().await?;
+    // Reports outlive the daemons that `run` started and ended.
+    let mut session = Session::of_coordinator(context).await?;
+    let printed = print(context, &mut session.client, args).await;
+    let ended = session.end(context).await;
+    printed.and(ended).map(|()| Outcome::Pass)
+}
+
+async fn print(context: &Context, client: &mut Client, args: ReportArgs) -> Result<(), CliError> {
     let request = GetReportRequest { run: args.run.unwrap_or_default(), trace: args.trace };
     let stored = client.get_report(request).await?.into_inner();
     let printer = context.printer;
@@ -43,12 +51,12 @@ pub async fn run(context: &Context, args: ReportArgs) -> Result<Outcome, CliErro
         _ if args.trace => printer.data(&stored.trace_json)?,
         (true, _) => printer.data(&stored.junit_xml)?,
         (false, true) => printer.data(&stored.report_json)?,
-        (false, false) => printer.data(&render(context, &mut client, &stored).await?)?,
+        (false, false) => printer.data(&render(context, client, &stored).await?)?,
     }
     if !stored.artefacts.is_empty() {
         printer.note(&format!("artefacts: {}", stored.artefacts));
     }
-    Ok(Outcome::Pass)
+    Ok(())
 }
 
 /// A stored report for people. Of a cluster that was left up is said what has become of it.

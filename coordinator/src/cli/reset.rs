@@ -43,7 +43,7 @@ pub async fn run(context: &Context, args: ResetArgs) -> Result<Outcome, CliError
     ));
     confirm(context, args.yes, "This cannot be undone.")?;
     let mut interrupts = Interrupts::listen()?;
-    let operation = begin(&client, "reset", async |mut client, operation| {
+    let operation = begin(context, &client, &mut interrupts, "reset", async |mut client, operation| {
         client.reset(ResetRequest { cluster: cluster.cluster.clone(), operation }).await
     })
     .await?;

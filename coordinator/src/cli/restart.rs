@@ -50,7 +50,7 @@ pub async fn run(context: &Context, args: RestartArgs) -> Result<Outcome, CliErr
         let count = client.list_nodes(nodes).await?.into_inner().nodes.len();
         request.bound = Some(args.bound.bound(u32::try_from(count).unwrap_or(u32::MAX))?);
     }
-    let operation = begin(&client, "restart", async |mut client, operation| {
+    let operation = begin(context, &client, &mut interrupts, "restart", async |mut client, operation| {
         client.restart(RestartRequest { operation, ..request.clone() }).await
     })
     .await?;

@@ -60,7 +60,9 @@ pub struct RunArgs {
 pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome, CliError> {
     let file = ScenarioFile::read_and_warn(context, &args.scenario)?;
     let mut interrupts = Interrupts::listen()?;
-    let mut session = Session::ensure(context).await?;
+    let Some(mut session) = Session::ensure_unless(context, &mut interrupts).await? else {
+        return Ok(Outcome::Interrupted);
+    };
     let request = RunRequest {
         bundle: None,
         keep: keep_policy(args.keep).into(),
@@ -69,16 +71,25 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<Outcome, CliError> 
         operation: String::new(),
     };
     let done = watch(context, &mut session.client, (file, request), &mut interrupts).await;
-    if let (Ok((operation, _, Left::Nothing)), Some(path)) = (&done, &args.trace)
+    if let (Ok(Some((operation, _, Left::Nothing))), Some(path)) = (&done, &args.trace)
         && let Err(error) = write_trace(&mut session.client, operation, path).await
     {
         // What the run came to counts; the trace lies in its folder too.
         context.printer.warning(&format!("the trace was not written: {}", chain(&error)));
     }
     match done {
-        Ok((_, outcome, Left::Nothing)) => session.end(context).await.map(|()| outcome),
+        Ok(None) => session.end(context).await.map(|()| Outcome::Interrupted),
+        Ok(Some((_, outcome, Left::Nothing))) => session.end(context).await.map(|()| outcome),
         // Somebody still needs the daemons: the operator who keeps the cluster, or the teardown that goes on.
-        Ok((_, outcome, Left::Operation)) => Ok(outcome),
+        Ok(Some((_, outcome, Left::Operation))) => {
+            if session.is_own() {
+                let stop = context.invocation.command("stop");
+                context
+                    .printer
+                    .hint(&format!("end the coordinator and the agent that were started for it, after it: {stop}"));
+            }
+            Ok(outcome)
+        }
         Err(error) => {
             let _ = session.end(context).await;
             Err(error)
@@ -91,14 +102,18 @@ enum Left {
     Operation,
 }
 
+/// None where the operator has it ended before it began.
 async fn watch(
     context: &Context,
     client: &mut Client,
     (file, request): (ScenarioFile, RunRequest),
     interrupts: &mut Interrupts,
-) -> Result<(Operation, Outcome, Left), CliError> {
-    let bundle = Some(file.ship(context, client).await?);
-    let operation = begin(client, "run", async |mut client, operation| {
+) -> Result<Option<(Operation, Outcome, Left)>, CliError> {
+    let bundle = tokio::select! {
+        shipped = file.ship(context, client) => Some(shipped?),
+        _ = interrupts.next() => return Ok(None),
+    };
+    let operation = begin(context, client, interrupts, "run", async |mut client, operation| {
         client.run(RunRequest { bundle: bundle.clone(), operation, ..request.clone() }).await
     })
     .await?;
@@ -109,7 +124,7 @@ async fn watch(
         Watched::Ended(_) => Left::Nothing,
         Watched::Detached { .. } => Left::Operation,
     };
-    Ok((operation, outcome, left))
+    Ok(Some((operation, outcome, left)))
 }
 
 /// Writes a run's trace to a file of the caller's.
@@ -131,12 +146,16 @@ pub(super) async fn stored_report(
         return None;
     }
     let request = GetReportRequest { run: operation.run.clone(), trace: false };
-    let rendered = match client.get_report(request).await {
-        Ok(stored) => report::render(context, client, &stored.into_inner()).await,
-        Err(status) => Err(status.into()),
+    let stored = match client.get_report(request).await {
+        Ok(stored) => Ok(stored.into_inner()),
+        Err(status) => Err(CliError::from(status)),
     };
-    match rendered {
-        Ok(text) => Some(text),
+    let rendered = match &stored {
+        Ok(stored) => report::render(context, client, stored).await,
+        Err(_) => Ok(String::new()),
+    };
+    match stored.and_then(|stored| Ok((rendered?, stored.artefacts))) {
+        Ok((text, artefacts)) => Some(format!("{text}\nartefacts: {artefacts}\n")),
         Err(error) => {
             context.printer.warning(&format!("the stored report cannot be had: {}", chain(&error)));
             None

@@ -9,6 +9,7 @@ use throng_proto::operator::{ListRunsRequest, RunSummary};
 
 use super::context::Context;
 use super::error::CliError;
+use super::operation::session::Session;
 use crate::output::table::Table;
 use crate::output::time::{age, now_unix_millis, timestamp, took};
 
@@ -32,8 +33,11 @@ struct RunView {
 
 /// Runs it.
 pub async fn run(context: &Context, _args: RunsArgs) -> Result<Outcome, CliError> {
-    let mut client = context.client().await?;
-    let runs = client.list_runs(ListRunsRequest {}).await?.into_inner().runs;
+    // Runs outlive the daemons that were started for them.
+    let mut session = Session::of_coordinator(context).await?;
+    let listed = session.client.list_runs(ListRunsRequest {}).await;
+    session.end(context).await?;
+    let runs = listed?.into_inner().runs;
     if context.is_json() {
         context.printer.json(&runs.into_iter().map(RunView::from).collect::<Vec<_>>())?;
     } else if runs.is_empty() {

@@ -35,7 +35,7 @@ pub async fn run(context: &Context, args: ScaleArgs) -> Result<Outcome, CliError
     let mut client = context.client().await?;
     let mut interrupts = Interrupts::listen()?;
     let (cluster, counts) = (args.cluster.id(), pattern::counts(args.counts));
-    let operation = begin(&client, "scale", async |mut client, operation| {
+    let operation = begin(context, &client, &mut interrupts, "scale", async |mut client, operation| {
         client.scale(ScaleRequest { cluster: cluster.clone(), counts: counts.clone(), operation }).await
     })
     .await?;

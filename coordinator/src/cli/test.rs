@@ -43,7 +43,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<Outcome, CliError>
         seed: args.seed.unwrap_or(0),
         ..TestRequest::default()
     };
-    let operation = begin(&client, "test", async |mut client, operation| {
+    let operation = begin(context, &client, &mut interrupts, "test", async |mut client, operation| {
         client.test(TestRequest { operation, ..request.clone() }).await
     })
     .await?;

@@ -52,9 +52,12 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
         return update::run(context, file, into, &args.rolling, args.dry_run).await;
     }
     let mut interrupts = Interrupts::listen()?;
-    let mut session = Session::ensure(context).await?;
-    let operation = match ship_and_begin(context, &mut session.client, file).await {
-        Ok(operation) => operation,
+    let Some(mut session) = Session::ensure_unless(context, &mut interrupts).await? else {
+        return Ok(Outcome::Interrupted);
+    };
+    let operation = match ship_and_begin(context, &mut session.client, &mut interrupts, file).await {
+        Ok(Some(operation)) => operation,
+        Ok(None) => return session.end(context).await.map(|()| Outcome::Interrupted),
         Err(error) => {
             let _ = session.end(context).await;
             return Err(error);
@@ -70,10 +73,19 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
     Ok(outcome)
 }
 
-async fn ship_and_begin(context: &Context, client: &mut Client, file: ScenarioFile) -> Result<Operation, CliError> {
-    let bundle = file.ship(context, client).await?;
-    begin(client, "up", async |mut client, operation| {
+/// None where the operator has it ended before it began.
+async fn ship_and_begin(
+    context: &Context,
+    client: &mut Client,
+    interrupts: &mut Interrupts,
+    file: ScenarioFile,
+) -> Result<Option<Operation>, CliError> {
+    let bundle = tokio::select! {
+        shipped = file.ship(context, client) => shipped?,
+        _ = interrupts.next() => return Ok(None),
+    };
+    let begun = begin(context, client, interrupts, "up", async |mut client, operation| {
         client.up(UpRequest { bundle: Some(bundle.clone()), operation, ..UpRequest::default() }).await
-    })
-    .await
+    });
+    Ok(Some(begun.await?))
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(
 
 async fn follow(context: &Context, client: &mut Client, request: UpRequest) -> Result<Outcome, CliError> {
     let mut interrupts = Interrupts::listen()?;
-    let operation = begin(client, "update", async |mut client, operation| {
+    let operation = begin(context, client, &mut interrupts, "update", async |mut client, operation| {
         client.up(UpRequest { operation, ..request.clone() }).await
     })
     .await?;

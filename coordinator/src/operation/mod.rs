@@ -9,5 +9,5 @@ mod registry;
 mod wish;
 
 pub use event::{Ended, EventSink, NoteLevel, OperationEvent, Stamped};
-pub use registry::{Follow, OperationHandle, OperationInfo, Operations, Phase};
+pub use registry::{Begun, Follow, OperationHandle, OperationInfo, Operations, Phase};
 pub use wish::{Keep, Wish};

@@ -76,6 +76,15 @@ pub struct OperationHandle {
     shared: Arc<Shared>,
 }
 
+/// What came of the wish that an operation begins.
+#[derive(Debug, Clone)]
+pub enum Begun {
+    /// It is there, and somebody must do its work.
+    New(OperationHandle),
+    /// It has begun before.
+    Already(OperationHandle),
+}
+
 /// The side of somebody who follows.
 #[derive(Debug)]
 pub struct Follow {
@@ -91,8 +100,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Operations {
-    /// Begins an operation.
-    pub fn begin(&self, id: OperationId, wish: Wish, cluster: impl Into<Option<ClusterId>>) -> OperationHandle {
+    /// Begins an operation, unless one of this id has begun already: a request that is repeated begins nothing twice.
+    pub fn begin(&self, id: OperationId, wish: Wish, cluster: impl Into<Option<ClusterId>>) -> Begun {
         self.enter(Shared::new(id, wish, cluster.into(), clock::now(), Origin::Asked))
     }
 
@@ -100,23 +109,27 @@ impl Operations {
     pub fn take_up(&self, record: OperationRecord, life: Epoch) -> Result<OperationHandle, serde_json::Error> {
         let OperationRecord { operation, cluster, started, wish_json, cancelled } = record;
         let wish = serde_json::from_str(&wish_json)?;
-        let handle = self.enter(Shared::new(operation, wish, cluster, started, Origin::FormerLife(life)));
+        let entered = self.enter(Shared::new(operation, wish, cluster, started, Origin::FormerLife(life)));
+        let (Begun::New(handle) | Begun::Already(handle)) = entered;
         if cancelled {
             handle.shared.cancel.cancel();
         }
         Ok(handle)
     }
 
-    fn enter(&self, shared: Shared) -> OperationHandle {
+    fn enter(&self, shared: Shared) -> Begun {
         let shared = Arc::new(shared);
         let mut all = lock(&self.all);
+        if let Some(known) = all.get(&shared.id) {
+            return Begun::Already(OperationHandle { shared: Arc::clone(known) });
+        }
         while all.len() >= OPERATIONS_MAX {
             let oldest = all.values().filter(|known| known.outcome().is_some()).min_by_key(|known| known.started);
             let Some(id) = oldest.map(|known| known.id.clone()) else { break };
             all.remove(&id);
         }
         all.insert(shared.id.clone(), Arc::clone(&shared));
-        OperationHandle { shared }
+        Begun::New(OperationHandle { shared })
     }
 
     /// The operation of this id.
@@ -144,13 +157,6 @@ impl Operations {
     pub fn cancel(&self, id: &OperationId) -> bool {
         let all = lock(&self.all);
         all.get(id).inspect(|shared| shared.cancel.cancel()).is_some()
-    }
-
-    /// Asks all to stop.
-    pub fn cancel_all(&self) {
-        for shared in lock(&self.all).values() {
-            shared.cancel.cancel();
-        }
     }
 
     /// All operations, oldest first.
@@ -358,8 +364,11 @@ mod tests {
         "c-x7k2".parse().unwrap()
     }
 
-    fn id() -> OperationId {
-        OperationId::generate("up")
+    fn begun(operations: &Operations, wish: Wish) -> OperationHandle {
+        match operations.begin(OperationId::generate(wish.verb()), wish, cluster()) {
+            Begun::New(handle) => handle,
+            Begun::Already(handle) => panic!("{} is there already", handle.id()),
+        }
     }
 
     fn ended() -> Ended {
@@ -369,7 +378,7 @@ mod tests {
     #[tokio::test]
     async fn a_late_follower_sees_everything_from_the_beginning_to_the_end() {
         let operations = Operations::default();
-        let handle = operations.begin(id(), Wish::Up, cluster());
+        let handle = begun(&operations, Wish::Up);
         handle.phase("plan", 0).end(true, "");
         let mut follow = operations.follow(handle.id(), 0).unwrap();
         let task = tokio::spawn(async move {
@@ -389,7 +398,7 @@ mod tests {
     #[test]
     fn progress_without_end_never_takes_the_room_of_how_a_test_ended() {
         let operations = Operations::default();
-        let handle = operations.begin(id(), Wish::Up, cluster());
+        let handle = begun(&operations, Wish::Up);
         let mut phase = handle.phase("tests", 0);
         for done in 0..EVENTS_MAX as u64 * 2 {
             phase.progress(done, "");
@@ -403,9 +412,9 @@ mod tests {
     #[tokio::test]
     async fn ended_operations_make_room_and_running_ones_stay() {
         let operations = Operations::default();
-        let running = operations.begin(id(), Wish::Up, cluster());
+        let running = begun(&operations, Wish::Up);
         for _ in 0..OPERATIONS_MAX + 5 {
-            operations.begin(id(), Wish::Down, cluster()).end(ended());
+            begun(&operations, Wish::Down).end(ended());
         }
         assert!(operations.list().len() <= OPERATIONS_MAX);
         assert!(operations.follow(running.id(), 0).is_some());
@@ -414,7 +423,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_followed_in_a_former_life_hears_all_that_is_said_in_this_one() {
-        let asked = Operations::default().begin(id(), Wish::Down, cluster());
+        let asked = begun(&Operations::default(), Wish::Down);
         for _ in 0..5 {
             asked.note(NoteLevel::Info, "x", "");
         }
@@ -429,5 +438,14 @@ mod tests {
         let mut again = operations.follow(asked.id(), second.number).unwrap();
         assert_eq!(again.next().await.unwrap(), second, "in the same life it goes on where it was");
         assert_eq!(operations.of_former_life().len(), 1);
+    }
+
+    #[test]
+    fn what_has_begun_under_an_id_begins_no_second_time() {
+        let operations = Operations::default();
+        let first = begun(&operations, Wish::Up);
+        let again = operations.begin(first.id().clone(), Wish::Up, cluster());
+        assert!(matches!(again, Begun::Already(known) if known.id() == first.id()));
+        assert_eq!(operations.list().len(), 1);
     }
 }

@@ -1,4 +1,5 @@
-//! What an operation was asked for: enough for a coordinator that begins anew to go on with it.
+//! What an operation was asked for: enough for a coordinator that begins anew to go on with it where that can be done, and
+//! to say what was left where it cannot.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,8 @@ pub enum Wish {
         run: RunId,
         /// What its random draws come from.
         seed: u64,
+        /// Only tests whose name matches this regular expression.
+        tests: Option<String>,
         /// When the cluster is kept.
         keep: Keep,
     },
@@ -38,6 +41,8 @@ pub enum Wish {
         run: RunId,
         /// What its random draws come from.
         seed: u64,
+        /// Only tests whose name matches this regular expression.
+        tests: Option<String>,
     },
     /// Change counts.
     Scale {
@@ -92,8 +97,8 @@ mod tests {
         let run: RunId = "redis-x7k2".parse().unwrap();
         for wish in [
             Wish::Up,
-            Wish::Run { run: run.clone(), seed: 7, keep: Keep::OnFailure },
-            Wish::Test { run, seed: 7 },
+            Wish::Run { run: run.clone(), seed: 7, tests: Some("^a".to_owned()), keep: Keep::OnFailure },
+            Wish::Test { run, seed: 7, tests: None },
             Wish::Scale { counts: BTreeMap::from([("worker".parse().unwrap(), 3)]) },
             Wish::Down,
         ] {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use throng_common::error_chain::chain;
 use throng_common::ids::{ClusterId, OperationId, RoleName};
 use throng_common::verdict::Outcome;
@@ -17,14 +19,18 @@ use super::take_down::{TornDown, take_down};
 use crate::bundle::lay_out_copy;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
-use crate::operation::{Ended, Keep, OperationHandle, Wish};
+use crate::fleet::HOST_AWAY_MAX;
+use crate::operation::{Begun, Ended, Keep, OperationHandle, Wish};
 use crate::report::model::{Ending, Teardown};
+
+/// Until an ended operation that could not be taken out of the journal is tried again.
+const FORGET_AGAIN: Duration = Duration::from_secs(5);
 
 /// Brings a cluster up.
 pub async fn start_up(core: &Arc<Core>, id: OperationId, admitted: Admitted) -> OperationHandle {
     let cluster = ClusterId::generate(admitted.scenario.scenario.name.as_str());
-    let operation = core.operations.begin(id, Wish::Up, cluster.clone());
-    spawn(core, &operation, |core, operation| async move {
+    let begun = core.operations.begin(id, Wish::Up, cluster.clone());
+    spawn(core, begun, |core, operation| async move {
         match raise(&core, &cluster, &admitted, &operation).await {
             Ok(_) => ended(Outcome::Pass, "", TornDown::default(), true),
             Err((error, cluster)) => unwind(&core, error, cluster.as_ref(), &operation).await,
@@ -58,9 +64,9 @@ pub async fn start_run(
     let cluster = ClusterId::generate(admitted.scenario.scenario.name.as_str());
     let log = RunLog::begin(core, wish, &cluster, &admitted.scenario)?;
     admitted.lay_out(core, &log.folder.scenario_dir())?;
-    let wish = Wish::Run { run: log.wish.run.clone(), seed: log.wish.seed, keep };
-    let operation = core.operations.begin(id, wish, cluster.clone());
-    Ok(spawn(core, &operation, |core, operation| run(core, operation, cluster, admitted, log, keep)).await)
+    let wish = Wish::Run { run: log.wish.run.clone(), seed: log.wish.seed, tests: log.wish.pattern(), keep };
+    let begun = core.operations.begin(id, wish, cluster.clone());
+    Ok(spawn(core, begun, |core, operation| run(core, operation, cluster, admitted, log, keep)).await)
 }
 
 async fn run(
@@ -77,6 +83,9 @@ async fn run(
     };
     if let (Some(cluster), None) = (&cluster, &failure) {
         failure = log.test(&core, cluster, &operation).await.err();
+    }
+    if let (Some(cluster), Some(RolloutError::Quorum { .. })) = (&cluster, &failure) {
+        log.keep_missing(&core, cluster, &operation).await;
     }
     conclude(&core, &operation, cluster.as_ref(), log, failure, keep).await
 }
@@ -132,9 +141,9 @@ pub async fn start_test(
     let record = cluster.record();
     let mut log = RunLog::begin(core, wish, &record.id, &record.scenario)?;
     lay_out_copy(&record.bundle_dir, &log.folder.scenario_dir())?;
-    let wish = Wish::Test { run: log.wish.run.clone(), seed: log.wish.seed };
-    let operation = core.operations.begin(id, wish, record.id.clone());
-    let spawned = spawn(core, &operation, |core, operation| async move {
+    let wish = Wish::Test { run: log.wish.run.clone(), seed: log.wish.seed, tests: log.wish.pattern() };
+    let begun = core.operations.begin(id, wish, record.id.clone());
+    let spawned = spawn(core, begun, |core, operation| async move {
         let failure = log.test(&core, &cluster, &operation).await.err();
         conclude_test(&core, &operation, &cluster, log, failure).await
     });
@@ -173,13 +182,9 @@ pub async fn start_scale(
     counts: BTreeMap<RoleName, u32>,
 ) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
-    let operation = core.operations.begin(id, Wish::Scale { counts: counts.clone() }, cluster.record().id.clone());
+    let begun = core.operations.begin(id, Wish::Scale { counts: counts.clone() }, cluster.record().id.clone());
     let spawned =
-        spawn(
-            core,
-            &operation,
-            |core, operation| async move { change_counts(&core, &cluster, &counts, &operation).await },
-        );
+        spawn(core, begun, |core, operation| async move { change_counts(&core, &cluster, &counts, &operation).await });
     Ok(spawned.await)
 }
 
@@ -190,7 +195,10 @@ pub(super) async fn change_counts(
     operation: &OperationHandle,
 ) -> Ended {
     let scaled = tokio::select! {
-        scaled = scale_to_rest(core, cluster, counts, operation) => scaled,
+        scaled = async {
+            await_hosts(core, cluster).await;
+            scale_to_rest(core, cluster, counts, operation).await
+        } => scaled,
         () = operation.cancelled().cancelled() => Err(RolloutError::Interrupted),
     };
     match scaled {
@@ -199,10 +207,17 @@ pub(super) async fn change_counts(
     }
 }
 
+/// Waits until a cluster's hosts are connected: a coordinator that has just begun has none yet. Those that stay away are
+/// dealt with by whoever needs them.
+async fn await_hosts(core: &Core, cluster: &LiveCluster) {
+    let hosts = Core::hosts_of(cluster);
+    join_all(hosts.iter().map(|host| core.fleet.wait_connected(host, HOST_AWAY_MAX))).await;
+}
+
 /// Takes a cluster down.
 pub async fn start_down(core: &Arc<Core>, id: OperationId, cluster: Arc<LiveCluster>) -> OperationHandle {
-    let operation = core.operations.begin(id, Wish::Down, cluster.record().id.clone());
-    spawn(core, &operation, |core, operation| async move { down(&core, &cluster, &operation).await }).await
+    let begun = core.operations.begin(id, Wish::Down, cluster.record().id.clone());
+    spawn(core, begun, |core, operation| async move { down(&core, &cluster, &operation).await }).await
 }
 
 pub(super) async fn down(core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &OperationHandle) -> Ended {
@@ -235,38 +250,52 @@ async fn raise(
     Ok(cluster)
 }
 
-/// Begins the work of an operation. It is in the journal when this returns, and goes on when this is given up.
+/// Begins the work of an operation, unless it has begun already. It is in the journal when this returns, and goes on when
+/// this is given up.
 pub(super) async fn spawn<F>(
     core: &Arc<Core>,
-    operation: &OperationHandle,
+    begun: Begun,
     work: impl FnOnce(Arc<Core>, OperationHandle) -> F,
 ) -> OperationHandle
 where
     F: Future<Output = Ended> + Send + 'static,
 {
+    let operation = match begun {
+        Begun::New(operation) => operation,
+        Begun::Already(operation) => return operation,
+    };
     let task = work(Arc::clone(core), operation.clone());
     let (journalled, written) = tokio::sync::oneshot::channel();
-    let (core_of_task, handle) = (Arc::clone(core), operation.clone());
+    let (own, handle) = (Arc::clone(core), operation.clone());
     core.tasks.spawn(async move {
         // A journal that cannot be written keeps nothing from being done, least of all a teardown.
-        if let Err(error) = core_of_task.store.save_operation(handle.record()).await {
+        if let Err(error) = own.store.save_operation(handle.record()).await {
             tracing::warn!(operation = %handle.id(), error = chain(&error), "an operation is not in the journal");
         }
         // Whoever asked may have gone away.
         let _ = journalled.send(());
-        finish(&core_of_task, &handle, task.await).await;
+        see_through(&own, &handle, task).await;
     });
     // Nothing is sent only by a task that the coordinator's end has cut short.
     let _ = written.await;
     hit(Point::OperationBegun);
-    operation.clone()
+    operation
 }
 
-/// The end of an operation: it is said first, so that a coordinator that dies in between says it again.
-pub(super) async fn finish(core: &Core, operation: &OperationHandle, ended: Ended) {
+/// Sees an operation through to its end, which is said first and forgotten then: a coordinator that dies in between says
+/// it again. One that is told to end leaves it to the next one.
+pub(super) async fn see_through(core: &Core, operation: &OperationHandle, work: impl Future<Output = Ended>) {
+    let Some(ended) = core.stop.run_until_cancelled(work).await else {
+        tracing::info!(operation = %operation.id(), "left to the next coordinator");
+        return;
+    };
     operation.end(ended);
-    if let Err(error) = core.store.delete_operation(operation.id().clone()).await {
+    // What stays in the journal would be done once more by the next coordinator.
+    while let Err(error) = core.store.delete_operation(operation.id().clone()).await {
         tracing::warn!(operation = %operation.id(), error = chain(&error), "an ended operation stays in the journal");
+        if core.stop.run_until_cancelled(tokio::time::sleep(FORGET_AGAIN)).await.is_none() {
+            return;
+        }
     }
 }
 

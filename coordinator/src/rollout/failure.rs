@@ -61,6 +61,11 @@ pub enum RolloutError {
     /// The operator asked to stop.
     #[error("interrupted")]
     Interrupted,
+    /// A former life of the coordinator was taking it down, for a reason that went with it.
+    #[error(
+        "it did not come up: the coordinator ended while it was taken down again, and why is in `throng events` at best"
+    )]
+    OnItsWayDown,
     /// The coordinator that was at it is no more.
     #[error("the coordinator ended in the midst of it, and what its tests came to is not known")]
     LeftOff,
@@ -144,7 +149,7 @@ impl RolloutError {
             | Self::Restless { .. }
             | Self::Busy(_) => Outcome::Quorum,
             Self::NotGone { .. } => Outcome::Residue,
-            Self::LeftOff => Outcome::Environment,
+            Self::LeftOff | Self::OnItsWayDown => Outcome::Environment,
         }
     }
 

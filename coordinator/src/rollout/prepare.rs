@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::select_ok;
 use throng_common::ids::{ClusterId, HostId, RoleName};
 use throng_common::ports::PortSet;
 use throng_common::scenario::model::{Image, Scenario};
@@ -29,6 +30,9 @@ use crate::scenario;
 
 /// How long a host may take to say what it has.
 const FACTS_DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long the first host of a coordinator that has just begun is waited for: agents dial again within 5 s.
+const HOST_WAIT: Duration = Duration::from_secs(10);
 
 /// A scenario that was checked.
 #[derive(Debug, Clone)]
@@ -75,6 +79,7 @@ fn named_by_step(step: &Step) -> Vec<String> {
 
 /// What the hosts have now, and what other clusters hold on them. `except`: the cluster that is planned anew.
 pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<HostInput>, RolloutError> {
+    await_a_host(core).await;
     let mut inputs = Vec::new();
     let others = plans_of_others(core, except);
     for host in core.fleet.connected() {
@@ -92,6 +97,20 @@ pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<
         inputs.push(input);
     }
     if inputs.is_empty() { Err(RolloutError::NoHost) } else { Ok(inputs) }
+}
+
+/// Waits until a host is connected, where there are hosts: a coordinator that has just begun has none yet.
+async fn await_a_host(core: &Core) {
+    if !core.fleet.connected().is_empty() {
+        return;
+    }
+    // Without a journal nobody is waited for: then there is more in the way than a host.
+    let known = core.store.list_hosts().await.unwrap_or_default();
+    let waits: Vec<_> = known.iter().map(|host| Box::pin(core.fleet.wait_connected(&host.host, HOST_WAIT))).collect();
+    if !waits.is_empty() {
+        // None came: whoever plans says so.
+        let _ = select_ok(waits).await;
+    }
 }
 
 /// The plans of other clusters, each with the one that is about to follow it.

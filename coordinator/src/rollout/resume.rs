@@ -5,26 +5,22 @@
 //! ends as one that says nothing of the system under test, and its cluster goes as if the run had failed. What is left is
 //! for whoever asked to ask again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use throng_common::ids::{HostId, RunId};
+use regex::Regex;
+use throng_common::ids::RunId;
 use throng_common::verdict::Outcome;
-use tokio::time::Instant;
 
 use super::bring_up::bring_up;
-use super::commands::{change_counts, conclude, conclude_test, down, ended, finish, unwind};
+use super::commands::{change_counts, conclude, conclude_test, down, ended, see_through, unwind};
 use super::failure::RolloutError;
 use super::run::{RunLog, RunWish};
 use super::take_down::TornDown;
 use crate::cluster::{ClusterState, LiveCluster};
 use crate::core::Core;
-use crate::fleet::HOST_AWAY_MAX;
-use crate::operation::{Ended, NoteLevel, OperationHandle, Wish};
+use crate::operation::{Ended, Keep, NoteLevel, OperationHandle, Wish};
 use crate::report::folder::RunFolder;
-
-/// How often it is looked whether hosts are back.
-const LOOK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(50);
+use crate::report::model::Teardown;
 
 const GOES_ON: &str = "the coordinator ended in the midst of this and has begun anew: it goes on";
 const LEFT_OFF: &str = "the coordinator ended in the midst of it";
@@ -33,37 +29,76 @@ const LEFT_OFF: &str = "the coordinator ended in the midst of it";
 pub fn go_on(core: &Arc<Core>) {
     for operation in core.operations.of_former_life() {
         tracing::info!(operation = %operation.id(), "an operation of a former life is taken up");
-        operation.note(NoteLevel::Warning, GOES_ON, "");
         let own = Arc::clone(core);
-        core.tasks.spawn(async move {
-            let ended = resume(&own, &operation).await;
-            finish(&own, &operation, ended).await;
-        });
+        core.tasks.spawn(async move { see_through(&own, &operation, Box::pin(resume(&own, &operation))).await });
     }
 }
 
 async fn resume(core: &Arc<Core>, operation: &OperationHandle) -> Ended {
     let cluster = operation.cluster().and_then(|id| core.cluster(id));
+    let goes_on = || operation.note(NoteLevel::Warning, GOES_ON, "");
     match (operation.wish(), &cluster) {
-        (Wish::Down, Some(cluster)) => down(core, cluster, operation).await,
+        (Wish::Down, Some(cluster)) => {
+            goes_on();
+            down(core, cluster, operation).await
+        }
         (Wish::Down, None) => gone(core, operation).await,
-        (Wish::Up, Some(cluster)) => up(core, cluster, operation).await,
+        (Wish::Up, Some(cluster)) => {
+            goes_on();
+            up(core, cluster, operation).await
+        }
         (Wish::Scale { counts }, Some(cluster)) => {
-            await_hosts(core, cluster).await;
+            goes_on();
             change_counts(core, cluster, counts, operation).await
         }
-        (Wish::Run { run, .. } | Wish::Test { run, .. }, None) => reported(core, run),
-        (Wish::Run { run, seed, keep }, Some(cluster)) => match log(core, operation, cluster, run, *seed) {
-            Ok(log) => again(conclude(core, operation, Some(cluster), log, Some(RolloutError::LeftOff), *keep).await),
-            Err(error) => again(unwind(core, error, Some(cluster), operation).await),
-        },
-        (Wish::Test { run, seed }, Some(cluster)) => match log(core, operation, cluster, run, *seed) {
-            Ok(log) => again(conclude_test(core, operation, cluster, log, Some(RolloutError::LeftOff)).await),
-            Err(_) => begin_again(true),
-        },
+        (Wish::Run { run, seed, tests, keep }, Some(cluster)) => {
+            if let Some(ended) = reported(core, run) {
+                return ended;
+            }
+            // One that was on its way down is of no more use to anybody.
+            let is_going = cluster.record().state == ClusterState::Stopping;
+            let keep = if is_going { Keep::Never } else { *keep };
+            match log(core, operation, cluster, run_wish(run, *seed, tests.as_deref())) {
+                Ok(log) => {
+                    left_off(operation, async |why| {
+                        conclude(core, operation, Some(cluster), log, Some(why), keep).await
+                    })
+                    .await
+                }
+                Err(error) => again(unwind(core, error, Some(cluster), operation).await),
+            }
+        }
+        (Wish::Test { run, seed, tests }, Some(cluster)) => {
+            if let Some(ended) = reported(core, run) {
+                return ended;
+            }
+            match log(core, operation, cluster, run_wish(run, *seed, tests.as_deref())) {
+                Ok(log) => {
+                    left_off(operation, async |why| conclude_test(core, operation, cluster, log, Some(why)).await).await
+                }
+                Err(_) => begin_again(true),
+            }
+        }
+        (Wish::Run { run, .. } | Wish::Test { run, .. }, None) => {
+            reported(core, run).unwrap_or_else(|| begin_again(false))
+        }
         (Wish::Up | Wish::Scale { .. }, None) => begin_again(false),
         (Wish::Sweep | Wish::Restart | Wish::Reset | Wish::Update, cluster) => begin_again(cluster.is_some()),
     }
+}
+
+/// The end of tests of which nothing is known; one that was to stop has stopped.
+async fn left_off(operation: &OperationHandle, end: impl AsyncFnOnce(RolloutError) -> Ended) -> Ended {
+    if operation.cancelled().is_cancelled() {
+        end(RolloutError::Interrupted).await
+    } else {
+        again(end(RolloutError::LeftOff).await)
+    }
+}
+
+fn run_wish(run: &RunId, seed: u64, tests: Option<&str>) -> RunWish {
+    // It was one when it was asked for.
+    RunWish { run: run.clone(), tests: tests.and_then(|tests| Regex::new(tests).ok()), seed }
 }
 
 /// A teardown whose cluster is not among those that are known. Only an audit that finds nothing takes one out of the
@@ -81,8 +116,7 @@ async fn up(core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &OperationH
         _ if operation.cancelled().is_cancelled() => Err(RolloutError::Interrupted),
         ClusterState::Up | ClusterState::Resetting => Ok(()),
         ClusterState::Starting => bring_up(core, cluster, operation).await,
-        // It was on its way down: why, nobody knows any more.
-        ClusterState::Stopping => return again(unwind(core, RolloutError::LeftOff, Some(cluster), operation).await),
+        ClusterState::Stopping => Err(RolloutError::OnItsWayDown),
     };
     match raised {
         Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
@@ -91,24 +125,16 @@ async fn up(core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &OperationH
 }
 
 /// The log of a run that another life began: without what came of its tests.
-fn log(
-    core: &Core,
-    operation: &OperationHandle,
-    cluster: &LiveCluster,
-    run: &RunId,
-    seed: u64,
-) -> Result<RunLog, RolloutError> {
-    let wish = RunWish { run: run.clone(), tests: None, seed };
+fn log(core: &Core, operation: &OperationHandle, cluster: &LiveCluster, wish: RunWish) -> Result<RunLog, RolloutError> {
     let record = cluster.record();
     Ok(RunLog::begin(core, wish, &record.id, &record.scenario)?.of_former_life(operation.started()))
 }
 
-/// A run of which no cluster is left: it had ended, with a report, or never come to one.
-fn reported(core: &Core, run: &RunId) -> Ended {
-    match RunFolder::open(core.state.run_dir(run)).load() {
-        Ok(report) => ended(report.outcome, "", TornDown::default(), false),
-        Err(_) => begin_again(false),
-    }
+/// The end of a run that had come to its report; none where it had not.
+fn reported(core: &Core, run: &RunId) -> Option<Ended> {
+    let report = RunFolder::open(core.state.run_dir(run)).load().ok()?;
+    let is_up = matches!(report.teardown, Teardown::Kept { .. });
+    Some(ended(report.outcome, "", TornDown::default(), is_up))
 }
 
 fn begin_again(cluster_up: bool) -> Ended {
@@ -117,13 +143,4 @@ fn begin_again(cluster_up: bool) -> Ended {
 
 fn again(ended: Ended) -> Ended {
     Ended { begin_again: true, ..ended }
-}
-
-/// Waits until a cluster's hosts are connected; those that stay away are dealt with by whoever needs them.
-async fn await_hosts(core: &Core, cluster: &LiveCluster) {
-    let deadline = Instant::now() + HOST_AWAY_MAX;
-    let wanted: BTreeSet<HostId> = Core::hosts_of(cluster).into_iter().collect();
-    while Instant::now() < deadline && !wanted.is_subset(&core.fleet.connected().into_iter().collect()) {
-        tokio::time::sleep(LOOK_INTERVAL).await;
-    }
 }

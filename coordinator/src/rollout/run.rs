@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
-use throng_common::ids::{ClusterId, HostId, RoleName, RunId};
+use throng_common::ids::{ClusterId, HostId, NodeName, RoleName, RunId};
 use throng_common::scenario::model::Scenario;
-use throng_common::status::UnixMillis;
+use throng_common::status::{NodePhase, UnixMillis};
 use throng_common::verdict::{Outcome, Verdict};
 use throng_failpoints::{Point, hit};
 
@@ -18,7 +18,7 @@ use crate::cluster::LiveCluster;
 use crate::core::{Core, LiveOps};
 use crate::image::Supplier;
 use crate::measure::Recording;
-use crate::operation::{OperationEvent, OperationHandle};
+use crate::operation::{NoteLevel, OperationEvent, OperationHandle};
 use crate::report::folder::{PLAN_FILE, RunFolder, TRACE_FILE};
 use crate::report::model::{
     Ending, HostReport, ImageReport, NotRun, PhaseReport, REPORT_FORMAT, ResidueReport, RoleReport, RunReport,
@@ -41,11 +41,20 @@ pub struct RunWish {
     pub seed: u64,
 }
 
+impl RunWish {
+    /// The regular expression of its tests.
+    pub(super) fn pattern(&self) -> Option<String> {
+        self.tests.as_ref().map(|tests| tests.as_str().to_owned())
+    }
+}
+
 /// A run under way: what its report will hold.
 pub(super) struct RunLog {
     pub(super) wish: RunWish,
     pub(super) folder: RunFolder,
     began: Instant,
+    /// How long it had been under way before this life.
+    before: Duration,
     started_at: UnixMillis,
     scenario: Scenario,
     recording: Arc<Recording>,
@@ -69,13 +78,17 @@ impl RunLog {
         let (began, started_at) = (Instant::now(), clock::now());
         let recording = core.measurements.begin(cluster.clone(), RunClock::start(started_at));
         let (scenario, cluster) = (scenario.clone(), cluster.clone());
-        Ok(Self { wish, folder, began, started_at, scenario, recording, cluster, result })
+        Ok(Self { wish, folder, began, before: Duration::ZERO, started_at, scenario, recording, cluster, result })
     }
 
     /// The log of a run that a former life of the coordinator began at that time.
     pub(super) fn of_former_life(self, started_at: UnixMillis) -> Self {
-        let mut log = Self { started_at, ..self };
-        log.result.not_run.iter_mut().for_each(|test| test.why = WhyNotRun::LeftOff);
+        let before = Duration::from_millis(clock::now().0.saturating_sub(started_at.0));
+        let mut log = Self { before, started_at, ..self };
+        for test in &mut log.result.not_run {
+            let is_left_out = log.wish.tests.as_ref().is_some_and(|wanted| !wanted.is_match(&test.name));
+            test.why = if is_left_out { WhyNotRun::Filtered } else { WhyNotRun::LeftOff };
+        }
         log
     }
 
@@ -86,17 +99,7 @@ impl RunLog {
         cluster: &Arc<LiveCluster>,
         operation: &OperationHandle,
     ) -> Result<(), RolloutError> {
-        let options = RunOptions {
-            tests: self.wish.tests.clone(),
-            seed: self.wish.seed,
-            folder: self.folder.clone(),
-            environment: std::collections::BTreeMap::from([(
-                "THRONG_STATE_DIR".to_owned(),
-                core.state.root().display().to_string(),
-            )]),
-            throng_bin: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("throng")),
-            recording: Arc::clone(&self.recording),
-        };
+        let options = self.options(core);
         // What was seen of nodes before the run began is not said again.
         cluster.heard().iter().for_each(|(host, status)| self.recording.node_seen(host, status));
         let ops = Arc::new(LiveOps::new(Arc::clone(core), Arc::clone(cluster)));
@@ -110,6 +113,29 @@ impl RunLog {
         hit(Point::RunTested);
         self.result = result?;
         Ok(())
+    }
+
+    fn options(&self, core: &Core) -> RunOptions {
+        let state_dir = ("THRONG_STATE_DIR".to_owned(), core.state.root().display().to_string());
+        RunOptions {
+            tests: self.wish.tests.clone(),
+            seed: self.wish.seed,
+            folder: self.folder.clone(),
+            environment: std::collections::BTreeMap::from([state_dir]),
+            throng_bin: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("throng")),
+            recording: Arc::clone(&self.recording),
+        }
+    }
+
+    /// Keeps the logs and files of nodes that did not come up, before they go.
+    pub(super) async fn keep_missing(&self, core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &OperationHandle) {
+        let is_up = |node: &NodeName| cluster.status(node).is_some_and(|status| status.phase == NodePhase::Ready);
+        let missing = cluster.nodes().into_iter().filter(|node| !is_up(node)).collect();
+        let ops = Arc::new(LiveOps::new(Arc::clone(core), Arc::clone(cluster)));
+        let kept = engine::keep_missing(&self.scenario, ops, &self.options(core), operation, &missing).await;
+        if !kept.is_empty() {
+            operation.note(NoteLevel::Info, format!("kept of nodes that did not come up: {}", kept.join(", ")), "");
+        }
     }
 
     /// Writes the report and journals the run.
@@ -130,7 +156,7 @@ impl RunLog {
         let trace = trace(self.wish.run.as_str(), &phase_spans(operation), &self.result.tests, &self.recording.spans());
         self.folder.write(TRACE_FILE, &trace, 0o644)?;
         let images = images(core, cluster, &self.recording).await;
-        let took = self.began.elapsed();
+        let took = self.before + self.began.elapsed();
         let report = RunReport {
             format: REPORT_FORMAT,
             run: self.wish.run.clone(),

@@ -30,8 +30,8 @@ pub async fn start_sweep(
     if let Some(known) = clusters.iter().find(|id| core.cluster(id).is_some()) {
         return Err(RolloutError::Count(format!("{known} is no orphan: `throng down {known}` takes it down")));
     }
-    let operation = core.operations.begin(id, Wish::Sweep, None);
-    Ok(spawn(core, &operation, |core, operation| sweep(core, operation, clusters)).await)
+    let begun = core.operations.begin(id, Wish::Sweep, None);
+    Ok(spawn(core, begun, |core, operation| sweep(core, operation, clusters)).await)
 }
 
 async fn sweep(core: Arc<Core>, operation: OperationHandle, clusters: BTreeSet<ClusterId>) -> Ended {

@@ -1,16 +1,17 @@
 //! Runs a scenario's tests, one after the other, with the metrics sampled beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use regex::Regex;
+use throng_common::ids::NodeName;
 use throng_common::scenario::model::{Scenario, Test};
 use tokio_util::sync::CancellationToken;
 
-use super::artefacts::NODES_PER_RUN_MAX;
+use super::artefacts::{self, NODES_PER_RUN_MAX};
 use super::context::Context;
 use super::fold;
 use super::ops::ClusterOps;
@@ -91,21 +92,8 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Result<RunResult, SuiteError> {
     check_filter(scenario, options.tests.as_ref())?;
-    let clock = options.recording.clock();
-    let sampler = Sampler::new(scenario, Arc::clone(&ops), clock);
-    let context = Context {
-        scenario,
-        ops: ops.as_ref(),
-        sampler: &sampler,
-        folder: &options.folder,
-        throng_bin: &options.throng_bin,
-        environment: &options.environment,
-        seed: options.seed,
-        clock,
-        recording: &options.recording,
-        events,
-        log_budget: AtomicUsize::new(NODES_PER_RUN_MAX),
-    };
+    let sampler = Sampler::new(scenario, Arc::clone(&ops), options.recording.clock());
+    let context = context(scenario, ops.as_ref(), &options, &sampler, events);
     let testing = run_tests(&context, options.tests.as_ref(), &cancel);
     tokio::pin!(testing);
     // The sampler has nothing to clean up: it ends by being dropped when the tests are over.
@@ -114,6 +102,41 @@ pub async fn run(
         () = sampler.run() => testing.await,
     };
     Ok(RunResult { tests, not_run, metrics: sampler.reports(), interrupted: cancel.is_cancelled() })
+}
+
+/// Keeps what there is to read of nodes that did not come up, as of those on which a test failed; the files' names in the
+/// run's folder.
+pub async fn keep_missing(
+    scenario: &Scenario,
+    ops: Arc<dyn ClusterOps>,
+    options: &RunOptions,
+    events: &dyn EventSink,
+    missing: &BTreeSet<NodeName>,
+) -> Vec<String> {
+    let sampler = Sampler::new(scenario, Arc::clone(&ops), options.recording.clock());
+    artefacts::gather(&context(scenario, ops.as_ref(), options, &sampler, events), missing).await
+}
+
+fn context<'a>(
+    scenario: &'a Scenario,
+    ops: &'a dyn ClusterOps,
+    options: &'a RunOptions,
+    sampler: &'a Sampler,
+    events: &'a dyn EventSink,
+) -> Context<'a> {
+    Context {
+        scenario,
+        ops,
+        sampler,
+        folder: &options.folder,
+        throng_bin: &options.throng_bin,
+        environment: &options.environment,
+        seed: options.seed,
+        clock: options.recording.clock(),
+        recording: &options.recording,
+        events,
+        log_budget: AtomicUsize::new(NODES_PER_RUN_MAX),
+    }
 }
 
 async fn run_tests(

@@ -15,9 +15,9 @@ use super::engine::runtime;
 use crate::host::{self, Snapshot};
 
 /// With what the names of all engines, groups and folders of the benchmarks begin, and nobody else's.
-pub(super) const MARK_PREFIX: &str = "throng-bench-";
+pub(super) const MARK_PREFIX: &str = "throng-benchmark-own-";
 /// Where it lies how kernel settings and the hosts file were before.
-const BEFORE: &str = "/run/throng-bench-before.json";
+const BEFORE: &str = "/run/throng-benchmark-before.json";
 /// Where there are folders of theirs.
 const PARENTS: [&str; 3] = ["/run", "/tmp", "/var/tmp"];
 /// How long processes may take to be gone after they were killed.

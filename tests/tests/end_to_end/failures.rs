@@ -72,6 +72,10 @@ fn nodes_that_end_at_once_are_named_with_their_reason_and_nothing_stays() {
         let run = site.throng(&["run", &scenario, "--overlay", &overlay]).expect_code(6);
         // The quorum is lost with the first that is given up: how far the others are by then is chance.
         let run = run.expect_said(&["quorum not met", "failed: exit code 7", "for instance worker-000"]);
+        // They are gone, and what they said is still to be read.
+        let run = run.expect_said(&["kept of nodes that did not come up: logs/worker-000", "artefacts: "]);
+        let _ = site.throng(&["runs"]).expect_code(0).expect_said(&["quorum"]);
+        site.expect_no_daemons();
         let run = run.expect_said(&["last output: cannot go on", "Nothing left behind"]);
         assert!(!run.stdout.contains("mount table"), "{run}");
         site.expect_no_daemons();

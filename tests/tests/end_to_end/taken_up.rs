@@ -128,7 +128,13 @@ fn a_run_takes_its_cluster_down_says_that_nothing_is_known_and_what_does_it_agai
         let _anew = die_and_begin_anew(site);
         let run = run.end(COMMAND_TIMEOUT).expect_code(3);
         let again = format!("run {scenario}`");
-        let run = run.expect_said(&[GOES_ON, "left off", "what its tests came to is not known", "again: `", &again]);
+        let run = run.expect_said(&[
+            "the coordinator is back",
+            "left off",
+            "what its tests came to is not known",
+            "again: `",
+            &again,
+        ]);
         assert!(run.stdout.contains("NOT RUN") && !run.stdout.contains("PASS"), "{run}");
         assert_eq!(containers(site), 0);
         // The daemons that were started for the run have ended with it.

@@ -55,7 +55,9 @@ pub fn print(
             if let (None, true, Some(end)) = (report, begins_cluster(operation), &record.end) {
                 advise(context, operation, record, end);
             }
-            if let Some(why) = worth_repeating(record) {
+            if let Some(why) = worth_repeating(record)
+                && context.invocation.begins(&operation.operation)
+            {
                 context.printer.hint(&format!("{why}; again: `{}`", context.invocation.again()));
             }
             Ok(outcome)

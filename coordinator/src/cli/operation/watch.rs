@@ -1,10 +1,11 @@
 //! Watching an operation to its end, or to the point where the operator leaves it.
 
+use throng_common::verdict::Outcome;
 use throng_proto::operator::{CancelOperationRequest, FollowOperationRequest, Operation, OperationEvent};
 use tokio::time::Instant;
 use tonic::Streaming;
 
-use super::begin::{RECONNECT, RECONNECT_FOR};
+use super::begin::{Leaving, RECONNECT, RECONNECT_FOR, left};
 use super::interrupt::{Interrupts, OnAsk, Reaction, react};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -12,10 +13,6 @@ use crate::client::connect::Client;
 use crate::client::error::ClientError;
 use crate::output::progress::record::OperationRecord;
 use crate::output::progress::show::Progress;
-
-/// What became of a coordinator, for people.
-const BEGAN_ANEW: &str = "its coordinator ended, and the one that began after it does not know of it";
-const STAYED_AWAY: &str = "its coordinator ended, and did not come back within 30 seconds";
 
 /// How the watching ended.
 #[derive(Debug)]
@@ -55,7 +52,11 @@ impl<'a> Watch<'a> {
     /// To its end. `interrupts` were listened to before the operation began, so that no key is lost.
     pub async fn run(mut self, client: &mut Client, interrupts: &mut Interrupts) -> Result<Watched, CliError> {
         let mut progress = Progress::new(self.context.printer);
-        let mut events = self.follow(client).await?;
+        let mut events = match self.follow(client).await {
+            Ok(events) => events,
+            Err(error) if error.is_lost_connection() => self.reconnect(client, &mut progress, interrupts).await?,
+            Err(error) => return Err(error.into()),
+        };
         loop {
             // Both arms are cancel-safe: a stream keeps its next message, a signal is kept until asked for.
             let step = tokio::select! {
@@ -78,16 +79,20 @@ impl<'a> Watch<'a> {
                     return Err(CliError::answer("FollowOperation ended without saying how the operation ended"));
                 }
                 Step::Lost(error) if error.is_lost_connection() => {
-                    progress.say("the coordinator went away, waiting for it");
-                    events = self.reconnect(client, error, interrupts).await?;
-                    progress.say("the coordinator is back");
+                    events = self.reconnect(client, &mut progress, interrupts).await?;
                 }
                 Step::Lost(error) => return Err(error.into()),
                 Step::Signal(Reaction::Cancel) => {
                     self.cancelled = true;
                     progress.say("tearing down gracefully; press Ctrl-C again to detach");
-                    let operation = self.operation.operation.clone();
-                    client.cancel_operation(CancelOperationRequest { operation }).await?;
+                    match self.cancel(client).await {
+                        Ok(()) => {}
+                        Err(error) if error.is_lost_connection() => {
+                            events = self.reconnect(client, &mut progress, interrupts).await?;
+                            self.cancel(client).await?;
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 Step::Signal(Reaction::Detach) => return Ok(Watched::Detached { cancelled: self.cancelled }),
             }
@@ -99,13 +104,21 @@ impl<'a> Watch<'a> {
         Ok(client.follow_operation(request).await?.into_inner())
     }
 
-    /// Follows on from where the stream broke, or gives up with the first error. A signal ends the waiting.
+    async fn cancel(&self, client: &mut Client) -> Result<(), ClientError> {
+        let operation = self.operation.operation.clone();
+        client.cancel_operation(CancelOperationRequest { operation }).await?;
+        Ok(())
+    }
+
+    /// Follows on from where the stream broke. A signal ends the waiting; the operation goes on all the same.
     async fn reconnect(
         &self,
         client: &mut Client,
-        first: ClientError,
+        progress: &mut Progress,
         interrupts: &mut Interrupts,
     ) -> Result<Streaming<OperationEvent>, CliError> {
+        progress.say("the coordinator went away, waiting for it");
+        let id = &self.operation.operation;
         let deadline = Instant::now() + RECONNECT_FOR;
         for attempt in 0.. {
             tokio::select! {
@@ -113,27 +126,26 @@ impl<'a> Watch<'a> {
                 _ = interrupts.next() => break,
             }
             match self.follow(client).await {
-                Ok(events) => return Ok(events),
-                Err(error) if error.is_not_found() => return Err(self.abandoned(BEGAN_ANEW)),
+                Ok(events) => {
+                    progress.say("the coordinator is back");
+                    return Ok(events);
+                }
+                Err(error) if error.is_not_found() => return Err(self.forgotten()),
                 Err(error) if !error.is_lost_connection() => return Err(error.into()),
                 Err(_) if Instant::now() < deadline => {}
-                Err(_) => return Err(self.abandoned(STAYED_AWAY)),
+                Err(_) => return Err(left(self.context, id, Leaving::Away)),
             }
         }
-        Err(first.into())
+        Err(left(self.context, id, Leaving::Interrupted))
     }
 
-    /// Nobody goes on with it: its coordinator stays away, or the journal that knew of it is lost.
-    fn abandoned(&self, why: &'static str) -> CliError {
+    /// The journal that knew of it is lost.
+    fn forgotten(&self) -> CliError {
         let Operation { operation, cluster, .. } = self.operation;
         let command = |words: &str| self.context.invocation.command(words);
-        let hint = if why == STAYED_AWAY {
-            let (serve, follow) = (command("serve"), command(&format!("follow {operation}")));
-            format!("`{serve}` starts it and goes on with this, `{follow}` watches it to its end")
-        } else {
-            let (status, down) = (command("status"), command(&format!("down {cluster} --yes")));
-            format!("`{status}` shows what there is, `{down}` takes it down")
-        };
-        CliError::Abandoned { operation: operation.clone(), why, hint }
+        let (status, down) = (command("status"), command(&format!("down {cluster} --yes")));
+        let hint = format!("`{status}` shows what there is, `{down}` takes it down");
+        let why = "its coordinator ended, and the one that began after it does not know of it";
+        CliError::Abandoned { operation: operation.clone(), why, hint, outcome: Outcome::Environment }
     }
 }

@@ -22,8 +22,8 @@ pub async fn start_reset(
     cluster: Arc<LiveCluster>,
 ) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
-    let operation = core.operations.begin(id, Wish::Reset, cluster.record().id.clone());
-    let spawned = spawn(core, &operation, |core, operation| async move {
+    let begun = core.operations.begin(id, Wish::Reset, cluster.record().id.clone());
+    let spawned = spawn(core, begun, |core, operation| async move {
         match reset(&core, &cluster, &operation).await {
             Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
             Err(error) => fail(error, Ok(TornDown::default()), true),

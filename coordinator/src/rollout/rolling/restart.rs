@@ -27,8 +27,8 @@ pub async fn start_restart(
     bound: Option<Bound>,
 ) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
-    let operation = core.operations.begin(id, Wish::Restart, cluster.record().id.clone());
-    let spawned = spawn(core, &operation, |core, operation| async move {
+    let begun = core.operations.begin(id, Wish::Restart, cluster.record().id.clone());
+    let spawned = spawn(core, begun, |core, operation| async move {
         let bound = bound.unwrap_or(ALL_AT_ONCE);
         let drive = Drive { core: &core, cluster: &cluster, operation: &operation, bound, verb: "restart" };
         match drive.run(&nodes, |_, _| {}).await {

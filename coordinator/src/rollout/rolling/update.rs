@@ -33,8 +33,8 @@ pub async fn start_update(
     bound: Bound,
 ) -> Result<OperationHandle, RolloutError> {
     free(core, &cluster)?;
-    let operation = core.operations.begin(id, Wish::Update, cluster.record().id.clone());
-    let spawned = spawn(core, &operation, |core, operation| async move {
+    let begun = core.operations.begin(id, Wish::Update, cluster.record().id.clone());
+    let spawned = spawn(core, begun, |core, operation| async move {
         match update(&core, &cluster, &admitted, bound, &operation).await {
             Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
             Err(error) => {

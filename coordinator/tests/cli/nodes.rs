@@ -88,10 +88,10 @@ async fn of_one_named_node_the_output_comes_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_piped_in_is_passed_on_unless_it_is_not_wanted() {
+async fn what_is_piped_in_is_passed_on_where_that_is_asked_for() {
     let bench = Bench::new(Script { outcomes: vec![outcome(3, "x", 0)], ..Script::default() });
-    bench.piped(&["exec", "worker-0003", "--", "cat"], "hello").await;
-    bench.piped(&["exec", "worker-0003", "-n", "--", "cat"], "unread").await;
+    bench.piped(&["exec", "-i", "worker-0003", "--", "cat"], "hello").await;
+    bench.piped(&["exec", "worker-0003", "--", "cat"], "unread").await;
     let calls = bench.fake.calls();
     assert!(calls[0].ends_with("stdin=\"hello\"") && calls[1].ends_with("stdin=\"\""), "{calls:?}");
 }

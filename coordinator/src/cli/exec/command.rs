@@ -1,6 +1,6 @@
 //! The arguments of `throng exec` and its fan-out.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::Read as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -27,7 +27,7 @@ Examples:
   throng exec 'worker-[0001-0100]' --timeout 5s -- cat /etc/hostname
   throng exec '10% of worker' --no-fold -- uptime
   throng exec -it worker-0042 -- sh
-  echo 'PING' | throng exec primary -- nc 127.84.0.1 20000
+  echo 'PING' | throng exec -i primary -- nc 127.84.0.1 20000
 
 Of one node the output is printed as it is; of several, equal outputs stand under one node set.
 Exit code 1 when the command failed in any node.")]
@@ -41,9 +41,6 @@ pub struct ExecArgs {
     /// On a terminal of its own
     #[command(flatten)]
     pub terminal: TerminalArgs,
-    /// Do not pass on what is piped in (in a loop that reads, for instance)
-    #[arg(short, long)]
-    pub no_stdin: bool,
     /// One output a node, in the order of the answers
     #[arg(long)]
     pub no_fold: bool,
@@ -64,7 +61,7 @@ pub struct ExecArgs {
 /// A terminal of its own, in one node.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct TerminalArgs {
-    /// With -t: pass the keys on
+    /// Pass standard input on, to every node; with -t, the keys
     #[arg(short, long)]
     pub interactive: bool,
     /// With -i: on a terminal of its own, in one node
@@ -77,7 +74,7 @@ pub async fn run(context: &Context, args: ExecArgs) -> Result<Outcome, CliError>
     if args.terminal.tty {
         return terminal::run(context, args).await;
     }
-    let stdin = if args.no_stdin { Vec::new() } else { read_stdin()? };
+    let stdin = if args.terminal.interactive { read_stdin()? } else { Vec::new() };
     let mut client = context.client().await?;
     let request = ExecRequest {
         cluster: args.cluster.id(),
@@ -107,14 +104,10 @@ pub async fn run(context: &Context, args: ExecArgs) -> Result<Outcome, CliError>
     gathered.conclude(printer, &args.selector)
 }
 
-/// What was piped in; nothing from a terminal.
+/// All of standard input.
 fn read_stdin() -> Result<Vec<u8>, CliError> {
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        return Ok(Vec::new());
-    }
     let mut input = Vec::new();
-    let read = stdin.lock().take(STDIN_MAX_BYTES + 1).read_to_end(&mut input);
+    let read = std::io::stdin().lock().take(STDIN_MAX_BYTES + 1).read_to_end(&mut input);
     read.map_err(|source| CliError::File { action: "read", path: "standard input".into(), source })?;
     if input.len() as u64 > STDIN_MAX_BYTES {
         return Err(CliError::refused(

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use throng_common::size::ByteSize;
+
 use crate::enter::program::SealedProgram;
 use crate::host::engine::api::Engine;
 use crate::host::engine::error::EngineError;
@@ -62,6 +64,18 @@ pub enum TargetError {
         what: &'static str,
         /// Why.
         source: std::io::Error,
+    },
+    /// A file is larger than what is given of one.
+    #[error(
+        "it has {}, at most {} are given",
+        String::from(ByteSize::bytes(*total_bytes)),
+        String::from(ByteSize::bytes(*max_bytes))
+    )]
+    TooLarge {
+        /// How large it is.
+        total_bytes: u64,
+        /// Most bytes that are given.
+        max_bytes: u64,
     },
     /// The signal had no effect in time.
     #[error("process {pid} is still there {after:?} after the signal")]

@@ -95,6 +95,7 @@ impl ServiceError {
                 | TargetError::NotEntered(_) => Code::FailedPrecondition,
                 TargetError::Engine(error) => of_engine(error),
                 TargetError::Kernel { source, .. } => of_io(source),
+                TargetError::TooLarge { .. } => Code::OutOfRange,
                 TargetError::NoEffect { .. } => Code::DeadlineExceeded,
                 TargetError::Process(_) => Code::Internal,
             },

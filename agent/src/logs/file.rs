@@ -130,7 +130,7 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, "0123456789").unwrap();
         assert_eq!(read_own(&path, 10, false).await.unwrap().bytes, b"0123456789");
-        assert_eq!(read_own(&path, 9, false).await.unwrap_err(), "it has 10B, at most 9B are given");
+        assert_eq!(read_own(&path, 9, false).await.unwrap_err(), "the file has 10B, at most 9B are given");
         assert_eq!(read_own(&path, 4, true).await.unwrap().bytes, b"6789");
     }
 
@@ -141,14 +141,14 @@ mod tests {
         File::create(&path).unwrap().set_len(100 << 20).unwrap();
         for max_bytes in [0, 1 << 30] {
             let refused = read_own(&path, max_bytes, false).await.unwrap_err();
-            assert_eq!(refused, "it has 100MiB, at most 64MiB are given");
+            assert_eq!(refused, "the file has 100MiB, at most 64MiB are given");
         }
     }
 
     #[tokio::test]
     async fn a_file_of_the_kernel_s_that_says_no_size_is_not_cut_either() {
         let path = Path::new("/proc/self/status");
-        assert_eq!(read_own(path, 10, false).await.unwrap_err(), "it has 11B, at most 10B are given");
+        assert_eq!(read_own(path, 10, false).await.unwrap_err(), "the file has 11B, at most 10B are given");
         assert!(read_own(path, 0, false).await.unwrap().bytes.len() > 100);
     }
 }

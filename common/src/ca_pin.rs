@@ -12,7 +12,7 @@ pub struct CaPin(pub [u8; 32]);
 
 /// Why a text is no pin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a CA pin: it has 64 hexadecimal digits; `throng serve` prints it")]
+#[error("`{text}` is not a CA pin: it has 64 hexadecimal digits; `throng status` shows it")]
 pub struct CaPinError {
     text: String,
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use throng_common::ca_pin::CaPin;
 use throng_proto::operator::enrolment_server::EnrolmentServer;
 use throng_proto::operator::throng_server::ThrongServer;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,7 @@ pub struct AppOptions {
 pub struct App {
     core: Arc<Core>,
     listener: Listener,
+    ca_pin: CaPin,
     served: Served,
     routes: Routes,
     /// Held for as long as it lives.
@@ -86,6 +88,7 @@ impl App {
         let operators = OperatorBook::new(operators);
         let now = SystemTime::now();
         let authority = Arc::new(Authority::open(&state, &life.fleet, now)?);
+        let ca_pin = authority.ca_pin();
         let fleet = Fleet::new(life.fleet.clone(), life.epoch);
         let listener = Listener::bind(&state, listen)?;
         let address = listener.address();
@@ -108,12 +111,17 @@ impl App {
             .add_service(EnrolmentServer::new(enrolment));
         let routes = with_standard_services(routes).await?;
         let served = Served { tls, fleet_id: life.fleet, fleet, store, readmits_hosts: life.rebuilt, operators };
-        Ok(Self { core, listener, served, routes, _lock: lock })
+        Ok(Self { core, listener, ca_pin, served, routes, _lock: lock })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// By what an agent that has not joined knows it.
+    pub fn ca_pin(&self) -> CaPin {
+        self.ca_pin
     }
 
     /// Runs until it is told to stop, then drains in this order:

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use throng::bundle::{Bundle, Caller, collect};
 use throng::scenario::{init_text, load};
+use throng_common::ids::RoleName;
+use throng_common::scenario::mode::Mode;
+use throng_common::scenario::model::{Each, Image};
 
 fn caller() -> Caller {
     Caller { uid: 1000, gid: 1000, name: "anna".to_owned() }
@@ -30,6 +33,32 @@ fn what_init_writes_loads_without_a_word() {
         assert!(text.lines().count() < 60, "{} lines", text.lines().count());
         let loaded = load(&in_memory(&text)).unwrap_or_else(|errors| panic!("{name}:\n{errors}"));
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+}
+
+/// The first whole scenario of a page.
+fn first_scenario(page: &str) -> String {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page)).unwrap();
+    let block = page.split("```toml\n").find(|block| block.starts_with("format = 1")).unwrap();
+    block.split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn what_people_read_first_runs_with_the_image_that_it_names() {
+    for text in [init_text("redis"), first_scenario("README.md"), first_scenario("docs/scenario.md")] {
+        let scenario = load(&in_memory(&text)).unwrap().scenario;
+        let worker = &scenario.role[&RoleName::new("worker").unwrap()];
+        assert_eq!(worker.image, Some(Image::Name("redis:7".to_owned())));
+        // The image's script changes the owner of its folder and then its own user, for which it lacks the capabilities.
+        assert_eq!(worker.user.as_deref(), Some("redis"), "{text}");
+        let ramdisk = &worker.ramdisk["data"];
+        assert_eq!((ramdisk.uid, ramdisk.mode), (0, Mode::SHARED_FOLDER), "the user can write to it");
+        // The primary sees all its replicas at 127.0.0.1.
+        let announced = worker.command.windows(2).any(|words| words == ["--replica-announce-ip", "{node.name}"]);
+        assert!(announced, "{text}");
+        if let Some(seen) = &worker.seen {
+            assert!(matches!(&seen.each, Each::Regex(each) if each.contains("(?<name>")), "{text}");
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct StartArgs {
     /// The coordinator's address.
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     pub(super) coordinator: String,
-    /// The pin of the coordinator's CA; `throng serve` prints it.
+    /// The pin of the coordinator's CA; `throng serve` logs it and `throng status` shows it.
     #[arg(long, value_name = "HEX")]
     pub(super) ca_pin: CaPin,
     /// This host's id in the fleet.

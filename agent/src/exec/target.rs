@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use throng_common::size::ByteSize;
+
 use crate::enter::program::SealedProgram;
 use crate::host::engine::api::Engine;
 use crate::host::engine::error::EngineError;
 use crate::host::engine::model::ContainerId;
+use crate::logs::file::FILE_MAX_BYTES;
 use crate::shim::record::ProcessId;
 
 /// Where a node runs, or ran last.
@@ -63,6 +66,18 @@ pub enum TargetError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file is larger than what is given of one.
+    #[error(
+        "the file has {}, at most {} are given",
+        String::from(ByteSize::bytes(*total_bytes)),
+        String::from(ByteSize::bytes(*max_bytes))
+    )]
+    TooLarge {
+        /// How large it is.
+        total_bytes: u64,
+        /// Most bytes that are given.
+        max_bytes: u64,
+    },
     /// The signal had no effect in time.
     #[error("process {pid} is still there {after:?} after the signal")]
     NoEffect {
@@ -74,6 +89,24 @@ pub enum TargetError {
     /// The node's process did not do it.
     #[error(transparent)]
     Process(#[from] crate::resources::process::error::ProcessError),
+}
+
+impl TargetError {
+    /// What a person can do about it.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::TooLarge { max_bytes, .. } if *max_bytes < FILE_MAX_BYTES => Some("ask for more with --max"),
+            Self::TooLarge { .. } => Some("compress or split it in the node first, with `throng exec`"),
+            Self::NotRunning
+            | Self::NoEngine
+            | Self::Engine(_)
+            | Self::CouldNotStart(_)
+            | Self::NotEntered(_)
+            | Self::Kernel { .. }
+            | Self::NoEffect { .. }
+            | Self::Process(_) => None,
+        }
+    }
 }
 
 impl Means {

@@ -95,6 +95,7 @@ impl ServiceError {
                 | TargetError::NotEntered(_) => Code::FailedPrecondition,
                 TargetError::Engine(error) => of_engine(error),
                 TargetError::Kernel { source, .. } => of_io(source),
+                TargetError::TooLarge { .. } => Code::OutOfRange,
                 TargetError::NoEffect { .. } => Code::DeadlineExceeded,
                 TargetError::Process(_) => Code::Internal,
             },
@@ -141,8 +142,27 @@ impl From<ServiceError> for Status {
     fn from(error: ServiceError) -> Self {
         let hint = match &error {
             ServiceError::Image(image) => image.hint().map(|hint| format!("\nhint: {hint}")),
+            ServiceError::Target(target) => target.hint().map(|hint| format!("\nhint: {hint}")),
             _ => None,
         };
         Self::new(error.code(), chain(&error) + &hint.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_with_its_size_and_what_to_do() {
+        let refused =
+            |max_bytes| Status::from(ServiceError::from(TargetError::TooLarge { total_bytes: 100 << 20, max_bytes }));
+        let (most, less) = (refused(64 << 20), refused(1 << 20));
+        assert_eq!((most.code(), less.code()), (Code::OutOfRange, Code::OutOfRange));
+        assert_eq!(
+            most.message(),
+            "the file has 100MiB, at most 64MiB are given\nhint: compress or split it in the node first, with `throng exec`"
+        );
+        assert!(less.message().ends_with("at most 1MiB are given\nhint: ask for more with --max"), "{less}");
     }
 }

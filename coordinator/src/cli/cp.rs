@@ -1,7 +1,5 @@
 //! `throng cp`: a file out of a node.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -13,6 +11,7 @@ use throng_proto::operator::ReadFileRequest;
 use super::args::ClusterArg;
 use super::context::Context;
 use super::error::CliError;
+use super::local_file::LocalFile;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -27,8 +26,8 @@ pub struct CpArgs {
     /// A file or folder here; - for stdout
     #[arg(value_name = "LOCAL")]
     pub local: PathBuf,
-    /// Refuse larger files
-    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    /// Refuse a larger file; more than 64MiB are never given
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub max: ByteSize,
     /// Which cluster
     #[command(flatten)]
@@ -74,15 +73,16 @@ pub async fn run(context: &Context, args: CpArgs) -> Result<Outcome, CliError> {
     }
     let path = destination(&args.local, &args.source.path);
     let failed = |source| CliError::File { action: "write", path: path.clone(), source };
-    // The first chunk is awaited before a file is made: a refusal leaves none.
+    // The first chunk is awaited before a file is begun: a refusal leaves none.
     let mut next = chunks.message().await?;
-    let mut file = File::create(&path).map_err(failed)?;
+    let mut file = LocalFile::begin(&path).map_err(failed)?;
     let mut bytes = 0;
     while let Some(chunk) = next {
         bytes += chunk.data.len() as u64;
-        file.write_all(&chunk.data).map_err(failed)?;
+        file.add(&chunk.data).map_err(failed)?;
         next = chunks.message().await?;
     }
+    file.keep().map_err(failed)?;
     context.printer.note(&format!("{} {}", path.display(), ByteSize::bytes(bytes)));
     Ok(Outcome::Pass)
 }

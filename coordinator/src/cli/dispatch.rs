@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::FromArgMatches as _;
+use serde::Serialize;
 use throng_common::error_chain::chain;
 use throng_common::verdict::Outcome;
 
@@ -13,7 +14,7 @@ use super::{
     check, completions, cp, doctor, down, events, exec, follow, help, hosts, init, logs, operator, plan, ps, report,
     reset, restart, run, runs, scale, schema, serve, status, stop, test, up,
 };
-use crate::output::printer::Printer;
+use crate::output::printer::{Format, Printer};
 
 /// Parses the arguments and runs the command. Everything is printed when it returns.
 pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Outcome {
@@ -40,14 +41,29 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Outcome {
     })
 }
 
+/// What ended a command, for programs.
+#[derive(Serialize)]
+struct Complaint {
+    error: String,
+    hint: Option<String>,
+    outcome: Outcome,
+}
+
 fn complain(printer: Printer, error: &CliError) -> Outcome {
-    if !error.is_silent() {
-        printer.error(&chain(error));
-        if let Some(hint) = error.hint() {
-            printer.hint(&hint);
-        }
+    let outcome = error.outcome();
+    if error.is_silent() {
+        return outcome;
     }
-    error.outcome()
+    let complaint = Complaint { error: chain(error), hint: error.hint(), outcome };
+    printer.error(&complaint.error);
+    if let Some(hint) = &complaint.hint {
+        printer.hint(hint);
+    }
+    if printer.format == Format::Json {
+        // On one line, since some commands have printed lines before it. A closed stdout is no reason to complain.
+        let _ = printer.json_line(&complaint);
+    }
+    outcome
 }
 
 fn execute(context: &Context, command: Command) -> Result<Outcome, CliError> {

@@ -23,6 +23,7 @@ pub mod help;
 pub mod hosts;
 pub mod init;
 pub mod invocation;
+mod local_file;
 pub mod logs;
 pub mod node;
 pub mod operation;

@@ -37,7 +37,8 @@ pub async fn run(context: &Context, args: ServeArgs) -> Result<Outcome, CliError
     let stop = CancellationToken::new();
     let options = AppOptions { state: context.state.clone(), listen: args.listen };
     let app = App::build(options, stop.clone()).await.map_err(|error| refused(&error))?;
-    tracing::info!(address = %app.address(), state = %context.state.root().display(), "the coordinator listens");
+    let state = context.state.root().display();
+    tracing::info!(address = %app.address(), ca_pin = %app.ca_pin(), %state, "the coordinator listens");
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| refused(&error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| refused(&error))?;
     tokio::spawn(async move {

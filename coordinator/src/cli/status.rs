@@ -125,7 +125,8 @@ fn coordinator_text(coordinator: &Coordinator, hosts: &[Host], now: u64) -> Stri
         None => "none: hosts keep their nodes until `throng down`".to_owned(),
     };
     format!(
-        "coordinator  pid {}, build {}, epoch {}, up {}, {} resident\naddress      https://{}\nstate        {}\n\
+        "coordinator  pid {}, build {}, epoch {}, up {}, {} resident\naddress      https://{}\nCA pin       {}\n\
+         state        {}\n\
          hosts        {connected} of {} connected\nlease        {leases}\n\n",
         coordinator.pid,
         coordinator.build,
@@ -133,6 +134,7 @@ fn coordinator_text(coordinator: &Coordinator, hosts: &[Host], now: u64) -> Stri
         age(coordinator.started_unix_millis, now),
         ByteSize::bytes(coordinator.resident_bytes),
         coordinator.address.trim_start_matches("https://"),
+        coordinator.ca_pin,
         coordinator.state_dir,
         hosts.len(),
     )
@@ -238,6 +240,22 @@ impl From<OperationSummary> for OperationView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_coordinator_is_shown_with_the_pin_that_its_agents_ask_for() {
+        let coordinator = Coordinator {
+            pid: 4711,
+            build: "0.1.0".to_owned(),
+            address: "127.0.0.1:7000".to_owned(),
+            ca_pin: "0a".repeat(32),
+            state_dir: "/state".to_owned(),
+            ..Coordinator::default()
+        };
+        let text = coordinator_text(&coordinator, &[], 0);
+        let lines: Vec<&str> = text.lines().skip(1).take(3).collect();
+        let pin = format!("CA pin       {}", "0a".repeat(32));
+        assert_eq!(lines, ["address      https://127.0.0.1:7000", &pin, "state        /state"]);
+    }
 
     #[test]
     fn a_cluster_that_was_left_on_its_way_comes_with_the_command_that_goes_on() {

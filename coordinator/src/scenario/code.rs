@@ -98,10 +98,16 @@ codes! {
     UnknownRole = "unknown-role",
     /// Roles that wait for one another.
     RoleCycle = "role-cycle",
+    /// A role whose name selectors take for all nodes.
+    ReservedName = "reserved-name",
+    /// A `seen` that asks a role which starts only after its own.
+    SeenTooEarly = "seen-too-early",
     /// More nodes than one scenario may have.
     TooManyNodes = "too-many-nodes",
     /// A node's index beyond its role's count.
     IndexOutOfRange = "index-out-of-range",
+    /// A selector of more nodes than its role ever has.
+    TooFewNodes = "too-few-nodes",
     /// Something of a role's only node, where it has several.
     NeedsOneNode = "needs-one-node",
     /// A key that does not fit how the role runs.
@@ -178,6 +184,8 @@ codes! {
     CheckWithoutComparison = "check-without-comparison",
     /// A step that waits for nothing known.
     BadWait = "bad-wait",
+    /// A `scale` to no nodes, or of no role.
+    BadScale = "bad-scale",
     /// `always` without how long.
     AlwaysNeedsWithin = "always-needs-within",
     /// A known failure without its reason.

@@ -38,7 +38,7 @@ pub(crate) struct Script {
     pub(crate) progress: Vec<OperationEvent>,
     /// Sent once it is cancelled.
     pub(crate) after_cancel: Vec<OperationEvent>,
-    /// The stream breaks after so many events, once.
+    /// The stream of events breaks after so many of them, once; a file's after so many chunks.
     pub(crate) break_after: Option<usize>,
 }
 
@@ -347,11 +347,14 @@ impl Throng for Fake {
 
     async fn read_file(&self, request: Request<api::ReadFileRequest>) -> Reply<Self::ReadFileStream> {
         let request = request.into_inner();
-        let script = self.called(format!("read_file {} {}", request.node, request.path));
+        let script = self.called(format!("read_file {} {} max={}", request.node, request.path, request.max_bytes));
         if script.file.is_empty() {
             return Err(Status::not_found(format!("{} has no {}", request.node, request.path)));
         }
-        stream(script.file.chunks(4).map(|data| api::FileChunk { data: data.to_vec().into() }).collect())
+        let chunks = script.file.chunks(4).map(|data| Ok(api::FileChunk { data: data.to_vec().into() }));
+        let end = script.break_after.map(|_| Err(Status::unavailable("host local is not connected")));
+        let chunks: Vec<_> = chunks.take(script.break_after.unwrap_or(usize::MAX)).chain(end).collect();
+        answer(Box::pin(tokio_stream::iter(chunks)))
     }
 
     async fn events(&self, request: Request<api::EventsRequest>) -> Reply<Self::EventsStream> {

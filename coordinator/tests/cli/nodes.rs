@@ -156,3 +156,21 @@ async fn a_file_is_copied_out_and_a_refusal_leaves_no_empty_one() {
     assert_eq!(done.code, Some(2));
     assert!(!target.exists());
 }
+
+#[tokio::test]
+async fn a_copy_that_breaks_off_leaves_no_part_and_what_was_there_before() {
+    let script = Script { file: b"twelve bytes".to_vec(), break_after: Some(2), ..Script::default() };
+    let bench = Bench::new(script);
+    let target = bench.path("copies/x");
+    std::fs::create_dir(bench.path("copies")).unwrap();
+    for before in [None, Some("old")] {
+        if let Some(text) = before {
+            std::fs::write(&target, text).unwrap();
+        }
+        let done = bench.throng(&["cp", "worker-0003:/data/x", target.to_str().unwrap()]).await;
+        assert_eq!(done.code, Some(6), "{}", done.stderr);
+        assert_eq!(std::fs::read_to_string(&target).ok().as_deref(), before);
+        assert_eq!(std::fs::read_dir(bench.path("copies")).unwrap().count(), before.iter().count());
+    }
+    assert!(bench.fake.calls().contains(&format!("read_file worker-0003 /data/x max={}", 64 << 20)));
+}

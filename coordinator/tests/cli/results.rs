@@ -88,6 +88,30 @@ async fn without_a_coordinator_a_command_says_so_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn what_ends_a_command_is_told_to_programs_too_once_and_as_its_last_line() {
+    let bench = Bench::new(Script::default());
+    let json = async |args: &[&str]| {
+        let done = bench.throng(&[&["--format", "json"], args].concat()).await;
+        assert_eq!(done.code, Some(2), "{args:?}: {}", done.stderr);
+        let told: serde_json::Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stdout));
+        (told, done.stderr)
+    };
+    let (told, stderr) = json(&["report", "nothing"]).await;
+    assert_eq!(told, serde_json::json!({ "error": "there is no such run", "hint": null, "outcome": "usage" }));
+    assert_eq!(stderr, "error: there is no such run\n");
+    let (told, _) = json(&["ps", "-c", "nothing"]).await;
+    assert_eq!(told["hint"], "`throng status` lists them", "{told}");
+    let (told, stderr) = json(&["check", "/nowhere/scenario.toml"]).await;
+    assert!(told["error"].as_str().unwrap().contains("/nowhere/scenario.toml"), "{told}");
+    assert_eq!(stderr, format!("error: {}\n", told["error"].as_str().unwrap()));
+    std::fs::write(bench.scenario(), "format = 2\n").unwrap();
+    let (told, _) = json(&["check", &bench.scenario()]).await;
+    assert!(told["diagnostics"].is_array() && told.get("error").is_none(), "{told}");
+    let human = bench.throng(&["report", "nothing"]).await;
+    assert_eq!(human.stdout, "");
+}
+
+#[tokio::test]
 async fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
     let folder = tempfile::tempdir().unwrap();
     let cases: [(&[&str], i32); 5] =

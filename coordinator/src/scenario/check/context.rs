@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::scenario::model::{Role, RunKind, Scenario};
-use throng_common::scenario::selector::Selector;
+use throng_common::scenario::selector::{Amount, Selector};
 use throng_common::scenario::steps::Step;
 use throng_common::span::Span;
 
@@ -102,8 +102,15 @@ impl<'a> Checker<'a> {
     pub(super) fn selector(&mut self, selector: &Selector, path: &KeyPath) -> Vec<RoleName> {
         match selector {
             Selector::All => self.scenario.role.keys().cloned().collect(),
-            Selector::Role(role) | Selector::Some { role, .. } => {
-                self.role(role, path).map(|_| role.clone()).into_iter().collect()
+            Selector::Role(role) => self.role(role, path).map(|_| role.clone()).into_iter().collect(),
+            Selector::Some { amount, role } => {
+                if self.role(role, path).is_none() {
+                    return Vec::new();
+                }
+                if let Amount::Count(count) = amount {
+                    self.has_nodes(role, *count, path);
+                }
+                vec![role.clone()]
             }
             Selector::Nodes(nodes) => {
                 let mut roles = Vec::new();
@@ -124,6 +131,16 @@ impl<'a> Checker<'a> {
                 }
                 roles
             }
+        }
+    }
+
+    /// Checks that a role ever has so many nodes.
+    fn has_nodes(&mut self, role: &RoleName, count: u32, path: &KeyPath) {
+        let most = self.most_nodes(role);
+        if count > most && !self.is_tainted(&KeyPath::from_iter(["role", role.as_str(), "count"])) {
+            let fault = Fault::new(Code::TooFewNodes, format!("there are no {count} nodes of `{role}`"));
+            let hint = format!("{}: write {most} of {role} at the most", index_hint(role, most));
+            self.fault(path, fault.hint(hint));
         }
     }
 

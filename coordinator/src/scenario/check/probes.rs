@@ -58,6 +58,15 @@ pub(super) fn check_seen(checker: &mut Checker<'_>, role: &Role, name: &RoleName
     let Some(seen) = &role.seen else { return };
     let path = path.join("seen");
     let roles = checker.selector(&seen.on, &path.join("on"));
+    if let [asked] = &roles[..]
+        && starts_after(checker, asked, name)
+        && !starts_after(checker, name, asked)
+    {
+        let message =
+            format!("`{asked}` starts only after `{name}`, and `{name}` is not up before `{asked}` has seen it");
+        let hint = format!("ask `{name}` itself, or a role that starts before it, or change an `after`");
+        checker.fault(&path.join("on"), Fault::new(Code::SeenTooEarly, message).hint(hint));
+    }
     let scope = Scope::of_roles(roles);
     checker.exactly_one(&path, &[("exec", seen.exec.is_some()), ("http", seen.http.is_some())]);
     if let Some(command) = &seen.exec {
@@ -71,6 +80,21 @@ pub(super) fn check_seen(checker: &mut Checker<'_>, role: &Role, name: &RoleName
         Each::Json(json) => check_each_json(checker, json, role, name, &path.join("each")),
     }
     checker.positive(seen.interval, &path.join("interval"));
+}
+
+/// Whether a role waits for another, by its own `after` or by that of one it waits for.
+fn starts_after(checker: &Checker<'_>, late: &RoleName, early: &RoleName) -> bool {
+    let mut awaited = vec![late];
+    let mut next = 0;
+    while let Some(role) = awaited.get(next).and_then(|name| checker.scenario.role.get(*name)) {
+        if role.after.contains(early) {
+            return true;
+        }
+        let more: Vec<_> = role.after.iter().filter(|name| !awaited.contains(name)).collect();
+        awaited.extend(more);
+        next += 1;
+    }
+    false
 }
 
 fn check_each(checker: &mut Checker<'_>, pattern: &str, role: &Role, name: &RoleName, path: &KeyPath) {

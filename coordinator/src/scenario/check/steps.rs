@@ -1,7 +1,8 @@
 //! One step of a test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use throng_common::ids::RoleName;
 use throng_common::scenario::condition::Condition;
 use throng_common::scenario::placeholder::{self, PlaceholderError};
 use throng_common::scenario::steps::{Action, Comparison, Expect, OneOrMany, Step, StepError};
@@ -85,15 +86,7 @@ fn check_action(
         }
         Action::Kill { nodes, .. } => drop(checker.selector(nodes, &path.join("kill"))),
         Action::Restart { nodes } => drop(checker.selector(nodes, &path.join("restart"))),
-        Action::Scale { counts } => {
-            for role in counts.keys() {
-                if !checker.scenario.role.contains_key(role) {
-                    let fault = Fault::new(Code::UnknownRole, format!("there is no role `{role}`"));
-                    let fault = fault.hint(checker.role_hint(role));
-                    checker.key_fault(&path.join("scale").join(role), fault);
-                }
-            }
-        }
+        Action::Scale { counts } => check_scale(checker, counts, &path.join("scale")),
         Action::WaitFor { duration } => checker.positive(duration, &path.join("wait")),
         Action::WaitUp => {}
         Action::Parallel { steps } => {
@@ -113,6 +106,25 @@ fn check_action(
         }
     }
     cluster
+}
+
+fn check_scale(checker: &mut Checker<'_>, counts: &BTreeMap<RoleName, u32>, path: &KeyPath) {
+    if counts.is_empty() {
+        let fault = Fault::new(Code::BadScale, "the step scales no role");
+        checker.fault(path, fault.hint("write which, and to how many nodes: scale = { worker = 150 }"));
+    }
+    for (role, count) in counts {
+        let place = path.join(role);
+        if !checker.scenario.role.contains_key(role) {
+            let fault = Fault::new(Code::UnknownRole, format!("there is no role `{role}`"));
+            let fault = fault.hint(checker.role_hint(role));
+            checker.key_fault(&place, fault);
+        }
+        if *count == 0 {
+            let fault = Fault::new(Code::BadScale, format!("`{role}` cannot be scaled to 0"));
+            checker.fault(&place, fault.hint("write 1 or more: only `throng down` takes all nodes away"));
+        }
+    }
 }
 
 fn check_comparison(checker: &mut Checker<'_>, step: &Step, comparison: Comparison<'_>, scope: &Scope, path: &KeyPath) {

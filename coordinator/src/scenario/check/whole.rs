@@ -2,6 +2,7 @@
 
 use throng_common::ids::RoleName;
 use throng_common::scenario::model::{FORMAT, Scenario};
+use throng_common::scenario::selector::Selector;
 
 use super::context::Checker;
 use super::role::check_word;
@@ -52,6 +53,11 @@ fn check_roles(checker: &mut Checker<'_>) {
         checker.fault(&path, fault.hint(format!("lower the counts: at most {NODES_MAX} nodes in all")));
     }
     for (name, role) in &scenario.role {
+        if name.as_str() == Selector::All.to_string() {
+            let fault =
+                Fault::new(Code::ReservedName, format!("selectors take `{name}` for every node of the cluster"));
+            checker.key_fault(&path.join(name), fault.hint("give the role another name"));
+        }
         for (index, before) in role.after.iter().enumerate() {
             let path = path.join(name).join("after").join(index);
             if checker.role(before, &path).is_some() {

@@ -34,7 +34,7 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Outcome {
     };
     execute(&context, cli.command).unwrap_or_else(|error| {
         let outcome = complain(printer, &error);
-        if error.is_lost_call() {
+        if error.is_worth_repeating() {
             printer.hint(&format!("again: `{}`", context.invocation.again()));
         }
         outcome

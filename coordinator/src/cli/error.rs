@@ -87,10 +87,11 @@ impl CliError {
         Self::Client(ClientError::Answer { field: field.into() })
     }
 
-    /// Whether the coordinator went away while it was asked, so that asking again is worth a try.
-    pub fn is_lost_call(&self) -> bool {
+    /// Whether a daemon went away in the midst of it, so that asking again is worth a try.
+    pub fn is_worth_repeating(&self) -> bool {
         match self {
             Self::Client(error) | Self::Daemon(DaemonError::Client(error)) => error.is_lost_call(),
+            Self::Daemon(DaemonError::AgentFailed { .. }) => true,
             _ => false,
         }
     }

@@ -23,6 +23,9 @@ const OUTCOME_QUEUE: usize = 256;
 /// How much longer than its commands a call may take: a host with many nodes runs them a few at a time.
 const CALL_GRACE: Duration = Duration::from_secs(120);
 
+/// How long a host may take to be back before it is asked: agents dial again within 5 s.
+const BACK_MAX: Duration = Duration::from_secs(10);
+
 /// How long a signal may take to be seen in effect.
 const SIGNAL_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -36,7 +39,7 @@ fn silent() -> OpError {
 
 /// What a host's failure means for each of its nodes.
 pub(super) fn of_fleet(error: &FleetError) -> OpError {
-    OpError::NoAnswer(error.to_string())
+    if error.is_away() { OpError::HostLost(error.to_string()) } else { OpError::NoAnswer(error.to_string()) }
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -97,6 +100,8 @@ impl<T> HostCall<T> {
         F: FnOnce(AgentClient<LinkService>, Request<Q>) -> C,
         C: Future<Output = Result<Response<Streaming<A>>, Status>>,
     {
+        // Nothing was asked yet: a host that just dials again is waited for. One that does not come is the call's error.
+        let _ = self.core.fleet.wait_connected(&self.host, BACK_MAX.min(self.timeout)).await;
         let limit = self.timeout + CALL_GRACE;
         let why = match tokio::time::timeout(limit, self.take_in(request, rpc)).await {
             Ok(Ok(())) => silent(),

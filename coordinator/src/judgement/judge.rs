@@ -11,7 +11,7 @@ use super::evidence;
 use super::pressure::{Finding, Maker, What, findings};
 use super::thresholds::MARGIN;
 use super::witness::{End, Window, Witness};
-use crate::report::model::{Failure, StepReport, TestReport};
+use crate::report::model::{Cause, Failure, StepReport, TestReport};
 
 /// A verdict in the place of FAIL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ struct Late {
     nodes: BTreeSet<NodeName>,
     /// The time in which it failed.
     window: Window,
+    /// Throng itself lost the host: that is excuse enough.
+    is_lost: bool,
 }
 
 /// Judges a test that failed. None: it stands as it is, because a failure of it is no matter of time, or one that is has
@@ -60,7 +62,7 @@ fn lates(test: &TestReport) -> Option<Vec<Late>> {
     }
     // A test whose time was over between two steps.
     if lates.is_empty() && !test.ended_by.is_empty() {
-        lates.push(Late { nodes: BTreeSet::new(), window: whole });
+        lates.push(Late { nodes: BTreeSet::new(), window: whole, is_lost: false });
     }
     Some(lates).filter(|lates| !lates.is_empty())
 }
@@ -73,11 +75,17 @@ fn late(step: &StepReport, failure: &Failure, whole: Window) -> Option<Late> {
     let own = Window { from: step.started_at, to: UnixMillis(step.started_at.0 + step.took_millis) };
     // A step that was cut off may have had too little time left by what was before it.
     let window = if step.attempts == 0 { Window { to: own.to, ..whole } } else { own };
-    Some(Late { nodes: nodes.iter().collect(), window })
+    Some(Late { nodes: nodes.iter().collect(), window, is_lost: failure.cause == Cause::HostLost })
 }
 
 /// What excuses a lateness: on every host that had a part in it; of the cluster as a whole, on one.
 fn excuse(late: &Late, places: &BTreeMap<NodeName, HostId>, witness: &Witness) -> Option<Judgement> {
+    if late.is_lost {
+        let hosts: BTreeSet<&HostId> = late.nodes.iter().filter_map(|node| places.get(node)).collect();
+        let hosts: Vec<&str> = hosts.into_iter().map(HostId::as_str).collect();
+        let evidence = format!("throng itself lost {} in the midst of a step", hosts.join(", "));
+        return Some(Judgement { verdict: Verdict::Invalid, evidence });
+    }
     if late.nodes.is_empty() {
         let hosts: BTreeSet<&HostId> = places.values().collect();
         let nodes = BTreeSet::new();

@@ -168,6 +168,14 @@ fn a_node_that_ended_by_itself_is_no_matter_of_time() {
 }
 
 #[test]
+fn a_host_that_throng_itself_lost_is_no_failure_of_the_system() {
+    let late = test(&[("worker-0000", 1, Cause::HostLost)]);
+    let judged = judge(&late, &two_hosts(), &witness(vec![("a", host(|_| calm()))])).unwrap();
+    assert_eq!(judged.verdict, Verdict::Invalid);
+    assert_eq!(judged.evidence, "throng itself lost a in the midst of a step");
+}
+
+#[test]
 fn a_host_of_which_nothing_is_known_excuses_nothing() {
     let late = test(&[("worker-0000", 1, Cause::NoAnswer)]);
     assert_eq!(judge(&late, &two_hosts(), &Witness::default()), None);

@@ -256,6 +256,8 @@ pub enum Cause {
     TimedOut,
     /// Nothing answered.
     NoAnswer,
+    /// Throng itself lost the host: that says nothing of the system under test.
+    HostLost,
     /// The step itself cannot be run: the scenario's mistake, not the system's.
     Mistake,
 }
@@ -264,7 +266,7 @@ impl Cause {
     /// Whether it may be a matter of speed rather than of truth.
     pub const fn is_lateness(self) -> bool {
         match self {
-            Self::NotInTime | Self::TimedOut | Self::NoAnswer => true,
+            Self::NotInTime | Self::TimedOut | Self::NoAnswer | Self::HostLost => true,
             Self::WrongValue | Self::Mistake => false,
         }
     }
@@ -276,6 +278,7 @@ impl Cause {
             Self::NotInTime => "not-in-time",
             Self::TimedOut => "timed-out",
             Self::NoAnswer => "no-answer",
+            Self::HostLost => "host-lost",
             Self::Mistake => "mistake",
         }
     }

@@ -92,6 +92,9 @@ pub enum OpError {
     /// The node, or its host, does not answer.
     #[error("no answer: {0}")]
     NoAnswer(String),
+    /// Throng itself lost the node's host: whether it was done is not known.
+    #[error("no answer: {0}")]
+    HostLost(String),
     /// It was refused: asking again would not help.
     #[error("{0}")]
     Refused(String),

@@ -163,6 +163,7 @@ pub(super) fn miss(error: &OpError) -> Miss {
     let cause = match error {
         OpError::TimedOut(_) => Cause::TimedOut,
         OpError::NoAnswer(_) => Cause::NoAnswer,
+        OpError::HostLost(_) => Cause::HostLost,
         OpError::Refused(_) => Cause::WrongValue,
     };
     Miss::new(cause, error.to_string())

@@ -101,7 +101,7 @@ pub async fn run(context: &Context, args: ExecArgs) -> Result<Outcome, CliError>
         let raw = args.selector.parse::<NodeName>().is_ok();
         gathered.print(printer, raw)?;
     }
-    gathered.conclude(printer, &args.selector)
+    gathered.conclude(context, &args.selector)
 }
 
 /// All of standard input.

@@ -6,6 +6,7 @@ use throng_common::nodeset::NodeSet;
 use throng_common::verdict::Outcome;
 use throng_proto::operator::ExecOutcome;
 
+use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::node;
 use crate::output::fold::fold;
@@ -129,7 +130,8 @@ impl Gathered {
     }
 
     /// Who failed, and what it means.
-    pub(super) fn conclude(&self, printer: Printer, selector: &str) -> Result<Outcome, CliError> {
+    pub(super) fn conclude(&self, context: &Context, selector: &str) -> Result<Outcome, CliError> {
+        let printer = context.printer;
         let failed: NodeSet =
             self.outcomes.iter().filter(|outcome| outcome.said.failed()).map(|outcome| &outcome.node).collect();
         if self.outcomes.is_empty() {
@@ -140,6 +142,9 @@ impl Gathered {
         }
         if self.outcomes.len() > 1 {
             printer.stderr(&format!("failed in {} of {} nodes: {failed}", failed.len(), self.outcomes.len()));
+        }
+        if self.outcomes.iter().any(|outcome| outcome.said.error.is_some()) {
+            printer.hint(&format!("not every node answered; again: `{}`", context.invocation.again()));
         }
         Ok(Outcome::Failed)
     }

@@ -281,7 +281,8 @@ impl LiveCluster {
         match inner.columns.get(node.role()).and_then(|column| column.sighting.as_ref()) {
             Some(Sighting::Names(names)) if names.contains(node) => SeenColumn::Yes,
             Some(Sighting::Names(_)) => SeenColumn::No,
-            Some(Sighting::Count(_)) | None => SeenColumn::Unknown,
+            Some(Sighting::Count(_)) => SeenColumn::Unknown,
+            None => SeenColumn::Unanswered,
         }
     }
 

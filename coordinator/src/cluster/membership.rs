@@ -15,8 +15,10 @@ pub enum SeenColumn {
     Yes,
     /// It does not.
     No,
-    /// It says how many it knows, and not which; or it has not answered yet.
+    /// It says how many it knows, and not which.
     Unknown,
+    /// It has not answered, or in a way that cannot be used.
+    Unanswered,
     /// The role does not say how to ask.
     NotAsked,
 }
@@ -28,6 +30,7 @@ impl SeenColumn {
             Self::Yes => "yes",
             Self::No => "no",
             Self::Unknown => "unknown",
+            Self::Unanswered => "unanswered",
             Self::NotAsked => "none",
         }
     }

@@ -275,7 +275,7 @@ fn is_seen(cluster: &LiveCluster, node: &NodeName, since: UnixMillis) -> bool {
     match cluster.seen(node) {
         SeenColumn::NotAsked => true,
         SeenColumn::Yes => fresh.is_some(),
-        SeenColumn::No => false,
+        SeenColumn::No | SeenColumn::Unanswered => false,
         // It only counts: all that are ready must be among those that it knows.
         SeenColumn::Unknown => match fresh.and_then(|column| column.sighting) {
             Some(Sighting::Count(seen)) => seen >= u64::from(cluster.membership(node.role()).ready),

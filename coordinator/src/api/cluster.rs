@@ -124,6 +124,7 @@ fn role_count(role: &RoleMembership) -> wire::RoleCount {
         ready: role.ready,
         seen: role.seen.map(|seen| u32::try_from(seen).unwrap_or(u32::MAX)),
         missing: role.missing.to_string(),
+        seen_problem: role.seen_problem.clone().unwrap_or_default(),
     }
 }
 

@@ -25,7 +25,7 @@ Examples:
   throng ps worker                   by what they have in common
   throng ps 'worker-[0000-0009]' -l  one line a node
 
-RUNNING is what the agents see; SEEN is what the system under test says of itself.")]
+RUNNING is what the agents see; SEEN is what the system under test says of itself: ? where it did not say.")]
 pub struct PsArgs {
     /// Nodes: a role, a node, a node set like worker-[0000-0099], or all
     #[arg(value_name = "SELECTOR")]
@@ -46,6 +46,7 @@ pub struct RoleView {
     running: u32,
     ready: u32,
     seen: Option<u32>,
+    seen_problem: Option<String>,
     missing: String,
 }
 
@@ -94,7 +95,7 @@ pub async fn run(context: &Context, args: PsArgs) -> Result<Outcome, CliError> {
     }
     let (now, width) = (now_unix_millis(), printer.width_columns);
     let hosts = client.list_hosts(ListHostsRequest {}).await?.into_inner().hosts;
-    for line in stale(&hosts, &listed.nodes, now) {
+    for line in stale(&hosts, &listed.nodes, now).into_iter().chain(unanswered(&cluster.roles, &listed.nodes)) {
         printer.warning(&line);
     }
     let text = match (args.long, args.selector.is_some()) {
@@ -115,7 +116,11 @@ fn summary(cluster: &Cluster, listed: &ListNodesReply, now: u64, width: Option<u
     };
     let mut table = Table::new(&["ROLE", ">DESIRED", ">RUNNING", ">READY", ">SEEN", "MISSING"]);
     for role in &cluster.roles {
-        let seen = role.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
+        let seen = match role.seen {
+            _ if !role.seen_problem.is_empty() => "?".to_owned(),
+            Some(seen) => seen.to_string(),
+            None => "-".to_owned(),
+        };
         table.row([
             &role.role,
             &role.desired.to_string(),
@@ -142,6 +147,14 @@ fn stale(hosts: &[Host], nodes: &[Node], now: u64) -> Vec<String> {
         format!("host {name} is not connected ({}): its nodes are shown as last heard of, {seen}", host.problem)
     };
     lost.map(line).collect()
+}
+
+/// Roles of which the system under test has said nothing, and whose nodes are listed: why.
+fn unanswered(roles: &[RoleCount], nodes: &[Node]) -> Vec<String> {
+    let of = |role: &RoleCount, node: &Node| node::name(&node.node).is_ok_and(|name| name.role().as_str() == role.role);
+    let silent = roles.iter().filter(|role| !role.seen_problem.is_empty());
+    let listed = silent.filter(|role| nodes.iter().any(|node| of(role, node)));
+    listed.map(|role| format!("{}: {}", role.role, role.seen_problem)).collect()
 }
 
 fn is_as_desired(node: &Node) -> bool {
@@ -199,6 +212,7 @@ fn seen_word(seen: &str) -> &str {
     match seen {
         "none" | "" => "-",
         "unknown" => "names unknown",
+        "unanswered" => "?",
         other => other,
     }
 }
@@ -215,8 +229,10 @@ fn view(cluster: Cluster, listed: ListNodesReply) -> PsView {
 
 impl From<RoleCount> for RoleView {
     fn from(role: RoleCount) -> Self {
-        let RoleCount { role, desired, running, ready, seen, missing } = role;
-        Self { role, desired, running, ready, seen, missing }
+        let RoleCount { role, desired, running, ready, seen, missing, seen_problem } = role;
+        let seen_problem = Some(seen_problem).filter(|problem| !problem.is_empty());
+        let seen = seen.filter(|_| seen_problem.is_none());
+        Self { role, desired, running, ready, seen, seen_problem, missing }
     }
 }
 

@@ -281,17 +281,23 @@ impl LiveCluster {
         match inner.columns.get(node.role()).and_then(|column| column.sighting.as_ref()) {
             Some(Sighting::Names(names)) if names.contains(node) => SeenColumn::Yes,
             Some(Sighting::Names(_)) => SeenColumn::No,
-            Some(Sighting::Count(_)) | None => SeenColumn::Unknown,
+            Some(Sighting::Count(_)) => SeenColumn::Unknown,
+            None => SeenColumn::Unanswered,
         }
     }
 
     /// A role's nodes, counted.
     pub fn membership(&self, role: &RoleName) -> RoleMembership {
+        self.membership_since(role, UnixMillis(0))
+    }
+
+    /// A role's nodes, counted. What the system under test said when it was asked before `since` is not believed.
+    pub fn membership_since(&self, role: &RoleName, since: UnixMillis) -> RoleMembership {
         let inner = self.inner();
         let wanted: BTreeSet<NodeName> =
             inner.record.plan.nodes().map(|(_, node)| node.name.clone()).filter(|node| node.role() == role).collect();
         let asked = inner.record.scenario.role.get(role).is_some_and(|role| role.seen.is_some());
-        let said = match inner.columns.get(role) {
+        let said = match inner.columns.get(role).filter(|column| column.at >= since) {
             _ if !asked => Said::NotAsked,
             None => Said::Nothing,
             Some(column) => Said::Column(column),
@@ -301,8 +307,13 @@ impl LiveCluster {
 
     /// All roles, counted.
     pub fn memberships(&self) -> Vec<RoleMembership> {
+        self.memberships_since(UnixMillis(0))
+    }
+
+    /// All roles, counted. What the system under test said when it was asked before `since` is not believed.
+    pub fn memberships_since(&self, since: UnixMillis) -> Vec<RoleMembership> {
         let roles: Vec<RoleName> = self.record().scenario.role.keys().cloned().collect();
-        roles.iter().map(|role| self.membership(role)).collect()
+        roles.iter().map(|role| self.membership_since(role, since)).collect()
     }
 
     /// By what a role's nodes can be told.

@@ -15,8 +15,10 @@ pub enum SeenColumn {
     Yes,
     /// It does not.
     No,
-    /// It says how many it knows, and not which; or it has not answered yet.
+    /// It says how many it knows, and not which.
     Unknown,
+    /// It has not answered, or in a way that cannot be used.
+    Unanswered,
     /// The role does not say how to ask.
     NotAsked,
 }
@@ -28,6 +30,7 @@ impl SeenColumn {
             Self::Yes => "yes",
             Self::No => "no",
             Self::Unknown => "unknown",
+            Self::Unanswered => "unanswered",
             Self::NotAsked => "none",
         }
     }
@@ -38,9 +41,9 @@ impl SeenColumn {
 pub struct Column {
     /// What it said; none: it has not answered yet, or its answer could not be read.
     pub sighting: Option<Sighting>,
-    /// Why there is no sighting.
+    /// Why there is no sighting, as a sentence: "the system under test did not answer: …".
     pub problem: Option<String>,
-    /// When it was last asked.
+    /// When it was asked: of what happened later, the answer may know nothing.
     pub at: UnixMillis,
 }
 
@@ -66,11 +69,14 @@ pub struct RoleMembership {
     pub running: u32,
     /// How many are ready.
     pub ready: u32,
-    /// How many the system under test knows; none: the role does not say how to ask.
+    /// How many the system under test knows, 0 where it has not said; none: the role does not say how to ask.
     pub seen: Option<u64>,
+    /// Why the system under test has not said how many it knows, as a sentence; none: it has, or is not asked.
+    pub seen_problem: Option<String>,
     /// Wanted ones that are not ready, or that the system under test does not know, as far as names are known.
     pub missing: NodeSet,
-    /// What stands in the way of how many: "starting", "out of memory: …", "not seen".
+    /// What stands in the way of how many: "starting", "out of memory: …", "not seen". Of no node where the system under
+    /// test has not said which it knows. Never empty while fewer are up than wanted.
     pub reasons: BTreeMap<String, NodeSet>,
     /// For a reason to which nodes have something of their own to say: one of them, and what it says.
     pub instances: BTreeMap<String, (NodeName, String)>,
@@ -96,6 +102,7 @@ impl RoleMembership {
             running: 0,
             ready: 0,
             seen: None,
+            seen_problem: None,
             missing: NodeSet::default(),
             reasons: BTreeMap::new(),
             instances: BTreeMap::new(),
@@ -128,7 +135,38 @@ impl RoleMembership {
                 counted.reasons.entry("not seen".to_owned()).or_default().insert(node);
             }
         }
+        counted.seen_problem = unsaid(said);
+        if let Some(why) = counted.seen_problem.clone().or_else(|| counted.short_by_number(sighting)) {
+            counted.reasons.insert(why, NodeSet::default());
+        }
         counted
+    }
+
+    /// What stands in the way of nodes without names.
+    pub fn unnamed(&self) -> Option<&str> {
+        self.reasons.iter().find(|(_, nodes)| nodes.is_empty()).map(|(why, _)| why.as_str())
+    }
+
+    /// That the system under test knows fewer than are ready, where it only counts.
+    fn short_by_number(&self, sighting: Option<&Sighting>) -> Option<String> {
+        match sighting {
+            Some(Sighting::Count(count)) if *count < u64::from(self.ready) => {
+                Some(format!("the system under test knows {count} of {}, names unknown", self.desired))
+            }
+            Some(Sighting::Count(_) | Sighting::Names(_)) | None => None,
+        }
+    }
+}
+
+/// Why the system under test has not said how many it knows.
+fn unsaid(said: Said<'_>) -> Option<String> {
+    let nothing = "the system under test has not answered yet";
+    match said {
+        Said::NotAsked | Said::Column(Column { sighting: Some(_), .. }) => None,
+        Said::Nothing => Some(nothing.to_owned()),
+        Said::Column(Column { sighting: None, problem, .. }) => {
+            Some(problem.clone().unwrap_or_else(|| nothing.to_owned()))
+        }
     }
 }
 
@@ -206,7 +244,8 @@ mod tests {
             status(9, NodePhase::Ready, None),
         ]
         .into();
-        let column = Column { sighting, problem: None, at: UnixMillis(0) };
+        let problem = sighting.is_none().then(|| "the system under test did not answer: exit code 1".to_owned());
+        let column = Column { sighting, problem, at: UnixMillis(0) };
         let said = if asked { Said::Column(&column) } else { Said::NotAsked };
         RoleMembership::count(&"worker".parse().unwrap(), &wanted, |node| statuses.get(node), said)
     }
@@ -234,5 +273,23 @@ mod tests {
         assert_eq!(count(Some(Sighting::Count(1)), true).up(), 1);
         assert_eq!(count(Some(Sighting::Count(9)), true).up(), 2);
         assert_eq!(count(None, true).up(), 0, "before the first answer nothing counts as seen");
+    }
+
+    #[test]
+    fn a_count_that_is_too_low_is_a_reason_without_names() {
+        let short = count(Some(Sighting::Count(1)), true);
+        assert_eq!(short.unnamed(), Some("the system under test knows 1 of 5, names unknown"));
+        assert_eq!(short.seen_problem, None);
+        assert_eq!(count(Some(Sighting::Count(2)), true).unnamed(), None, "who is missing has a name");
+    }
+
+    #[test]
+    fn why_the_system_under_test_did_not_answer_is_a_reason() {
+        let silent = count(None, true);
+        assert_eq!(silent.unnamed(), Some("the system under test did not answer: exit code 1"));
+        assert_eq!(silent.seen_problem.as_deref(), silent.unnamed());
+        let unasked = RoleMembership::count(&"worker".parse().unwrap(), &[node(0)].into(), |_| None, Said::Nothing);
+        assert_eq!(unasked.unnamed(), Some("the system under test has not answered yet"));
+        assert_eq!(count(None, false).seen_problem, None, "who is not asked owes no answer");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use throng_common::error_chain::chain;
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::scenario::model::Seen;
 
@@ -18,6 +19,9 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most of an answer that is read: a line for each of many thousand nodes.
 const ANSWER_MAX_BYTES: u64 = 16 << 20;
 
+/// Most characters of why there is no answer: it stands in a line of a table.
+const PROBLEM_MAX_CHARS: usize = 300;
+
 impl Core {
     /// Asks again and again, until dropped.
     pub async fn keep_asking(self: Arc<Self>, cluster: Arc<LiveCluster>, role: RoleName) {
@@ -32,11 +36,12 @@ impl Core {
 
     /// Asks once, and notes the answer.
     pub async fn ask(self: &Arc<Self>, cluster: &LiveCluster, role: &RoleName, seen: &Seen) {
+        let at = clock::now();
         let (sighting, problem) = match self.sighting(cluster, role, seen).await {
             Ok(sighting) => (Some(sighting), None),
-            Err(problem) => (None, Some(problem)),
+            Err(problem) => (None, Some(one_line(&problem))),
         };
-        cluster.role_seen(role, Column { sighting, problem, at: clock::now() });
+        cluster.role_seen(role, Column { sighting, problem, at });
     }
 
     async fn sighting(
@@ -45,8 +50,11 @@ impl Core {
         role: &RoleName,
         seen: &Seen,
     ) -> Result<Sighting, String> {
-        let answer = self.answer(cluster, seen).await?;
-        sight(&seen.each, &answer, &cluster.directory(role)).map_err(|error| error.to_string())
+        let answer = self.answer(cluster, seen).await;
+        let answer = answer.map_err(|problem| format!("the system under test did not answer: {problem}"))?;
+        let unusable =
+            |error| format!("the answer of the system under test does not say who it knows: {}", chain(&error));
+        sight(&seen.each, &answer, &cluster.directory(role)).map_err(unusable)
     }
 
     async fn answer(self: &Arc<Self>, cluster: &LiveCluster, seen: &Seen) -> Result<String, String> {
@@ -84,5 +92,30 @@ impl Core {
             return Err(format!("status {}", output.status));
         }
         Ok(String::from_utf8_lossy(&output.body).into_owned())
+    }
+}
+
+/// What a program said, on one line, cut where it is long, without what a terminal would obey.
+fn one_line(problem: &str) -> String {
+    let words = problem.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut shown: String = words.chars().filter(|letter| !letter.is_control()).take(PROBLEM_MAX_CHARS).collect();
+    if words.chars().nth(PROBLEM_MAX_CHARS).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_there_is_no_answer_fits_on_a_line() {
+        assert_eq!(
+            one_line("exit code 1: Could not connect\n  to \u{1b}[31mredis\n"),
+            "exit code 1: Could not connect to [31mredis"
+        );
+        let long = one_line(&"x".repeat(1000));
+        assert_eq!((long.len(), long.ends_with("x...")), (PROBLEM_MAX_CHARS + 3, true));
     }
 }

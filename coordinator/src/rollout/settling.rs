@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::failure::RolloutError;
 use super::scaling::{Leaving, scale};
-use super::wait::{LOOK_INTERVAL, ask, reason_lines};
+use super::wait::{LOOK_INTERVAL, ask, in_the_way, missing_nodes, reason_lines};
+use crate::clock;
 use crate::cluster::{LiveCluster, phase_word};
 use crate::core::Core;
 use crate::operation::{OperationHandle, Phase};
@@ -23,6 +24,8 @@ const SCALE_DEADLINE: Duration = Duration::from_secs(600);
 /// What is still to happen before a new count is true. Nothing: it is.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Unsettled {
+    /// How many wanted nodes are not up, with a name or without.
+    down: u32,
     /// Wanted nodes that are not up, by what is in their way.
     missing: BTreeMap<String, NodeSet>,
     /// Nodes that are no longer wanted and of which something is left, by what is in the way.
@@ -38,7 +41,7 @@ impl Unsettled {
 
     /// How many nodes it is about.
     fn count(&self) -> usize {
-        self.missing.values().chain(self.left.values()).map(NodeSet::len).sum()
+        self.down as usize + self.left.values().map(NodeSet::len).sum::<usize>()
     }
 
     /// What is waited for, in few words.
@@ -48,7 +51,7 @@ impl Unsettled {
         match (missing.is_empty(), left.is_empty(), self.missing.keys().next()) {
             (false, _, _) => format!("waiting for {missing}"),
             (true, false, _) => format!("{left} on the way out"),
-            // A system that only counts does not say who is missing.
+            // A system that only counts, or does not answer, does not say who is missing.
             (true, true, Some(why)) => why.clone(),
             (true, true, None) => {
                 let hosts: Vec<&str> = self.restless.keys().map(HostId::as_str).collect();
@@ -58,12 +61,12 @@ impl Unsettled {
     }
 
     fn into_error(self, within: Duration) -> RolloutError {
-        let count = |reasons: &BTreeMap<String, NodeSet>| reasons.values().map(NodeSet::len).sum();
         if !self.left.is_empty() {
-            RolloutError::NotGone { count: count(&self.left), within, left: reason_lines(&self.left, &BTreeMap::new()) }
+            let count = self.left.values().map(NodeSet::len).sum();
+            RolloutError::NotGone { count, within, left: reason_lines(&self.left, &BTreeMap::new()) }
         } else if !self.missing.is_empty() {
             RolloutError::NotUp {
-                count: count(&self.missing),
+                count: self.down as usize,
                 within,
                 missing: reason_lines(&self.missing, &BTreeMap::new()),
             }
@@ -104,13 +107,18 @@ async fn come_to_rest(
     phase: &mut Phase,
 ) -> Result<(), RolloutError> {
     let deadline = Instant::now() + SCALE_DEADLINE;
+    let since = clock::now();
     let roles: Vec<RoleName> = cluster.record().scenario.role.keys().cloned().collect();
     let _asking = ask(core, cluster, roles);
     let hosts: BTreeSet<HostId> = Core::hosts_of(cluster).into_iter().chain(leaving.keys().cloned()).collect();
-    let look = || Unsettled {
-        missing: missing(cluster),
-        left: left(core, cluster, leaving),
-        restless: hosts.iter().filter_map(|host| Some((host.clone(), restless(core, host)?))).collect(),
+    let look = || {
+        let counted = cluster.memberships_since(since);
+        Unsettled {
+            down: counted.iter().map(|role| role.desired.saturating_sub(role.up())).sum(),
+            missing: in_the_way(&counted),
+            left: left(core, cluster, leaving),
+            restless: hosts.iter().filter_map(|host| Some((host.clone(), restless(core, host)?))).collect(),
+        }
     };
     let total = phase.total();
     let seen = until(core, cluster, deadline, look, |seen| {
@@ -130,12 +138,7 @@ pub async fn wait_gone(
 ) -> Result<(), Vec<MissingNode>> {
     let look = || left(core, cluster, leaving);
     let left = until(core, cluster, deadline, look, BTreeMap::is_empty).await;
-    left.map_err(|left| {
-        let of = |(what, nodes): (&String, &NodeSet)| -> Vec<MissingNode> {
-            nodes.iter().map(|node| MissingNode { node, what: what.clone() }).collect()
-        };
-        left.iter().flat_map(of).collect()
-    })
+    left.map_err(|left| missing_nodes(&left))
 }
 
 /// Looks at every change of nodes and hosts until it is enough; at the deadline, what was seen last.
@@ -166,20 +169,6 @@ async fn until<T>(
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
-}
-
-fn missing(cluster: &LiveCluster) -> BTreeMap<String, NodeSet> {
-    let mut missing: BTreeMap<String, NodeSet> = BTreeMap::new();
-    for role in cluster.memberships().into_iter().filter(|role| role.up() < role.desired) {
-        if role.reasons.is_empty() {
-            let words = format!("not seen: the system under test knows {}, names unknown", role.seen.unwrap_or(0));
-            missing.entry(words).or_default();
-        }
-        for (why, nodes) in role.reasons {
-            nodes.iter().for_each(|node| missing.entry(why.clone()).or_default().insert(&node));
-        }
-    }
-    missing
 }
 
 fn left(core: &Core, cluster: &LiveCluster, leaving: &Leaving) -> BTreeMap<String, NodeSet> {
@@ -280,16 +269,25 @@ mod tests {
     #[test]
     fn what_is_left_is_graver_than_what_is_missing_and_that_than_a_restless_host() {
         let nodes = |index| BTreeMap::from([("stopping".to_owned(), [node(index)].iter().collect::<NodeSet>())]);
-        let mut unsettled = Unsettled { missing: nodes(1), left: nodes(2), restless: BTreeMap::new() };
+        let mut unsettled = Unsettled { down: 1, missing: nodes(1), left: nodes(2), restless: BTreeMap::new() };
         unsettled.restless.insert(host("a"), "settling".to_owned());
         assert_eq!(unsettled.describe(), "waiting for worker-0001");
         unsettled.missing.clear();
         assert_eq!(unsettled.describe(), "worker-0002 on the way out");
-        let all = Unsettled { missing: nodes(1), left: nodes(2), restless: BTreeMap::new() };
+        let all = Unsettled { down: 1, missing: nodes(1), left: nodes(2), restless: BTreeMap::new() };
         assert_eq!(all.into_error(SCALE_DEADLINE).text(), "1 node is not gone after 10m\n  worker-0002: stopping");
-        let missing = Unsettled { missing: nodes(1), ..Unsettled::default() };
+        let missing = Unsettled { down: 1, missing: nodes(1), ..Unsettled::default() };
         assert_eq!(missing.into_error(SCALE_DEADLINE).outcome().exit_code(), 6);
         let restless = Unsettled { restless: unsettled.restless, ..Unsettled::default() };
         assert_eq!(restless.into_error(SCALE_DEADLINE).text(), "not at rest after 10m: a (settling)");
+    }
+
+    #[test]
+    fn nodes_that_are_missing_without_a_name_are_counted() {
+        let why = "worker: the system under test knows 3 of 5, names unknown";
+        let unnamed = BTreeMap::from([(why.to_owned(), NodeSet::default())]);
+        let unsettled = Unsettled { down: 2, missing: unnamed, ..Unsettled::default() };
+        assert_eq!((unsettled.count(), unsettled.describe()), (2, why.to_owned()));
+        assert_eq!(unsettled.into_error(SCALE_DEADLINE).text(), format!("2 nodes are not up after 10m\n  {why}"));
     }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::nodeset::NodeSet;
+use throng_common::status::UnixMillis;
 use tokio::time::Instant;
 
 use super::failure::RolloutError;
+use crate::clock;
 use crate::cluster::{LiveCluster, RoleMembership};
 use crate::core::Core;
 use crate::operation::{OperationHandle, Phase};
@@ -53,11 +55,12 @@ pub(super) async fn wait_role(
     let planned = record.plan.roles.get(role);
     let (quorum, timeout) = planned.map_or((0, Duration::from_secs(300)), |role| (role.quorum, role.timeout.0));
     let deadline = Instant::now() + timeout;
+    let since = clock::now();
     let _asking = ask(core, cluster, [role.clone()]);
     let mut changes = cluster.watch();
     loop {
         changes.mark_unchanged();
-        let counted = cluster.membership(role);
+        let counted = cluster.membership_since(role, since);
         let up = counted.up();
         phase.progress(u64::from(up), stragglers(&counted, up));
         if up >= counted.desired {
@@ -94,11 +97,15 @@ fn given_up(counted: &RoleMembership) -> u32 {
 /// Who is waited for, when they are few or long overdue.
 fn stragglers(counted: &RoleMembership, up: u32) -> String {
     let missing = counted.desired.saturating_sub(up);
-    if missing == 0 || missing > counted.desired.div_ceil(4) {
+    if missing == 0 {
         return String::new();
     }
+    // All are ready: it is the system under test that is waited for.
     if counted.missing.is_empty() {
-        return format!("{missing} not seen yet, names unknown");
+        return counted.unnamed().unwrap_or_default().to_owned();
+    }
+    if missing > counted.desired.div_ceil(4) {
+        return String::new();
     }
     format!("waiting for {}", counted.missing)
 }
@@ -142,6 +149,20 @@ pub(super) fn reason_lines(
     lines.join("\n")
 }
 
+/// What is in the way of nodes that are not up, of all roles. What has no nodes names its role.
+pub(super) fn in_the_way(roles: &[RoleMembership]) -> BTreeMap<String, NodeSet> {
+    let mut reasons: BTreeMap<String, NodeSet> = BTreeMap::new();
+    for role in roles.iter().filter(|role| role.up() < role.desired) {
+        for (why, nodes) in &role.reasons {
+            if nodes.is_empty() {
+                reasons.entry(format!("{}: {why}", role.role)).or_default();
+            }
+            nodes.iter().for_each(|node| reasons.entry(why.clone()).or_default().insert(&node));
+        }
+    }
+    reasons
+}
+
 /// Waits until every desired node is ready, and seen where its role says how to ask.
 pub async fn wait_all_up(
     core: &Arc<Core>,
@@ -149,22 +170,37 @@ pub async fn wait_all_up(
     deadline: Instant,
 ) -> Result<(), Vec<MissingNode>> {
     let roles: Vec<RoleName> = cluster.record().scenario.role.keys().cloned().collect();
+    // What the system under test said before, it may have said before the fault.
+    let since = clock::now();
     let _asking = ask(core, cluster, roles);
+    all_up(cluster, since, deadline).await
+}
+
+/// Waits until every desired node is up by answers to questions of after `since`.
+async fn all_up(cluster: &LiveCluster, since: UnixMillis, deadline: Instant) -> Result<(), Vec<MissingNode>> {
     let mut changes = cluster.watch();
     loop {
         changes.mark_unchanged();
-        let counted = cluster.memberships();
+        let counted = cluster.memberships_since(since);
         if counted.iter().all(|role| role.up() >= role.desired) {
             return Ok(());
         }
         let wait = tokio::time::timeout_at(deadline, changes.changed()).await;
         if wait.is_err() {
-            let missing = counted.iter().flat_map(|role| {
-                let nodes = role.reasons.iter().flat_map(|(why, nodes)| nodes.iter().map(move |node| (node, why)));
-                nodes.map(|(node, why)| MissingNode { node, what: why.clone() })
-            });
-            return Err(missing.collect());
+            return Err(missing_nodes(&in_the_way(&counted)));
         }
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
 }
+
+/// Nodes with what is in their way; of what has no nodes, one without a name.
+pub(super) fn missing_nodes(reasons: &BTreeMap<String, NodeSet>) -> Vec<MissingNode> {
+    let of = |(what, nodes): (&String, &NodeSet)| -> Vec<MissingNode> {
+        let missing = |node| MissingNode { node, what: what.clone() };
+        if nodes.is_empty() { vec![missing(None)] } else { nodes.iter().map(Some).map(missing).collect() }
+    };
+    reasons.iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests;

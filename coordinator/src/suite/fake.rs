@@ -76,6 +76,7 @@ struct State {
     asked: BTreeMap<(NodeName, String), u32>,
     log: Vec<String>,
     missing: Vec<NodeName>,
+    unnamed: Option<String>,
     /// Nodes of which something stays however they are scaled away.
     stuck: Vec<NodeName>,
     texts_made: u32,
@@ -92,6 +93,11 @@ impl FakeCluster {
 
     pub(super) fn with_fate(mut self, fate: Fate) -> Self {
         self.fate = fate;
+        self
+    }
+
+    pub(super) fn with_unnamed(self, what: &str) -> Self {
+        self.locked().unnamed = Some(what.to_owned());
         self
     }
 
@@ -318,7 +324,7 @@ impl ClusterOps for FakeCluster {
                     set_count(&mut state, role, *count);
                 }
                 let what = || "stopping".to_owned();
-                state.stuck.iter().map(|node| MissingNode { node: node.clone(), what: what() }).collect()
+                state.stuck.iter().map(|node| MissingNode { node: Some(node.clone()), what: what() }).collect()
             };
             if left.is_empty() {
                 return Ok(());
@@ -330,13 +336,17 @@ impl ClusterOps for FakeCluster {
 
     fn wait_up(&self, deadline: Instant) -> OpFuture<'_, Result<(), Vec<MissingNode>>> {
         Box::pin(async move {
-            let missing = self.locked().missing.clone();
-            if missing.is_empty() {
+            let (missing, unnamed) = {
+                let state = self.locked();
+                (state.missing.clone(), state.unnamed.clone())
+            };
+            if missing.is_empty() && unnamed.is_none() {
                 return Ok(());
             }
             tokio::time::sleep_until(deadline).await;
             let what = "running, not seen by the primary".to_owned();
-            Err(missing.into_iter().map(|node| MissingNode { node, what: what.clone() }).collect())
+            let named = missing.into_iter().map(|node| MissingNode { node: Some(node), what: what.clone() });
+            Err(named.chain(unnamed.map(|what| MissingNode { node: None, what })).collect())
         })
     }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::context::{Context, StepResult};
 use super::expect::Miss;
 use super::ops::{MissingNode, OpError, ScaleError};
-use super::request;
+use super::{fold, request};
 use crate::report::model::Cause;
 
 /// How long `wait = "up"` may take where the step does not say.
@@ -50,10 +50,21 @@ pub(super) async fn wait_up(context: &Context<'_>, step: &Step) -> StepResult {
     }
 }
 
-/// Nodes that are not as they should be when the time is over.
+/// Nodes that are not as they should be when the time is over. It never holds, also when none of them has a name.
 fn late(nodes: usize, missing: Vec<MissingNode>, how: &str) -> StepResult {
-    let miss = |MissingNode { node, what }: MissingNode| -> (NodeName, Miss) {
-        (node, Miss::new(Cause::NotInTime, format!("{how}: {what}")))
-    };
-    StepResult::on_nodes(nodes, missing.into_iter().map(miss).collect())
+    let mut named: BTreeMap<NodeName, Miss> = BTreeMap::new();
+    let mut unnamed = Vec::new();
+    for MissingNode { node, what } in missing {
+        let miss = Miss::new(Cause::NotInTime, format!("{how}: {what}"));
+        match node {
+            Some(node) => drop(named.insert(node, miss)),
+            None => unnamed.push(miss),
+        }
+    }
+    if named.is_empty() && unnamed.is_empty() {
+        unnamed.push(Miss::new(Cause::NotInTime, how));
+    }
+    let mut result = StepResult::on_nodes(nodes, named);
+    result.failures.extend(unnamed.into_iter().map(fold::whole));
+    result
 }

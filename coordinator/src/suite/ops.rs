@@ -64,7 +64,8 @@ pub trait ClusterOps: Send + Sync {
     /// went: no container, no ramdisk, no reserved port. Nodes that come are on their way then.
     fn scale(&self, counts: BTreeMap<RoleName, u32>, deadline: Instant) -> OpFuture<'_, Result<(), ScaleError>>;
 
-    /// Waits until every desired node is ready, and seen by the system under test where its role says how.
+    /// Waits until every desired node is ready, and seen by the system under test where its role says how, in an answer
+    /// to a question of after the call.
     fn wait_up(&self, deadline: Instant) -> OpFuture<'_, Result<(), Vec<MissingNode>>>;
 
     /// The last bytes of a file in a node, `max_bytes` at the most.
@@ -181,8 +182,8 @@ pub struct FetchOutput {
 /// A node that is not as it should be: not up, or not gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingNode {
-    /// The node.
-    pub node: NodeName,
+    /// The node; none: the system under test has not said which.
+    pub node: Option<NodeName>,
     /// What is in the way, worded alike for nodes with the same obstacle: "backoff: exited with code 1".
     pub what: String,
 }

@@ -45,6 +45,7 @@ fn cluster() -> Script {
         ready: 99,
         seen: Some(98),
         missing: "worker-[0007,0042]".into(),
+        ..RoleCount::default()
     };
     let mut nodes: Vec<Node> = (0..100).map(|index| node(index, "ready", "yes", "")).collect();
     nodes[7] = node(7, "ready", "no", "");
@@ -123,6 +124,35 @@ async fn ps_shows_three_columns_and_who_is_not_as_desired() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["nodes"].as_array().unwrap().len(), 100);
     assert_eq!(json["roles"][0]["seen"], 98);
+}
+
+#[tokio::test]
+async fn ps_says_why_the_system_under_test_has_not_said_whom_it_knows() {
+    let problem = "the system under test did not answer: exit code 1: Connection refused";
+    let role = |role: &str, seen_problem: &str| RoleCount {
+        role: role.into(),
+        desired: 2,
+        running: 2,
+        ready: 2,
+        seen: Some(0),
+        seen_problem: seen_problem.into(),
+        ..RoleCount::default()
+    };
+    let roles = vec![role("worker", problem), role("client", "another role's")];
+    let cluster = Cluster { cluster: "demo-k3f9".into(), state: "degraded".into(), roles, ..Cluster::default() };
+    let nodes = (0..2).map(|index| node(index, "ready", "unanswered", "")).collect();
+    let bench = Bench::new(Script { clusters: vec![cluster], nodes, ..Script::default() });
+    let summary = bench.throng(&["ps"]).await;
+    insta::assert_snapshot!("ps_unanswered", summary.stdout);
+    assert!(summary.stderr.contains(&format!("worker: {problem}")), "{}", summary.stderr);
+    assert!(!summary.stderr.contains("another role's"), "{}", summary.stderr);
+    insta::assert_snapshot!("ps_unanswered_selector", bench.throng(&["ps", "worker"]).await.stdout);
+    let json = bench.throng(&["ps", "--format", "json"]).await.stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["roles"][0]["seen"], &json["roles"][0]["seen_problem"]),
+        (&serde_json::Value::Null, &problem.into())
+    );
 }
 
 #[tokio::test]

@@ -112,8 +112,9 @@ impl<'a> Turns<'a> {
         change: &impl Fn(&mut ClusterRecord, &BTreeSet<NodeName>),
     ) -> Result<(), Stop> {
         let Drive { core, cluster, operation, bound, .. } = *self.drive;
+        let begun = clock::now();
         let _asking = ask(core, cluster, [self.role.clone()]);
-        self.await_first_answer().await;
+        self.await_first_answer(begun).await;
         let mut changes = cluster.watch();
         loop {
             changes.mark_unchanged();
@@ -145,11 +146,10 @@ impl<'a> Turns<'a> {
     }
 
     /// A node of which the system under test has said nothing yet is not down for that.
-    async fn await_first_answer(&self) {
+    async fn await_first_answer(&self, begun: UnixMillis) {
         let cluster = self.drive.cluster;
         let asked = cluster.record().scenario.role.get(&self.role).is_some_and(|role| role.seen.is_some());
         let deadline = Instant::now() + self.timeout();
-        let begun = clock::now();
         while asked && Instant::now() < deadline {
             if cluster.column(&self.role).is_some_and(|column| column.sighting.is_some() && column.at >= begun) {
                 return;
@@ -262,7 +262,8 @@ impl<'a> Turns<'a> {
             }
         }
         if reasons.is_empty() {
-            reasons.insert("not up in time".to_owned(), failed.into_iter().collect());
+            let why = counted.unnamed().unwrap_or("not up in time");
+            reasons.insert(why.to_owned(), failed.into_iter().collect());
         }
         reason_lines(&reasons, &counted.instances)
     }
@@ -274,7 +275,7 @@ fn is_seen(cluster: &LiveCluster, node: &NodeName, since: UnixMillis) -> bool {
     match cluster.seen(node) {
         SeenColumn::NotAsked => true,
         SeenColumn::Yes => fresh.is_some(),
-        SeenColumn::No => false,
+        SeenColumn::No | SeenColumn::Unanswered => false,
         // It only counts: all that are ready must be among those that it knows.
         SeenColumn::Unknown => match fresh.and_then(|column| column.sighting) {
             Some(Sighting::Count(seen)) => seen >= u64::from(cluster.membership(node.role()).ready),

@@ -82,6 +82,19 @@ async fn after_scaling_steps_see_the_new_nodes_and_who_is_missing_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_whose_missing_nodes_have_no_names_does_not_hold() {
+    let tests = "[[test]]\nname = \"t\"\nstep = [{ wait = \"up\", within = \"10s\" }]";
+    let counted = "worker: the system under test knows 3 of 100, names unknown";
+    let ran = run_on(tests, cluster().with_unnamed(counted)).await;
+    assert_eq!(ran.only().verdict, Some(Verdict::Fail));
+    assert_eq!(failures(ran.only()), [format!("not up within 10s: {counted}")]);
+    assert_eq!(ran.only().steps[0].failures[0].cause, Cause::NotInTime);
+    let ran = run_on(tests, cluster().with_missing("worker-0007").with_unnamed(counted)).await;
+    let named = "worker-0007: not up within 10s: running, not seen by the primary".to_owned();
+    assert_eq!(failures(ran.only()), [named, format!("not up within 10s: {counted}")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scale_step_waits_for_those_who_go_and_names_what_stays() {
     let tests = "[[test]]\nname = \"t\"\nstep = [{ scale = { worker = 98 }, within = \"7s\" }]";
     assert_eq!(run_on(tests, cluster()).await.only().verdict, Some(Verdict::Pass));

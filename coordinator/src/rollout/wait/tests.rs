@@ -1,0 +1,142 @@
+//! Waiting until nodes are up by what the system under test says of itself.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use throng_common::ids::Incarnation;
+use throng_common::scenario::model::{Each, Seen};
+use throng_common::span::Span;
+use throng_common::status::{NodePhase, NodeStatus};
+
+use super::*;
+use crate::cluster::{ClusterRecord, ClusterState, Column, Sighting};
+use crate::planner::tests::fixture::{host, redis, try_plan};
+
+/// When the wait begins.
+const BEGUN: UnixMillis = UnixMillis(1000);
+
+fn worker() -> RoleName {
+    "worker".parse().unwrap()
+}
+
+/// A primary and five workers, all ready; the primary is asked for the workers.
+fn cluster() -> LiveCluster {
+    let mut scenario = redis(5);
+    let each = Each::Regex("up".to_owned());
+    let seen = Seen {
+        on: "primary".parse().unwrap(),
+        exec: Some(vec!["who".to_owned()]),
+        http: None,
+        each,
+        interval: Span::seconds(1),
+    };
+    scenario.role.get_mut(&worker()).unwrap().seen = Some(seen);
+    let plan = try_plan(&scenario, &[host("a")], None).unwrap();
+    let cluster = LiveCluster::new(ClusterRecord {
+        id: "c-x7k2".parse().unwrap(),
+        scenario,
+        plan,
+        bundle_dir: PathBuf::new(),
+        files: BTreeMap::new(),
+        wanted: BTreeMap::new(),
+        incarnations: BTreeMap::new(),
+        sysctls: BTreeMap::new(),
+        state: ClusterState::Up,
+        created: UnixMillis(0),
+        pending: None,
+    });
+    for node in cluster.nodes() {
+        cluster.node_seen(&"a".parse().unwrap(), ready(node));
+    }
+    cluster
+}
+
+fn ready(node: NodeName) -> NodeStatus {
+    NodeStatus {
+        cluster: "c-x7k2".parse().unwrap(),
+        node,
+        phase: NodePhase::Ready,
+        reason: None,
+        incarnation: Incarnation(1),
+        restarts: 0,
+        container_id: None,
+        image_id: None,
+        pid: None,
+        started_at: None,
+        ready_at: None,
+        observed_at: UnixMillis(0),
+    }
+}
+
+fn says(cluster: &LiveCluster, answer: Result<Sighting, &str>, at: UnixMillis) {
+    let problem = answer.as_ref().err().map(ToString::to_string);
+    cluster.role_seen(&worker(), Column { sighting: answer.ok(), problem, at });
+}
+
+/// All five workers by name.
+fn all(cluster: &LiveCluster) -> Sighting {
+    let workers: BTreeSet<NodeName> = cluster.nodes().into_iter().filter(|node| *node.role() == worker()).collect();
+    Sighting::Names(workers)
+}
+
+async fn wait(cluster: &LiveCluster) -> Result<(), Vec<String>> {
+    let ended = all_up(cluster, BEGUN, Instant::now() + Duration::from_secs(9)).await;
+    let line = |missing: MissingNode| match missing.node {
+        Some(node) => format!("{node}: {}", missing.what),
+        None => missing.what,
+    };
+    ended.map_err(|missing| missing.into_iter().map(line).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_stays_too_low_is_missing_without_a_name() {
+    let cluster = cluster();
+    says(&cluster, Ok(Sighting::Count(3)), BEGUN);
+    let missing = "worker: the system under test knows 3 of 5, names unknown".to_owned();
+    assert_eq!(wait(&cluster).await, Err(vec![missing]));
+    says(&cluster, Ok(Sighting::Count(5)), BEGUN);
+    assert_eq!(wait(&cluster).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_that_does_not_answer_is_missing_with_what_it_said_instead() {
+    let cluster = cluster();
+    let silent = "worker: the system under test has not answered yet".to_owned();
+    assert_eq!(wait(&cluster).await, Err(vec![silent]));
+    says(&cluster, Err("the system under test did not answer: exit code 1"), BEGUN);
+    let refused = "worker: the system under test did not answer: exit code 1".to_owned();
+    assert_eq!(wait(&cluster).await, Err(vec![refused]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_question_of_before_the_wait_ends_it_not() {
+    let cluster = cluster();
+    says(&cluster, Ok(all(&cluster)), UnixMillis(BEGUN.0 - 1));
+    let silent = "worker: the system under test has not answered yet".to_owned();
+    assert_eq!(wait(&cluster).await, Err(vec![silent]));
+    says(&cluster, Ok(all(&cluster)), BEGUN);
+    assert_eq!(wait(&cluster).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_the_way_of_several_roles_stands_together_and_names_the_role_where_no_node_is_named() {
+    let cluster = cluster();
+    says(&cluster, Ok(Sighting::Count(4)), BEGUN);
+    cluster.node_seen(
+        &"a".parse().unwrap(),
+        NodeStatus { phase: NodePhase::Starting, ..ready("primary-0000".parse().unwrap()) },
+    );
+    cluster.node_seen(
+        &"a".parse().unwrap(),
+        NodeStatus { phase: NodePhase::Starting, ..ready("worker-0001".parse().unwrap()) },
+    );
+    let reasons = in_the_way(&cluster.memberships());
+    assert_eq!(reason_lines(&reasons, &BTreeMap::new()), "  primary-0000,worker-0001 (2): starting");
+    says(&cluster, Ok(Sighting::Count(2)), BEGUN);
+    let reasons = in_the_way(&cluster.memberships());
+    let unnamed = "  worker: the system under test knows 2 of 5, names unknown";
+    assert_eq!(
+        reason_lines(&reasons, &BTreeMap::new()),
+        format!("  primary-0000,worker-0001 (2): starting\n{unnamed}")
+    );
+}

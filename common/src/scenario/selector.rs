@@ -3,6 +3,7 @@
 //! `worker` (all of a role) · `worker-0003`, `worker-[0000-0009]` (a node set) · `3 of worker`, `one of worker`,
 //! `10% of worker` (so many, drawn at random) · `all`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -48,6 +49,24 @@ pub struct SelectorError {
     text: String,
 }
 
+/// Nodes that a selector names and that there are not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    /// Which.
+    pub nodes: NodeSet,
+    /// Which there are: of the same roles, or of all where these have none.
+    pub present: NodeSet,
+}
+
+impl Absent {
+    /// What is wrong, as a sentence about the cluster of this name.
+    pub fn words(&self, cluster: &str) -> String {
+        let is = if self.nodes.len() == 1 { "is" } else { "are" };
+        let present = if self.present.is_empty() { "no nodes".to_owned() } else { self.present.to_string() };
+        format!("{} {is} not in {cluster}, which has {present}", self.nodes)
+    }
+}
+
 impl Amount {
     /// How many nodes of `total` it means, at most `total`.
     pub fn of(self, total: usize) -> usize {
@@ -76,6 +95,17 @@ impl Selector {
                 roles.all(|role| role == first).then_some(first)
             }
         }
+    }
+
+    /// What it names and `nodes` does not have; none: all of it is there, or it names no single nodes.
+    pub fn absent(&self, nodes: &[NodeName]) -> Option<Absent> {
+        let Self::Nodes(named) = self else { return None };
+        let present: NodeSet = nodes.iter().collect();
+        let absent: NodeSet = named.iter().filter(|node| !present.contains(node)).collect();
+        let roles: BTreeSet<RoleName> = absent.iter().map(|node| node.role().clone()).collect();
+        let of_roles: NodeSet = nodes.iter().filter(|node| roles.contains(node.role())).collect();
+        let present = if of_roles.is_empty() { present } else { of_roles };
+        (!absent.is_empty()).then_some(Absent { nodes: absent, present })
     }
 
     /// The nodes of `nodes` that it means. `draw` takes so many of a list: at random in a run, the first in a plan.
@@ -193,6 +223,26 @@ mod tests {
         .map(count)
         .collect();
         assert_eq!(counts, [25, 25, 1, 10, 3, 1, 3, 25, 0]);
+    }
+
+    #[test]
+    fn nodes_that_are_named_and_not_there_are_told_with_those_that_are() {
+        let nodes = |text: &str| text.parse::<NodeSet>().unwrap().iter().collect::<Vec<_>>();
+        let there = nodes("worker-[0000-0099],primary-0000");
+        let absent = |text: &str, nodes: &[NodeName]| {
+            text.parse::<Selector>().unwrap().absent(nodes).map(|absent| absent.words("redis-ab12"))
+        };
+        for (text, words) in [
+            ("worker-[0001-0100]", "worker-0100 is not in redis-ab12, which has worker-[0000-0099]"),
+            ("worker-[0099-0101]", "worker-[0100-0101] are not in redis-ab12, which has worker-[0000-0099]"),
+            ("client-0000", "client-0000 is not in redis-ab12, which has primary-0000,worker-[0000-0099]"),
+        ] {
+            assert_eq!(absent(text, &there).as_deref(), Some(words));
+        }
+        assert_eq!(absent("worker-0000", &[]).as_deref(), Some("worker-0000 is not in redis-ab12, which has no nodes"));
+        for text in ["worker-[0000-0099]", "all", "worker", "client", "200 of worker"] {
+            assert_eq!(absent(text, &there), None, "{text}");
+        }
     }
 
     #[test]

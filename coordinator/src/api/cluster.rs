@@ -162,22 +162,67 @@ fn node_row(
     }
 }
 
-/// The nodes that a selector means; some of a role are drawn at random.
+/// The nodes that a selector means; some of a role are drawn at random. Those that it names must all be there.
 pub(super) fn select(cluster: &LiveCluster, selector: &str) -> Result<Vec<throng_common::ids::NodeName>, Status> {
     if selector.is_empty() {
         return Ok(cluster.nodes());
     }
     let selector: Selector = selector.parse().map_err(|error| invalid("selector", error))?;
+    let nodes = cluster.nodes();
+    if let Some(absent) = selector.absent(&nodes) {
+        let id = cluster.record().id.to_string();
+        return Err(Status::not_found(format!("{}: `throng ps` lists them", absent.words(&id))));
+    }
     let draw = |nodes: Vec<_>, count: usize| {
         use rand::seq::IndexedRandom as _;
         let mut drawn: Vec<_> = nodes.sample(&mut rand::rng(), count).cloned().collect();
         drawn.sort();
         drawn
     };
-    let selected = selector.select(&cluster.nodes(), draw);
+    let selected = selector.select(&nodes, draw);
     if selected.is_empty() {
         let id = cluster.record().id.clone();
         return Err(Status::not_found(format!("`{selector}` selects no node of {id}: `throng ps` lists them")));
     }
     Ok(selected)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use throng_common::status::UnixMillis;
+    use tonic::Code;
+
+    use super::*;
+    use crate::cluster::{ClusterRecord, ClusterState};
+    use crate::planner::tests::fixture::{host, redis, try_plan};
+
+    fn cluster(workers: u32) -> LiveCluster {
+        let scenario = redis(workers);
+        let plan = try_plan(&scenario, &[host("a")], None).unwrap();
+        LiveCluster::new(ClusterRecord {
+            id: "redis-ab12".parse().unwrap(),
+            scenario,
+            plan,
+            bundle_dir: PathBuf::new(),
+            files: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            incarnations: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            state: ClusterState::Up,
+            created: UnixMillis(0),
+            pending: None,
+        })
+    }
+
+    #[test]
+    fn a_node_that_is_named_and_not_there_is_refused_and_not_left_out() {
+        let cluster = cluster(100);
+        let refused = select(&cluster, "worker-[0001-0100]").unwrap_err();
+        let words = "worker-0100 is not in redis-ab12, which has worker-[0000-0099]: `throng ps` lists them";
+        assert_eq!((refused.code(), refused.message()), (Code::NotFound, words));
+        assert_eq!(select(&cluster, "worker-[0001-0099]").unwrap().len(), 99);
+        assert_eq!(select(&cluster, "").unwrap().len(), 101);
+    }
 }

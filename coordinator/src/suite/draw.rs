@@ -8,10 +8,27 @@ use sha2::{Digest, Sha256};
 use throng_common::ids::NodeName;
 use throng_common::scenario::selector::Selector;
 
+use super::context::{Context, Place};
+use super::expect::Miss;
+
+/// The nodes of a step, at least one. Those that its selector names must all be there: what a step leaves out, it has
+/// not tested.
+pub(super) fn nodes(context: &Context<'_>, place: &Place<'_>, selector: &Selector) -> Result<Vec<NodeName>, Miss> {
+    let nodes = context.ops.nodes();
+    if let Some(absent) = selector.absent(&nodes) {
+        return Err(Miss::mistake(absent.words("this cluster")));
+    }
+    let selected = select(selector, &nodes, context.seed, &place.draw_key());
+    if selected.is_empty() {
+        return Err(Miss::mistake(format_args!("`{selector}` selects no nodes of this cluster")));
+    }
+    Ok(selected)
+}
+
 /// Selects nodes; where a selector says how many, they are drawn.
 ///
 /// `place` says for what the draw is: it decides the draw together with the seed.
-pub(super) fn select(selector: &Selector, nodes: &[NodeName], seed: u64, place: &str) -> Vec<NodeName> {
+fn select(selector: &Selector, nodes: &[NodeName], seed: u64, place: &str) -> Vec<NodeName> {
     let mut selected = selector.select(nodes, |candidates, count| {
         let mut random = StdRng::from_seed(mix(seed, place));
         candidates.sample(&mut random, count).cloned().collect()

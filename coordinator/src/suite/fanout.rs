@@ -66,10 +66,10 @@ pub(super) async fn run(
     (action, on): (&Action<'_>, &Selector),
     saved: &Saved,
 ) -> StepResult {
-    let nodes = draw::select(on, &context.ops.nodes(), context.seed, &place.draw_key());
-    if nodes.is_empty() {
-        return StepResult::failed(Miss::mistake(format_args!("`{on}` selects no nodes of this cluster")));
-    }
+    let nodes = match draw::nodes(context, place, on) {
+        Ok(nodes) => nodes,
+        Err(miss) => return StepResult::failed(miss),
+    };
     let mut fanout = Fanout::new(context, step);
     let texts = context.ops.texts();
     for node in &nodes {

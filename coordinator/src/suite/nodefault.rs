@@ -36,10 +36,10 @@ pub(super) async fn kill(
     step: &Step,
     (selector, signal): (&Selector, Signal),
 ) -> StepResult {
-    let nodes = draw::select(selector, &context.ops.nodes(), context.seed, &place.draw_key());
-    if nodes.is_empty() {
-        return StepResult::failed(Miss::mistake(format_args!("`{selector}` selects no nodes of this cluster")));
-    }
+    let nodes = match draw::nodes(context, place, selector) {
+        Ok(nodes) => nodes,
+        Err(miss) => return StepResult::failed(miss),
+    };
     let before = observe(context, &nodes);
     let mut misses: BTreeMap<NodeName, Miss> = before.iter().filter_map(not_running).collect();
     let running: Vec<NodeName> = nodes.iter().filter(|node| !misses.contains_key(*node)).cloned().collect();
@@ -57,10 +57,10 @@ pub(super) async fn kill(
 
 /// Runs a `restart` step.
 pub(super) async fn restart(context: &Context<'_>, place: &Place<'_>, step: &Step, selector: &Selector) -> StepResult {
-    let nodes = draw::select(selector, &context.ops.nodes(), context.seed, &place.draw_key());
-    if nodes.is_empty() {
-        return StepResult::failed(Miss::mistake(format_args!("`{selector}` selects no nodes of this cluster")));
-    }
+    let nodes = match draw::nodes(context, place, selector) {
+        Ok(nodes) => nodes,
+        Err(miss) => return StepResult::failed(miss),
+    };
     let before = observe(context, &nodes);
     let mut misses = BTreeMap::new();
     context.recording.meant(nodes.iter().cloned());

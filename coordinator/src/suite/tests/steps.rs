@@ -230,7 +230,12 @@ async fn a_step_is_repeated_until_it_fails_or_is_done() {
 async fn a_selector_without_nodes_and_a_missing_value_are_mistakes_not_passes() {
     for (step, message) in [
         (r#"{ exec = ["x"], on = "client" }"#, "`client` selects no nodes of this cluster"),
-        (r#"{ kill = "worker-0099" }"#, "`worker-0099` selects no nodes of this cluster"),
+        (r#"{ kill = "worker-0999" }"#, "worker-0999 is not in this cluster, which has worker-[0000-0009]"),
+        (r#"{ restart = "worker-[0001,0999]" }"#, "worker-0999 is not in this cluster, which has worker-[0000-0009]"),
+        (
+            r#"{ exec = ["x"], on = "worker-[0000,0999]" }"#,
+            "worker-0999 is not in this cluster, which has worker-[0000-0009]",
+        ),
         (
             r#"{ exec = ["{saved.nothing}"], on = "primary" }"#,
             "primary-0000: `{saved.nothing}`: no earlier step has saved it",

@@ -5,15 +5,16 @@ use crate::host::{self, is_alive, kill_now};
 use crate::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site};
 use crate::wait::wait_for;
 
-/// The process of the agent itself, not of its shims.
+/// The process of the agent itself, not of its shims. What it is just starting has its arguments for a moment.
 pub fn pid(site: &Site) -> i32 {
-    let own = host::processes(site.mark()).into_iter().filter(|process| {
-        let word = |at: usize| process.arguments.get(at).map(String::as_str).unwrap_or_default();
-        word(0).ends_with("throng-agent") && !matches!(word(1), "shim" | "launch")
-    });
-    let found: Vec<_> = own.collect();
-    let [agent] = &found[..] else { panic!("one agent runs: {found:?}") };
-    agent.pid
+    wait_for("one agent runs", SETTLE_TIMEOUT, || {
+        let own = host::processes(site.mark()).into_iter().filter(|process| {
+            let word = |at: usize| process.arguments.get(at).map(String::as_str).unwrap_or_default();
+            word(0).ends_with("throng-agent") && !matches!(word(1), "shim" | "launch")
+        });
+        let found: Vec<_> = own.collect();
+        if let [agent] = &found[..] { Ok(agent.pid) } else { Err(format!("{found:#?}")) }
+    })
 }
 
 /// Kills the agent, and waits until the coordinator has noticed.

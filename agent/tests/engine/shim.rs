@@ -178,6 +178,13 @@ async fn running_out_of_memory_is_told_apart_from_another_kill() {
 async fn killing_the_shim_kills_its_process_and_the_node_counts_as_lost_and_starts_again() {
     let node = ProcessNode::new("sleep 1000 & wait");
     let record = node.run().await;
+    // The shell runs before it has started anything.
+    let children = format!("/proc/{0}/task/{0}/children", record.process.pid);
+    wait_for("it has started something", SOON, async || {
+        let children = std::fs::read_to_string(&children).unwrap();
+        if children.is_empty() { Err(children) } else { Ok(()) }
+    })
+    .await;
     throng_agent::shim::members::send(record.shim.pid, Some(nix::sys::signal::Signal::SIGKILL)).unwrap();
     let seen = wait_for("it is lost", SOON, async || {
         let seen = observe(&node.dir()).unwrap();

@@ -189,31 +189,16 @@ pub(super) fn select(cluster: &LiveCluster, selector: &str) -> Result<Vec<throng
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use throng_common::status::UnixMillis;
     use tonic::Code;
 
     use super::*;
-    use crate::cluster::{ClusterRecord, ClusterState};
+    use crate::cluster::sample;
     use crate::planner::tests::fixture::{host, redis, try_plan};
 
     fn cluster(workers: u32) -> LiveCluster {
         let scenario = redis(workers);
         let plan = try_plan(&scenario, &[host("a")], None).unwrap();
-        LiveCluster::new(ClusterRecord {
-            id: "redis-ab12".parse().unwrap(),
-            scenario,
-            plan,
-            bundle_dir: PathBuf::new(),
-            files: BTreeMap::new(),
-            wanted: BTreeMap::new(),
-            incarnations: BTreeMap::new(),
-            sysctls: BTreeMap::new(),
-            state: ClusterState::Up,
-            created: UnixMillis(0),
-            pending: None,
-        })
+        LiveCluster::new(sample::up("redis-ab12", scenario, plan))
     }
 
     #[test]

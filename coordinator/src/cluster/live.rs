@@ -335,24 +335,13 @@ mod tests {
     use throng_common::status::NodePhase;
 
     use super::*;
+    use crate::cluster::sample;
     use crate::planner::tests::fixture::{host, redis, try_plan};
 
     fn cluster() -> LiveCluster {
         let scenario = redis(2);
         let plan = try_plan(&scenario, &[host("a")], None).unwrap();
-        LiveCluster::new(ClusterRecord {
-            id: "c-x7k2".parse().unwrap(),
-            scenario,
-            plan,
-            bundle_dir: PathBuf::new(),
-            files: BTreeMap::new(),
-            wanted: BTreeMap::new(),
-            incarnations: BTreeMap::new(),
-            sysctls: BTreeMap::new(),
-            state: ClusterState::Up,
-            created: UnixMillis(0),
-            pending: None,
-        })
+        LiveCluster::new(sample::up("c-x7k2", scenario, plan))
     }
 
     fn status(node: &str) -> NodeStatus {

@@ -5,6 +5,8 @@
 
 mod live;
 mod membership;
+#[cfg(test)]
+pub(crate) mod sample;
 mod sighting;
 
 pub use live::{ClusterRecord, ClusterState, LiveCluster, Pending, Placed, RoleWanted};

@@ -210,28 +210,14 @@ impl ClusterOps for LiveOps {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-    use crate::cluster::ClusterState;
+    use crate::cluster::sample;
     use crate::planner::tests::fixture::{host, redis, try_plan};
 
     fn record(workers: u32) -> Arc<ClusterRecord> {
         let scenario = redis(workers);
         let plan = try_plan(&scenario, &[host("a")], None).unwrap();
-        Arc::new(ClusterRecord {
-            id: "c-x7k2".parse().unwrap(),
-            scenario,
-            plan,
-            bundle_dir: PathBuf::new(),
-            files: BTreeMap::new(),
-            wanted: BTreeMap::new(),
-            incarnations: BTreeMap::new(),
-            sysctls: BTreeMap::new(),
-            state: ClusterState::Up,
-            created: throng_common::status::UnixMillis(0),
-            pending: None,
-        })
+        Arc::new(sample::up("c-x7k2", scenario, plan))
     }
 
     /// CPU time of this thread: other tests run beside this one.

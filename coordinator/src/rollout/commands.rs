@@ -13,7 +13,7 @@ use throng_failpoints::{Point, hit};
 use super::bring_up::bring_up;
 use super::failure::RolloutError;
 use super::prepare::{Admitted, prepare};
-use super::run::{RunLog, RunWish, ending_of, teardown_of};
+use super::run::{RunLog, RunWish, teardown_of};
 use super::settling::scale_to_rest;
 use super::take_down::{TornDown, take_down};
 use crate::bundle::lay_out_copy;
@@ -21,7 +21,7 @@ use crate::cluster::LiveCluster;
 use crate::core::Core;
 use crate::fleet::HOST_AWAY_MAX;
 use crate::operation::{Begun, Ended, Keep, OperationHandle, Wish};
-use crate::report::model::{Ending, Teardown};
+use crate::report::model::Teardown;
 
 /// Until an ended operation that could not be taken out of the journal is tried again.
 const FORGET_AGAIN: Duration = Duration::from_secs(5);
@@ -99,11 +99,7 @@ pub(super) async fn conclude(
     failure: Option<RolloutError>,
     keep: Keep,
 ) -> Ended {
-    let ending = match &failure {
-        Some(error) => ending_of(error),
-        None if log.result.interrupted => Ending::Interrupted,
-        None => Ending::Completed,
-    };
+    let ending = log.ending(failure.as_ref());
     let before = crate::report::outcome::outcome(&log.result.tests, &log.result.not_run, &ending, &Teardown::Clean);
     let interrupted = operation.cancelled().is_cancelled();
     let kept = !interrupted
@@ -158,11 +154,7 @@ pub(super) async fn conclude_test(
     log: RunLog,
     failure: Option<RolloutError>,
 ) -> Ended {
-    let ending = match &failure {
-        Some(error) => ending_of(error),
-        None if log.result.interrupted => Ending::Interrupted,
-        None => Ending::Completed,
-    };
+    let ending = log.ending(failure.as_ref());
     let teardown = Teardown::Kept { commands: next_commands(&cluster.record().id) };
     let finished = log.finish(core, Some(cluster), operation, ending, teardown).await;
     match finished {

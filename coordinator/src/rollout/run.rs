@@ -127,6 +127,15 @@ impl RunLog {
         }
     }
 
+    /// How the run came to its end.
+    pub(super) fn ending(&self, failure: Option<&RolloutError>) -> Ending {
+        match failure {
+            Some(error) => ending_of(error),
+            None if self.result.interrupted => Ending::Interrupted,
+            None => Ending::Completed,
+        }
+    }
+
     /// Keeps the logs and files of nodes that did not come up, before they go.
     pub(super) async fn keep_missing(&self, core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &OperationHandle) {
         let is_up = |node: &NodeName| cluster.status(node).is_some_and(|status| status.phase == NodePhase::Ready);
@@ -360,7 +369,7 @@ pub(super) fn teardown_of(torn: &Result<TornDown, RolloutError>) -> Teardown {
 }
 
 /// How a run that did not come to its tests ended.
-pub(super) fn ending_of(error: &RolloutError) -> Ending {
+fn ending_of(error: &RolloutError) -> Ending {
     match error {
         RolloutError::Interrupted => Ending::Interrupted,
         RolloutError::LeftOff => Ending::LeftOff { detail: error.text() },

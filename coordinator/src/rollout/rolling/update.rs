@@ -131,12 +131,8 @@ fn take_up(cluster: &LiveCluster, wanted: &Pending) -> Result<Arc<ClusterRecord>
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use throng_common::status::UnixMillis;
-
     use super::*;
-    use crate::cluster::ClusterState;
+    use crate::cluster::sample;
     use crate::planner::tests::fixture::{REDIS, fitting, scenario, with_count};
 
     fn pending(image: &str) -> Pending {
@@ -146,19 +142,7 @@ mod tests {
 
     fn cluster() -> LiveCluster {
         let Pending { scenario, plan, files, .. } = pending("redis:7");
-        LiveCluster::new(ClusterRecord {
-            id: "redis-replicas-x7k2".parse().unwrap(),
-            scenario,
-            plan,
-            bundle_dir: PathBuf::new(),
-            files,
-            wanted: BTreeMap::new(),
-            incarnations: BTreeMap::new(),
-            sysctls: BTreeMap::new(),
-            state: ClusterState::Up,
-            created: UnixMillis(0),
-            pending: None,
-        })
+        LiveCluster::new(ClusterRecord { files, ..sample::up("redis-replicas-x7k2", scenario, plan) })
     }
 
     fn set(nodes: &[&str]) -> BTreeSet<NodeName> {

@@ -1,7 +1,6 @@
 //! Waiting until nodes are up by what the system under test says of itself.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use throng_common::ids::Incarnation;
 use throng_common::scenario::model::{Each, Seen};
@@ -9,7 +8,7 @@ use throng_common::span::Span;
 use throng_common::status::{NodePhase, NodeStatus};
 
 use super::*;
-use crate::cluster::{ClusterRecord, ClusterState, Column, Sighting};
+use crate::cluster::{Column, Sighting, sample};
 use crate::planner::tests::fixture::{host, redis, try_plan};
 
 /// When the wait begins.
@@ -32,19 +31,7 @@ fn cluster() -> LiveCluster {
     };
     scenario.role.get_mut(&worker()).unwrap().seen = Some(seen);
     let plan = try_plan(&scenario, &[host("a")], None).unwrap();
-    let cluster = LiveCluster::new(ClusterRecord {
-        id: "c-x7k2".parse().unwrap(),
-        scenario,
-        plan,
-        bundle_dir: PathBuf::new(),
-        files: BTreeMap::new(),
-        wanted: BTreeMap::new(),
-        incarnations: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        state: ClusterState::Up,
-        created: UnixMillis(0),
-        pending: None,
-    });
+    let cluster = LiveCluster::new(sample::up("c-x7k2", scenario, plan));
     for node in cluster.nodes() {
         cluster.node_seen(&"a".parse().unwrap(), ready(node));
     }

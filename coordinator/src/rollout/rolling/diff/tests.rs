@@ -1,10 +1,7 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use throng_common::status::UnixMillis;
 
 use super::*;
-use crate::cluster::{ClusterRecord, ClusterState, Pending};
+use crate::cluster::{ClusterRecord, Pending, sample};
 use crate::core::rendered;
 use crate::planner::tests::fixture::{REDIS, fitting, scenario, with_count};
 
@@ -20,19 +17,8 @@ fn by_name(record: &ClusterRecord) -> BTreeMap<NodeName, NodeSpec> {
 
 fn record(text: &str) -> ClusterRecord {
     let scenario = with_count(scenario(text), "worker", 3);
-    ClusterRecord {
-        id: "redis-replicas-x7k2".parse().unwrap(),
-        plan: fitting(&scenario),
-        scenario,
-        bundle_dir: PathBuf::new(),
-        files: BTreeMap::new(),
-        wanted: BTreeMap::new(),
-        incarnations: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        state: ClusterState::Up,
-        created: UnixMillis(0),
-        pending: None,
-    }
+    let plan = fitting(&scenario);
+    sample::up("redis-replicas-x7k2", scenario, plan)
 }
 
 /// Roles with what is said of them: `role: setting before -> after [of node]; restarted R told T untouched U`.

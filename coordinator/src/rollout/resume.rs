@@ -12,7 +12,7 @@ use throng_common::ids::RunId;
 use throng_common::verdict::Outcome;
 
 use super::bring_up::bring_up;
-use super::commands::{change_counts, conclude, conclude_test, down, ended, see_through, unwind};
+use super::commands::{change_counts, conclude, conclude_test, down, ended, fail, see_through, unwind};
 use super::failure::RolloutError;
 use super::run::{RunLog, RunWish};
 use super::take_down::TornDown;
@@ -52,32 +52,10 @@ async fn resume(core: &Arc<Core>, operation: &OperationHandle) -> Ended {
             change_counts(core, cluster, counts, operation).await
         }
         (Wish::Run { run, seed, tests, keep }, Some(cluster)) => {
-            if let Some(ended) = reported(core, run) {
-                return ended;
-            }
-            // One that was on its way down is of no more use to anybody.
-            let is_going = cluster.record().state == ClusterState::Stopping;
-            let keep = if is_going { Keep::Never } else { *keep };
-            match log(core, operation, cluster, run_wish(run, *seed, tests.as_deref())) {
-                Ok(log) => {
-                    left_off(operation, async |why| {
-                        conclude(core, operation, Some(cluster), log, Some(why), keep).await
-                    })
-                    .await
-                }
-                Err(error) => again(unwind(core, error, Some(cluster), operation).await),
-            }
+            left_off(core, operation, cluster, run_wish(run, *seed, tests.as_deref()), Some(*keep)).await
         }
         (Wish::Test { run, seed, tests }, Some(cluster)) => {
-            if let Some(ended) = reported(core, run) {
-                return ended;
-            }
-            match log(core, operation, cluster, run_wish(run, *seed, tests.as_deref())) {
-                Ok(log) => {
-                    left_off(operation, async |why| conclude_test(core, operation, cluster, log, Some(why)).await).await
-                }
-                Err(_) => begin_again(true),
-            }
+            left_off(core, operation, cluster, run_wish(run, *seed, tests.as_deref()), None).await
         }
         (Wish::Run { run, .. } | Wish::Test { run, .. }, None) => {
             reported(core, run).unwrap_or_else(|| begin_again(false))
@@ -87,13 +65,31 @@ async fn resume(core: &Arc<Core>, operation: &OperationHandle) -> Ended {
     }
 }
 
-/// The end of tests of which nothing is known; one that was to stop has stopped.
-async fn left_off(operation: &OperationHandle, end: impl AsyncFnOnce(RolloutError) -> Ended) -> Ended {
-    if operation.cancelled().is_cancelled() {
-        end(RolloutError::Interrupted).await
-    } else {
-        again(end(RolloutError::LeftOff).await)
+/// The end of tests of which nothing is known, unless they had come to their report; those that were to stop have stopped.
+/// `keep` is a run's; without it the cluster was up before and stays.
+async fn left_off(
+    core: &Arc<Core>,
+    operation: &OperationHandle,
+    cluster: &Arc<LiveCluster>,
+    wish: RunWish,
+    keep: Option<Keep>,
+) -> Ended {
+    if let Some(ended) = reported(core, &wish.run) {
+        return ended;
     }
+    let was_to_stop = operation.cancelled().is_cancelled();
+    let why = if was_to_stop { RolloutError::Interrupted } else { RolloutError::LeftOff };
+    let ended = match (log(core, operation, cluster, wish), keep) {
+        (Ok(log), Some(keep)) => {
+            // One that was on its way down is of no more use to anybody.
+            let keep = if cluster.record().state == ClusterState::Stopping { Keep::Never } else { keep };
+            conclude(core, operation, Some(cluster), log, Some(why), keep).await
+        }
+        (Ok(log), None) => conclude_test(core, operation, cluster, log, Some(why)).await,
+        (Err(error), Some(_)) => unwind(core, error, Some(cluster), operation).await,
+        (Err(error), None) => fail(error, Ok(TornDown::default()), true),
+    };
+    if was_to_stop { ended } else { again(ended) }
 }
 
 fn run_wish(run: &RunId, seed: u64, tests: Option<&str>) -> RunWish {

@@ -120,6 +120,11 @@ impl Paths {
         self.run_dir().join(".program")
     }
 
+    /// What was changed of the kernel's settings, for when the ledger is gone.
+    pub fn settings_note(&self) -> PathBuf {
+        self.run_dir().join(".settings.json")
+    }
+
     /// Key, certificate and the fleet's authority.
     pub fn identity_dir(&self) -> PathBuf {
         self.state_dir().join("identity")

@@ -218,6 +218,8 @@ listed! {
         RunFolderMade = "coordinator.run-folder-made",
         /// A run's tests have ended.
         RunTested = "coordinator.run-tested",
+        /// What a run came to is written down, and its cluster still there.
+        RunDrafted = "coordinator.run-drafted",
         /// A run's report is written.
         ReportWritten = "coordinator.report-written",
         /// A node's outcome of a command came from its host.

@@ -1,5 +1,7 @@
 //! The agent of a site, lost and started again.
 
+use std::net::SocketAddr;
+
 use crate::finished::Running;
 use crate::host::{self, is_alive, kill_now};
 use crate::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site};
@@ -30,20 +32,35 @@ pub fn lose(site: &Site) {
 
 /// Starts an agent in the place of one that was lost. No token: its identity is in its state directory.
 pub fn start(site: &Site) {
-    start_with(site, None);
+    start_with(site, coordinator(site), None);
 }
 
 /// The same, as if the machine had been booted in between.
 pub fn start_in_another_boot(site: &Site) {
-    start_with(site, Some(("THRONG_TEST_BOOT_ID", "11111111-2222-3333-4444-555555555555")));
+    let another = ("THRONG_TEST_BOOT_ID", "11111111-2222-3333-4444-555555555555");
+    start_with(site, coordinator(site), Some(another));
 }
 
-fn start_with(site: &Site, variable: Option<(&str, &str)>) {
-    let coordinator = site.throng(&["status", "--format", "json"]).expect_code(0).json()["coordinator"].clone();
-    let text = |key: &str| coordinator[key].as_str().expect("`status` names the coordinator").to_owned();
-    let (address, pin) = (text("address"), text("ca_pin"));
-    let address = address.trim_start_matches("https://");
-    let start = ["start", "--coordinator", address, "--ca-pin", &pin, "--host", "local"];
+/// The same, for an agent that dials its coordinator at another address than the coordinator's own.
+pub fn start_at(site: &Site, coordinator: SocketAddr) {
+    start_with(site, coordinator, None);
+}
+
+/// Where a site's coordinator listens.
+pub fn coordinator(site: &Site) -> SocketAddr {
+    let address = told(site, "address");
+    address.trim_start_matches("https://").parse().expect("`status` names an address and a port")
+}
+
+/// What `throng status` says of its coordinator.
+fn told(site: &Site, key: &str) -> String {
+    let status = site.throng(&["status", "--format", "json"]).expect_code(0).json();
+    status["coordinator"][key].as_str().expect("`status` names the coordinator").to_owned()
+}
+
+fn start_with(site: &Site, coordinator: SocketAddr, variable: Option<(&str, &str)>) {
+    let (address, pin) = (coordinator.to_string(), told(site, "ca_pin"));
+    let start = ["start", "--coordinator", &address, "--ca-pin", &pin, "--host", "local"];
     let mut command = site.command("throng-agent", &start);
     let line = format!("throng-agent {}", start.join(" "));
     let _ = Running::start(command.envs(variable), line).end(COMMAND_TIMEOUT).expect_code(0);

@@ -15,6 +15,7 @@ pub mod host;
 pub mod invariants;
 pub mod kill_loop;
 pub mod leftovers;
+pub mod link;
 pub mod private_engine;
 pub mod programs;
 pub mod registry;

@@ -1,6 +1,7 @@
 //! A throng of one test's own, of which nothing is left afterwards.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -267,4 +268,10 @@ impl Site {
 /// The nodes that `throng ps` lists.
 pub fn nodes(ps: &Value) -> &[Value] {
     ps["nodes"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// By node: its first process.
+pub fn pids(ps: &Value) -> BTreeMap<String, i32> {
+    let pid = |node: &Value| Some((node["node"].as_str()?.to_owned(), i32::try_from(node["pid"].as_i64()?).ok()?));
+    nodes(ps).iter().filter_map(pid).collect()
 }

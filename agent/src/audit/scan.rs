@@ -16,8 +16,11 @@ use crate::resources::cgroup::cgroups::Cgroups;
 use crate::resources::names::error::NamesError;
 use crate::resources::sysctl::error::SysctlError;
 use crate::resources::sysctl::key::SysctlKey;
+use crate::resources::sysctl::note;
 use crate::resources::sysctl::store::{ProcSys, Sysctls};
+use crate::resources::sysctl::value::our_ports;
 use crate::resources::{address, names};
+use crate::shim::record::boot_id;
 
 /// A container of the engine that carries throng's label.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +82,8 @@ pub fn scan(scope: &AuditScope, paths: &Paths, containers: &[LabelledContainer])
     let cgroups = Cgroups::discover().ok();
     let found = processes::residues(scope, paths.run_dir(), &procs, cgroups.as_ref());
     audit.take(found.map_err(AuditError::Processes));
-    scan_settings(scope, &ProcSys::default(), &mut audit);
+    let settings = with_noted(scope, paths);
+    scan_settings(&settings, &ProcSys::default(), &mut audit);
     let hosts = names::file::read(paths.etc_hosts()).map_err(AuditError::Names);
     audit.take(hosts.map(|text| settings::hosts_file(scope, paths.etc_hosts(), &text.unwrap_or_default())));
     let present = address::apply::observe().map_err(AuditError::Address);
@@ -102,6 +106,22 @@ fn scan_mounts(scope: &AuditScope, paths: &Paths, procs: &Procs) -> Result<Vec<R
     let own = procs.namespace(std::process::id(), "mnt").map_err(AuditError::Mounts)?;
     let tables = all_tables(procs).map_err(AuditError::Mounts)?;
     Ok(mounts::residues(scope, paths.run_dir(), &own, &tables))
+}
+
+/// The scope with the settings that it does not know and an agent noted. Of all clusters, their ports count too.
+fn with_noted(scope: &AuditScope, paths: &Paths) -> AuditScope {
+    let mut scope = scope.clone();
+    // Without the boot's id no note can be believed.
+    let noted = boot_id().map(|boot_id| note::read(&paths.settings_note(), &boot_id)).unwrap_or_default();
+    for change in noted {
+        if scope.cluster.is_none() && scope.live.is_empty() && change.key == RESERVED_PORTS {
+            scope.ports = scope.ports.union(&our_ports(&change).unwrap_or_default());
+        }
+        if scope.sysctls.iter().all(|known| known.key != change.key) {
+            scope.sysctls.push(change);
+        }
+    }
+    scope
 }
 
 fn scan_settings(scope: &AuditScope, store: &dyn Sysctls, audit: &mut Audit) {

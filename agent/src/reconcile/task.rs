@@ -164,6 +164,7 @@ pub fn spawn(
 ) -> Result<ReconcileHandle, LedgerError> {
     let (events, inbox) = mpsc::channel(QUEUE_EVENTS);
     let (requests, wishes) = mpsc::channel(16);
+    host.take_back_noted_sysctls()?;
     let spec = host.parts().ledger.spec()?;
     let mut task = ReconcileTask {
         core: Core::default(),

@@ -39,6 +39,7 @@ impl ApiService {
             images: &BTreeMap::new(),
             hosts: &hosts,
             previous: None,
+            preview: false,
         };
         match plan(&input) {
             Ok(plan) => {

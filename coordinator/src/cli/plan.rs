@@ -132,6 +132,7 @@ fn here(file: &ScenarioFile, facts: HostFacts) -> Planned {
         images: &BTreeMap::new(),
         hosts: &hosts,
         previous: None,
+        preview: true,
     });
     match planned {
         Ok(plan) => Planned::Fits(Box::new(plan)),

@@ -23,9 +23,6 @@ const OUTCOME_QUEUE: usize = 256;
 /// How much longer than its commands a call may take: a host with many nodes runs them a few at a time.
 const CALL_GRACE: Duration = Duration::from_secs(120);
 
-/// How long a host may take to be back before it is asked: agents dial again within 5 s.
-const BACK_MAX: Duration = Duration::from_secs(10);
-
 /// How long a signal may take to be seen in effect.
 const SIGNAL_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -100,8 +97,7 @@ impl<T> HostCall<T> {
         F: FnOnce(AgentClient<LinkService>, Request<Q>) -> C,
         C: Future<Output = Result<Response<Streaming<A>>, Status>>,
     {
-        // Nothing was asked yet: a host that just dials again is waited for. One that does not come is the call's error.
-        let _ = self.core.fleet.wait_connected(&self.host, BACK_MAX.min(self.timeout)).await;
+        self.core.fleet.await_back(&self.host, self.timeout).await;
         let limit = self.timeout + CALL_GRACE;
         let why = match tokio::time::timeout(limit, self.take_in(request, rpc)).await {
             Ok(Ok(())) => silent(),
@@ -224,7 +220,10 @@ impl Core {
             let nodes = hosts[&host].iter().map(|(node, ())| node.to_string()).collect();
             let request = wire::SignalRequest { cluster: id.clone(), nodes, signal };
             let rpc = |mut agent: AgentClient<_>, request| async move { agent.signal(request).await };
-            async move { self.fleet.call(&host, SIGNAL_DEADLINE, request, rpc).await }
+            async move {
+                self.fleet.await_back(&host, SIGNAL_DEADLINE).await;
+                self.fleet.call(&host, SIGNAL_DEADLINE, request, rpc).await
+            }
         });
         for (host, reply) in answered.await {
             let said: Result<BTreeMap<String, Option<String>>, OpError> = reply

@@ -16,7 +16,9 @@ pub enum DisconnectReason {
     ClosedByAgent,
     /// It did not answer pings: the host hangs, or the network drops what is sent.
     KeepAliveTimedOut,
-    /// The connection broke.
+    /// The connection ended without a word.
+    CutOff,
+    /// The connection broke otherwise.
     Broken(String),
     /// A newer connection of the same host took its place.
     Superseded,
@@ -30,6 +32,7 @@ impl fmt::Display for DisconnectReason {
             Self::NeverConnected => f.write_str("its agent has not connected since the coordinator started"),
             Self::ClosedByAgent => f.write_str("its agent closed the connection"),
             Self::KeepAliveTimedOut => f.write_str("its agent no longer answers"),
+            Self::CutOff => f.write_str("its connection was cut off: its agent died, or the network in between failed"),
             Self::Broken(error) => write!(f, "the connection broke: {error}"),
             Self::Superseded => f.write_str("a newer connection took its place"),
             Self::ClosedHere => f.write_str("the coordinator closed the connection"),

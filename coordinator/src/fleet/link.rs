@@ -1,5 +1,6 @@
 //! One connection that an agent dialled, with this end as the HTTP/2 client.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
@@ -108,6 +109,7 @@ where
             let seen = match connection.await {
                 Ok(()) => DisconnectReason::ClosedByAgent,
                 Err(error) if error.is_timeout() => DisconnectReason::KeepAliveTimedOut,
+                Err(error) if is_cut_off(&error) => DisconnectReason::CutOff,
                 Err(error) => DisconnectReason::Broken(chain(&error)),
             };
             end.close(seen.clone());
@@ -115,4 +117,13 @@ where
         }
     };
     Ok((client, end, driver))
+}
+
+/// Whether the other side is just gone: no goodbye of TLS, or the network's own word for it.
+fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
 }

@@ -11,10 +11,19 @@ use super::{Fleet, FleetError};
 /// back within seconds, one that a person has to start within a minute.
 pub const HOST_AWAY_MAX: Duration = Duration::from_secs(60);
 
+/// How long a host may take to be back before it is asked for the first time: agents dial again within 5 s.
+const BACK_MAX: Duration = Duration::from_secs(10);
+
 /// Between two tries: a link that broke may still be in the registry for a moment.
 const TRY_AGAIN_WAIT: Duration = Duration::from_millis(100);
 
 impl Fleet {
+    /// Waits a moment for a host that just dials again, no longer than `at_most`: for calls that cannot be made twice,
+    /// before they are made. Of one that does not come the call itself says so.
+    pub async fn await_back(&self, host: &HostId, at_most: Duration) {
+        let _ = self.wait_connected(host, BACK_MAX.min(at_most)).await;
+    }
+
     /// Makes a call that may be made again, until it is answered: once more whenever the host has come back. One that
     /// stays away for longer than [`HOST_AWAY_MAX`] is the error.
     pub async fn patiently<T, C>(&self, host: &HostId, mut call: impl FnMut() -> C) -> Result<T, FleetError>

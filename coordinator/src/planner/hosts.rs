@@ -49,7 +49,7 @@ pub(super) fn bases<'a>(input: &PlanInput<'a>, needs: &[RoleNeeds<'_>]) -> Resul
     let mut problems = Vec::new();
     let containers = needs.iter().any(RoleNeeds::is_container);
     for (position, host) in input.hosts.iter().enumerate() {
-        if containers && let Some(reason) = engine_problem(host) {
+        if containers && let Some(reason) = engine_problem(host).filter(|_| !may_be_away(input, host)) {
             problems.push(Problem::Engine { host: host.host.clone(), reason });
         }
         match address_of(&input.scenario.fleet, host, position, input.hosts.len()) {
@@ -110,7 +110,13 @@ fn baseline<'a>(host: &HostInput, before: Option<&HostPlan>, needs: &[RoleNeeds<
     }
 }
 
-fn engine_problem(host: &HostInput) -> Option<String> {
+/// Whether nothing is asked of an engine that did not answer.
+fn may_be_away(input: &PlanInput<'_>, host: &HostInput) -> bool {
+    input.preview && host.facts.engine.is_none()
+}
+
+/// Why a host cannot run containers; none where it can.
+pub(super) fn engine_problem(host: &HostInput) -> Option<String> {
     match &host.facts.engine {
         Some(engine) => engine.unusable.clone(),
         None => Some(host.facts.engine_problem.clone().unwrap_or_else(|| "no engine answers".to_owned())),

@@ -28,6 +28,8 @@ pub struct PlanInput<'a> {
     pub hosts: &'a [HostInput],
     /// The plan before, when a cluster is scaled: nodes that stay keep host, slot and ports.
     pub previous: Option<&'a Plan>,
+    /// Whether it is only to be shown: an engine that does not answer is then noted, for nothing is asked of it.
+    pub preview: bool,
 }
 
 /// A host and what is taken on it.

@@ -3,6 +3,7 @@
 use throng_common::scenario::model::{RunKind, TuningProfile};
 use throng_common::size::ByteSize;
 
+use super::hosts::engine_problem;
 use super::input::PlanInput;
 use super::plan::Plan;
 
@@ -34,6 +35,12 @@ pub(super) fn notes(input: &PlanInput<'_>, plan: &Plan) -> Vec<String> {
 fn of_host(input: &PlanInput<'_>, plan: &Plan, host: &super::input::HostInput) -> Vec<String> {
     let mut notes = Vec::new();
     let id = &host.host;
+    let containers = input.scenario.role.values().any(|role| role.run == RunKind::Container && role.count > 0);
+    if containers && let Some(problem) = engine_problem(host) {
+        notes.push(format!(
+            "host {id}: nothing can start as it is, and the engine's open files are in no limit: {problem}"
+        ));
+    }
     if host.facts.child_pid_namespace {
         notes.push(format!("host {id}: the agent lies in a child pid namespace; the pid_max around it is unknown and may be lower than shown"));
     }

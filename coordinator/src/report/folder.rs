@@ -17,6 +17,9 @@ mod tests;
 /// The report, as JSON.
 pub const REPORT_FILE: &str = "report.json";
 
+/// The report of a run whose cluster is still to be taken down: gone once there is a report.
+const DRAFT_FILE: &str = "draft.json";
+
 /// The report for CI servers.
 pub const JUNIT_FILE: &str = "junit.xml";
 
@@ -150,15 +153,36 @@ impl RunFolder {
         self.write(JUNIT_FILE, xml.as_bytes(), 0o644)?;
         self.write(METRICS_FILE, csv::metrics(&report.metrics).as_bytes(), 0o644)?;
         self.write(HOSTS_FILE, csv::hosts(&report.hosts).as_bytes(), 0o644)?;
-        let malformed = |source| FolderError::Malformed { path: self.path(REPORT_FILE), source };
-        let mut json = serde_json::to_vec_pretty(report).map_err(malformed)?;
-        json.push(b'\n');
-        self.write(REPORT_FILE, &json, 0o644)
+        self.write_json(REPORT_FILE, report)?;
+        // One that stays is not looked at beside a report.
+        let _ = fs::remove_file(self.path(DRAFT_FILE));
+        Ok(())
     }
 
     /// Reads the report back. Its `folder` is this one, also where it was moved.
     pub fn load(&self) -> Result<RunReport, FolderError> {
-        let path = self.path(REPORT_FILE);
+        self.read_json(REPORT_FILE)
+    }
+
+    /// Writes down what a run came to before its cluster is gone: whoever takes that down may not live to report it.
+    pub fn write_draft(&self, report: &RunReport) -> Result<(), FolderError> {
+        self.write_json(DRAFT_FILE, report)
+    }
+
+    /// Reads the draft back; an error where there is none.
+    pub fn load_draft(&self) -> Result<RunReport, FolderError> {
+        self.read_json(DRAFT_FILE)
+    }
+
+    fn write_json(&self, file: &str, report: &RunReport) -> Result<(), FolderError> {
+        let malformed = |source| FolderError::Malformed { path: self.path(file), source };
+        let mut json = serde_json::to_vec_pretty(report).map_err(malformed)?;
+        json.push(b'\n');
+        self.write(file, &json, 0o644)
+    }
+
+    fn read_json(&self, file: &str) -> Result<RunReport, FolderError> {
+        let path = self.path(file);
         let text = fs::read_to_string(&path).map_err(|source| FolderError::Read { path: path.clone(), source })?;
         Ok(RunReport { folder: self.root.display().to_string(), ..parse(&text, path)? })
     }

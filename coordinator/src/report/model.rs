@@ -385,6 +385,16 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// What is to be said of it; empty where it speaks for itself.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Completed | Self::Interrupted => "",
+            Self::QuorumNotMet { detail } | Self::Broken { detail } | Self::LeftOff { detail } => detail,
+        }
+    }
+}
+
 /// What became of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]

@@ -110,6 +110,10 @@ pub(super) async fn conclude(
             (Teardown::Kept { commands: next_commands(&cluster.record().id) }, Ok(TornDown::default()))
         }
         Some(cluster) => {
+            if let Err(error) = log.draft(core, cluster, operation, &ending).await {
+                // Nothing keeps a cluster from going; whether there is room for the report shows after it.
+                tracing::warn!(error = chain(&error), "what the run came to is not written down before its teardown");
+            }
             let torn = take_down(core, cluster, operation).await;
             (teardown_of(&torn), torn)
         }

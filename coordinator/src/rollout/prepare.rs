@@ -203,6 +203,7 @@ pub(super) async fn make_plan(
         images,
         hosts: &hosts,
         previous,
+        preview: false,
     };
     let planned = plan(&input)?;
     let reservation = core.reservations.reserve(&planned);

@@ -2,8 +2,8 @@
 //!
 //! What is desired of a cluster is in the journal before anybody is told, and every step towards it can be done twice:
 //! bringing up, scaling and taking down go on from where they are. Tests cannot: what they came to is not known, so a run
-//! ends as one that says nothing of the system under test, and its cluster goes as if the run had failed. What is left is
-//! for whoever asked to ask again.
+//! ends as one that says nothing of the system under test, and its cluster goes as if the run had failed. Once they are
+//! over it is known: then only the teardown goes on. What is left is for whoever asked to ask again.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use throng_common::verdict::Outcome;
 use super::bring_up::bring_up;
 use super::commands::{change_counts, conclude, conclude_test, down, ended, fail, see_through, unwind};
 use super::failure::RolloutError;
-use super::run::{RunLog, RunWish};
-use super::take_down::TornDown;
+use super::run::{RunLog, RunWish, finish_draft, teardown_of};
+use super::take_down::{TornDown, take_down};
 use crate::cluster::{ClusterState, LiveCluster};
 use crate::core::Core;
 use crate::operation::{Ended, Keep, NoteLevel, OperationHandle, Wish};
 use crate::report::folder::RunFolder;
-use crate::report::model::Teardown;
+use crate::report::model::{Ending, RunReport, Teardown};
 
 const GOES_ON: &str = "the coordinator ended in the midst of this and has begun anew: it goes on";
 const LEFT_OFF: &str = "the coordinator ended in the midst of it";
@@ -57,9 +57,11 @@ async fn resume(core: &Arc<Core>, operation: &OperationHandle) -> Ended {
         (Wish::Test { run, seed, tests }, Some(cluster)) => {
             left_off(core, operation, cluster, run_wish(run, *seed, tests.as_deref()), None).await
         }
-        (Wish::Run { run, .. } | Wish::Test { run, .. }, None) => {
-            reported(core, run).unwrap_or_else(|| begin_again(false))
-        }
+        (Wish::Run { run, .. } | Wish::Test { run, .. }, None) => match (reported(core, run), drafted(core, run)) {
+            (Some(ended), _) => ended,
+            (None, Some(draft)) => tested(core, operation, None, draft).await,
+            (None, None) => begin_again(false),
+        },
         (Wish::Up | Wish::Scale { .. }, None) => begin_again(false),
         (Wish::Sweep | Wish::Restart | Wish::Reset | Wish::Update, cluster) => begin_again(cluster.is_some()),
     }
@@ -76,6 +78,9 @@ async fn left_off(
 ) -> Ended {
     if let Some(ended) = reported(core, &wish.run) {
         return ended;
+    }
+    if let Some(draft) = drafted(core, &wish.run) {
+        return tested(core, operation, Some(cluster), draft).await;
     }
     let was_to_stop = operation.cancelled().is_cancelled();
     let why = if was_to_stop { RolloutError::Interrupted } else { RolloutError::LeftOff };
@@ -131,6 +136,32 @@ fn reported(core: &Core, run: &RunId) -> Option<Ended> {
     let report = RunFolder::open(core.state.run_dir(run)).load().ok()?;
     let is_up = matches!(report.teardown, Teardown::Kept { .. });
     Some(ended(report.outcome, "", TornDown::default(), is_up))
+}
+
+/// What a run had come to when its cluster was on its way down; none where it had not come so far.
+fn drafted(core: &Core, run: &RunId) -> Option<RunReport> {
+    RunFolder::open(core.state.run_dir(run)).load_draft().ok()
+}
+
+/// The end of a run that had been tested: its cluster goes on going, if it is not gone yet.
+async fn tested(
+    core: &Arc<Core>,
+    operation: &OperationHandle,
+    cluster: Option<&Arc<LiveCluster>>,
+    draft: RunReport,
+) -> Ended {
+    operation.note(NoteLevel::Warning, GOES_ON, "");
+    let torn = match cluster {
+        Some(cluster) => take_down(core, cluster, operation).await,
+        // Only an audit that finds nothing takes a cluster out of the journal.
+        None => Ok(TornDown::default()),
+    };
+    let ending = draft.ending.clone();
+    let ended = match finish_draft(core, operation, draft, teardown_of(&torn)).await {
+        Ok(outcome) => ended(outcome, ending.detail(), torn.unwrap_or_default(), false),
+        Err(error) => fail(error, torn, false),
+    };
+    if matches!(ending, Ending::LeftOff { .. }) { again(ended) } else { ended }
 }
 
 fn begin_again(cluster_up: bool) -> Ended {

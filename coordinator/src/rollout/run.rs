@@ -147,6 +147,22 @@ impl RunLog {
         }
     }
 
+    /// Writes down what the run came to before its cluster goes: a teardown takes its time, and a coordinator that dies in
+    /// it takes no verdict with it.
+    pub(super) async fn draft(
+        &self,
+        core: &Arc<Core>,
+        cluster: &LiveCluster,
+        operation: &OperationHandle,
+        ending: &Ending,
+    ) -> Result<(), RolloutError> {
+        let teardown = Teardown::Unknown { detail: "it was not over".to_owned() };
+        let report = self.report(core, Some(cluster), operation, (ending.clone(), teardown)).await?;
+        self.folder.write_draft(&report)?;
+        hit(Point::RunDrafted);
+        Ok(())
+    }
+
     /// Writes the report and journals the run.
     pub(super) async fn finish(
         self,
@@ -156,7 +172,17 @@ impl RunLog {
         ending: Ending,
         teardown: Teardown,
     ) -> Result<Outcome, RolloutError> {
-        let outcome = outcome(&self.result.tests, &self.result.not_run, &ending, &teardown);
+        let report = self.report(core, cluster, operation, (ending, teardown)).await?;
+        keep(core, &self.folder, &report).await
+    }
+
+    async fn report(
+        &self,
+        core: &Arc<Core>,
+        cluster: Option<&LiveCluster>,
+        operation: &OperationHandle,
+        (ending, teardown): (Ending, Teardown),
+    ) -> Result<RunReport, RolloutError> {
         let record = cluster.map(LiveCluster::record);
         let plan = record.as_ref().and_then(|record| serde_json::to_vec_pretty(&record.plan).ok());
         if let Some(plan) = &plan {
@@ -164,41 +190,59 @@ impl RunLog {
         }
         let trace = trace(self.wish.run.as_str(), &phase_spans(operation), &self.result.tests, &self.recording.spans());
         self.folder.write(TRACE_FILE, &trace, 0o644)?;
-        let images = images(core, cluster, &self.recording).await;
-        let took = self.before + self.began.elapsed();
-        let report = RunReport {
+        Ok(RunReport {
             format: REPORT_FORMAT,
             run: self.wish.run.clone(),
             scenario: self.scenario.scenario.name.to_string(),
-            cluster: self.cluster,
+            cluster: self.cluster.clone(),
             seed: self.wish.seed,
             folder: self.folder.root().display().to_string(),
             started_at: self.started_at,
-            took_millis: millis(took),
+            took_millis: millis(self.before + self.began.elapsed()),
             versions: Versions {
                 throng: env!("CARGO_PKG_VERSION").to_owned(),
                 build: throng_proto::version::BUILD.to_owned(),
             },
             hosts: hosts(core, cluster, &self.recording),
             roles: roles(&self.scenario, cluster, &self.recording),
-            images,
+            images: images(core, cluster, &self.recording).await,
             plan: plan.map(|_| PLAN_FILE.to_owned()).unwrap_or_default(),
             phases: phases(operation),
-            tests: self.result.tests,
-            not_run: self.result.not_run,
-            metrics: self.result.metrics,
+            tests: self.result.tests.clone(),
+            not_run: self.result.not_run.clone(),
+            metrics: self.result.metrics.clone(),
+            outcome: outcome(&self.result.tests, &self.result.not_run, &ending, &teardown),
             ending,
             teardown,
-            outcome,
-        };
-        self.folder.write_report(&report)?;
-        hit(Point::ReportWritten);
-        core.store
-            .save_run(record_of(&report, took, self.folder.root()))
-            .await
-            .map_err(crate::core::CoreError::from)?;
-        Ok(outcome)
+        })
     }
+}
+
+/// Writes the report of a run that a former life of the coordinator had tested and not taken down to the end.
+pub(super) async fn finish_draft(
+    core: &Core,
+    operation: &OperationHandle,
+    draft: RunReport,
+    teardown: Teardown,
+) -> Result<Outcome, RolloutError> {
+    let mut phases_of_both = draft.phases;
+    phases_of_both.extend(phases(operation));
+    let report = RunReport {
+        phases: phases_of_both,
+        took_millis: clock::now().0.saturating_sub(draft.started_at.0),
+        outcome: outcome(&draft.tests, &draft.not_run, &draft.ending, &teardown),
+        teardown,
+        ..draft
+    };
+    keep(core, &RunFolder::open(&report.folder), &report).await
+}
+
+async fn keep(core: &Core, folder: &RunFolder, report: &RunReport) -> Result<Outcome, RolloutError> {
+    folder.write_report(report)?;
+    hit(Point::ReportWritten);
+    let took = Duration::from_millis(report.took_millis);
+    core.store.save_run(record_of(report, took, folder.root())).await.map_err(crate::core::CoreError::from)?;
+    Ok(report.outcome)
 }
 
 /// A run as the journal remembers it.

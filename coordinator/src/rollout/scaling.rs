@@ -53,6 +53,7 @@ pub async fn scale(
         images: &images,
         hosts: &hosts,
         previous: Some(&record.plan),
+        preview: false,
     };
     let planned = plan(&input)?;
     let reservation = core.reservations.reserve(&planned);

@@ -8,7 +8,6 @@
 
 mod command;
 mod draw;
-mod link;
 mod options;
 mod play;
 mod player;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use throng_failpoints::Point;
 
 use super::command::name;
-use super::link::Link;
 use super::player::{Played, Player};
 use super::step::{Operation, Trouble};
 use crate::farm::daemons::{self, Daemon, deaths};
@@ -14,6 +13,7 @@ use crate::farm::{Problem, SIDE_SETTINGS, address};
 use crate::finished::Running;
 use crate::host;
 use crate::invariants::{Invariant, Violation, processes_of};
+use crate::link::Link;
 use crate::wait::until;
 
 /// How long after the beginning a daemon hangs or a node dies: the operation is well under way.
@@ -108,7 +108,13 @@ impl Scene {
             Trouble::CutLink { silently, lasts } => {
                 std::thread::sleep(UNDER_WAY);
                 if let Some(link) = &player.link {
-                    if silently { link.silence(lasts) } else { link.cut(lasts) }
+                    if silently {
+                        link.silence();
+                    } else {
+                        link.cut();
+                    }
+                    std::thread::sleep(lasts);
+                    link.mend();
                 }
             }
             Trouble::None

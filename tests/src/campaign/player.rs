@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::command::Command;
-use super::link::Link;
 use super::play::Scene;
 use super::step::{Operation, Step, Trouble};
 use crate::farm::daemons::{self, Daemon};
@@ -11,6 +10,7 @@ use crate::farm::{Farm, Problem, SIDE_SETTINGS, Wanted, finish};
 use crate::finished::Running;
 use crate::host;
 use crate::invariants::Observation;
+use crate::link::Link;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]

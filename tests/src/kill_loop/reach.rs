@@ -96,6 +96,7 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::WaveTold | P::WaveUp => often(&[Up, Run], 2),
         P::ScalePlanned | P::ScaleTold => by(&[Grow, Shrink]),
         P::DownTold | P::DownSettled | P::DownAudited => by(&[Down, Run]),
+        P::RunDrafted => by(&[Run]),
         P::RunFolderMade | P::RunTested | P::ReportWritten => by(&[Run, Test]),
         P::NodeOutcome => often(&[Exec, Test], 10),
     }

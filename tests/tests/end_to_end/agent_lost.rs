@@ -1,11 +1,8 @@
 //! The agent dies: its nodes live on, and its successor adopts them.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
 use throng_tests::agent;
 use throng_tests::host::{is_alive, kill_now};
-use throng_tests::site::{in_site, nodes};
+use throng_tests::site::{in_site, nodes, pids};
 
 #[test]
 fn a_killed_agents_nodes_live_on_and_are_adopted_without_a_restart() {
@@ -34,9 +31,4 @@ fn stopping_after_an_agent_was_lost_leaves_no_daemon() {
         let _ = site.throng(&["stop"]).expect_code(0);
         site.expect_no_daemons();
     });
-}
-
-fn pids(ps: &Value) -> BTreeMap<String, i32> {
-    let pid = |node: &Value| Some((node["node"].as_str()?.to_owned(), i32::try_from(node["pid"].as_i64()?).ok()?));
-    nodes(ps).iter().filter_map(pid).collect()
 }

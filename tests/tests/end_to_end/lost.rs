@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
-use serde_json::Value;
-use throng_tests::site::{in_site, nodes};
+use throng_tests::site::{in_site, nodes, pids};
 use throng_tests::{agent, coordinator, engine};
 
 type Damage = fn(&Path);
@@ -115,9 +114,4 @@ fn a_journal_and_a_ledger_of_a_later_throng_are_refused_with_both_versions_and_l
         let _ = site.up();
         site.down();
     });
-}
-
-fn pids(ps: &Value) -> BTreeMap<String, i64> {
-    let pid = |node: &Value| Some((node["node"].as_str()?.to_owned(), node["pid"].as_i64()?));
-    nodes(ps).iter().filter_map(pid).collect()
 }

@@ -1,10 +1,9 @@
 //! The coordinator dies in the midst of something: the next one goes on with it, and whoever watches sees its end.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use throng_tests::finished::Running;
-use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site, nodes};
+use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site, pids};
 use throng_tests::wait::wait_for;
 use throng_tests::{coordinator, engine};
 
@@ -47,12 +46,6 @@ fn wait_for_state(site: &Site, state: &str) {
     });
 }
 
-fn pids(site: &Site) -> BTreeMap<String, i64> {
-    let ps = site.ps();
-    let pid = |node: &serde_json::Value| Some((node["node"].as_str()?.to_owned(), node["pid"].as_i64()?));
-    nodes(&ps).iter().filter_map(pid).collect()
-}
-
 fn die_and_begin_anew(site: &Site) -> Running {
     coordinator::kill(site);
     coordinator::start(site)
@@ -64,11 +57,11 @@ fn a_cluster_that_was_being_brought_up_comes_up_with_the_nodes_that_ran_already(
         let [scenario, slow] = slow(site);
         let up = site.start("throng", &["up", &scenario, "--overlay", &slow]);
         wait_for_containers(site, 3);
-        wait_for("they run", SETTLE_TIMEOUT, || if pids(site).len() == 4 { Ok(()) } else { Err(site.ps()) });
-        let before = pids(site);
+        wait_for("they run", SETTLE_TIMEOUT, || if pids(&site.ps()).len() == 4 { Ok(()) } else { Err(site.ps()) });
+        let before = pids(&site.ps());
         let _anew = die_and_begin_anew(site);
         let _ = up.end(COMMAND_TIMEOUT).expect_code(0).expect_said(&[GOES_ON, "is up. Next:"]);
-        assert_eq!(pids(site), before);
+        assert_eq!(pids(&site.ps()), before);
         site.down();
     });
 }
@@ -103,12 +96,12 @@ fn a_new_count_is_reached_and_the_survivors_are_not_touched() {
     in_site(|site| {
         let [scenario, slow] = slow(site);
         let _ = site.throng(&["up", &scenario, "--overlay", &slow]).expect_code(0);
-        let before = pids(site);
+        let before = pids(&site.ps());
         let scale = site.start("throng", &["scale", "worker=4"]);
         wait_for_containers(site, 4);
         let _anew = die_and_begin_anew(site);
         let _ = scale.end(COMMAND_TIMEOUT).expect_code(0).expect_said(&[GOES_ON]);
-        let mut after = pids(site);
+        let mut after = pids(&site.ps());
         assert!(after.remove("worker-0003").is_some() && after == before, "{before:?}, now {after:?}");
         site.down();
     });
@@ -142,5 +135,22 @@ fn a_run_takes_its_cluster_down_says_that_nothing_is_known_and_what_does_it_agai
         let report: serde_json::Value =
             serde_json::from_str(&fs::read_to_string(stored.join("report.json")).unwrap()).unwrap();
         assert_eq!((&report["outcome"], &report["ending"]["end"]), (&"environment".into(), &"left-off".into()));
+    });
+}
+
+#[test]
+fn a_run_whose_tests_are_over_keeps_its_verdicts_when_the_coordinator_dies_in_the_teardown() {
+    in_site(|site| {
+        let [scenario, slow] = slow(site);
+        let run = site.start("throng", &["run", &scenario, "--overlay", &slow]);
+        wait_for_containers(site, 3);
+        wait_for_state(site, "stopping");
+        let _anew = die_and_begin_anew(site);
+        let run = run.end(COMMAND_TIMEOUT).expect_code(0).expect_said(&[GOES_ON, "PASS", "Nothing left behind"]);
+        assert!(!run.stdout.contains("NOT RUN"), "{run}");
+        assert_eq!(containers(site), 0);
+        let runs = fs::read_dir(site.state_dir().join("runs")).unwrap().next().unwrap().unwrap().path();
+        assert!(runs.join("report.json").is_file() && runs.join("junit.xml").is_file());
+        assert!(!runs.join("draft.json").exists());
     });
 }

@@ -12,7 +12,7 @@ use throng_failpoints::{Fault, planted};
 
 use super::super::command::{Found, Key, Remembered};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
-use super::ended::{end_reason, is_failure, still_runs};
+use super::ended::{end_reason, is_failure, still_runs, vanished};
 use super::engine::{engine_reason, in_time};
 use super::host::Host;
 use crate::host::engine::labels;
@@ -77,7 +77,7 @@ impl Host {
             let (digest, stop) = (record.digest.clone(), stop_of(Some(record)));
             Presence::Running(Running { container: Some(container), image_id: None, pid, digest, stop })
         });
-        let reason = presence.is_none().then(|| silence.clone());
+        let reason = presence.is_none().then(|| vanished(silence));
         let presence = presence.unwrap_or(Presence::Unknown);
         let of_earlier_boot = self.is_of_earlier_boot(record);
         Some(Found { key: key.clone(), presence, remembered: Some(remembered(record)), reason, of_earlier_boot })

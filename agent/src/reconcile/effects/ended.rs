@@ -78,6 +78,11 @@ pub(super) fn still_runs(id: &ContainerId) -> Reason {
     Reason::new(ReasonKind::EngineHung, VANISHED).with_detail(format!("it still lists container {id} as running"))
 }
 
+/// The same, of one of which the engine says nothing.
+pub(super) fn vanished(silence: &Reason) -> Reason {
+    Reason::new(silence.kind, VANISHED).with_detail(silence.to_string())
+}
+
 /// Whether such an end is a failure.
 pub(super) fn is_failure(state: &ContainerState) -> bool {
     state.oom_killed || state.exit_code != Some(0)
@@ -167,8 +172,7 @@ impl Host {
             let detail = format!("the engine does not say more: {}", chain(&error));
             return ContainerEnd::Ended { reason: code_reason(code).with_detail(detail), failed: code != 0 };
         }
-        let kind = engine_reason(&error).kind;
-        ContainerEnd::Unknown(Reason::new(kind, VANISHED).with_detail(chain(&error)))
+        ContainerEnd::Unknown(vanished(&engine_reason(&error)))
     }
 
     /// Whether the engine says that a container runs whose process the kernel does not have.

@@ -76,6 +76,10 @@ impl Host {
         if let Err(error) = plan.records().try_for_each(|record| self.parts.ledger.record_sysctl(record)) {
             return settled.obstacle(ReasonKind::Host, chain(&error));
         }
+        let changes = !plan.steps.is_empty();
+        if changes {
+            self.note_sysctls();
+        }
         let required = |key: &str| wants.iter().any(|want| want.spec.key == key && want.spec.required);
         let applied = sysctl::apply::apply(&store, plan);
         hit(Point::SysctlsApplied);
@@ -87,6 +91,9 @@ impl Host {
             settled.say(required(key), ReasonKind::Sysctl, chain(error));
         }
         self.record_sysctls(&applied.records, &applied.forgotten, settled);
+        if changes {
+            self.note_sysctls();
+        }
         settled.written = applied.records;
     }
 
@@ -97,6 +104,23 @@ impl Host {
         for error in [kept, dropped].into_iter().filter_map(Result::err) {
             settled.obstacle(ReasonKind::Host, chain(&error));
         }
+    }
+
+    /// Writes down a second time what the ledger knows of settings.
+    fn note_sysctls(&self) {
+        let Ok(changes) = self.parts.ledger.sysctls() else { return };
+        let noted = sysctl::note::write(&self.parts.paths.settings_note(), &self.parts.boot_id, changes);
+        if let Err(error) = noted {
+            // The ledger has them; only where that is lost too they are not put back.
+            tracing::warn!(%error, "the changed settings are not noted below the run directory");
+        }
+    }
+
+    /// Takes back what an agent before noted of settings and the ledger does not know: it was lost.
+    pub fn take_back_noted_sysctls(&self) -> Result<(), LedgerError> {
+        self.take_back_sysctls(&sysctl::note::read(&self.parts.paths.settings_note(), &self.parts.boot_id))?;
+        self.note_sysctls();
+        Ok(())
     }
 
     /// Writes down what a lost ledger knew of settings: those that still have the value that an agent of this host wrote,

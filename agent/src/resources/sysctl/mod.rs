@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod error;
 pub mod key;
+pub mod note;
 pub mod plan;
 pub mod store;
 pub mod value;

@@ -122,6 +122,20 @@ pub(crate) fn set(host: &mut HostInput, key: &str, value: &str) {
 
 /// Plans a scenario on hosts.
 pub(crate) fn try_plan(scenario: &Scenario, hosts: &[HostInput], previous: Option<&Plan>) -> Result<Plan, PlanRefusal> {
+    plan_for(scenario, hosts, previous, false)
+}
+
+/// Plans a scenario on a host, only to show it.
+pub(crate) fn try_preview(scenario: &Scenario, host: HostInput) -> Result<Plan, PlanRefusal> {
+    plan_for(scenario, &[host], None, true)
+}
+
+fn plan_for(
+    scenario: &Scenario,
+    hosts: &[HostInput],
+    previous: Option<&Plan>,
+    preview: bool,
+) -> Result<Plan, PlanRefusal> {
     let cluster = ClusterId::new("redis-replicas-x7k2").unwrap();
     let images = BTreeMap::new();
     plan(&PlanInput {
@@ -132,6 +146,7 @@ pub(crate) fn try_plan(scenario: &Scenario, hosts: &[HostInput], previous: Optio
         images: &images,
         hosts,
         previous,
+        preview,
     })
 }
 

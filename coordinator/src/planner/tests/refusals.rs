@@ -1,8 +1,9 @@
 //! What is refused, and in which words.
 
 use throng_common::size::ByteSize;
+use throng_common::status::EngineFacts;
 
-use super::fixture::{REDIS, host, redis, scenario, try_plan};
+use super::fixture::{REDIS, host, redis, scenario, try_plan, try_preview};
 use crate::planner::refusal::PlanRefusal;
 
 fn lines(refusal: &PlanRefusal) -> String {
@@ -30,6 +31,22 @@ fn what_keeps_a_plan_from_being_made_is_named_at_once() {
     bare.facts.engine = None;
     bare.facts.engine_problem = Some("nobody answers at /var/run/docker.sock".to_owned());
     insta::assert_snapshot!(lines(&try_plan(&wrong, &[bare], None).unwrap_err()));
+}
+
+#[test]
+fn a_plan_that_is_only_shown_needs_no_engine_and_says_what_is_not_known() {
+    let mut bare = host("local");
+    bare.facts.engine = None;
+    bare.facts.engine_nofile_hard = None;
+    bare.facts.engine_problem = Some("/var/run/docker.sock: permission denied".to_owned());
+    assert!(try_plan(&redis(100), std::slice::from_ref(&bare), None).is_err());
+    let plan = try_preview(&redis(100), bare.clone()).unwrap();
+    assert_eq!(plan.nodes().count(), 101);
+    assert!(plan.notes.iter().any(|note| note.contains("nothing can start as it is") && note.contains("denied")));
+    // One that answered and is of no use is no reason to hope.
+    bare.facts.engine =
+        host("local").facts.engine.map(|engine| EngineFacts { unusable: Some("it is too old".to_owned()), ..engine });
+    assert!(try_preview(&redis(100), bare).is_err());
 }
 
 #[test]

@@ -27,9 +27,9 @@ fn waits(summary: &LoadSummary) -> Option<String> {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run")]
     let is_long = |millis: u64| millis as f64 >= summary.watched_millis as f64 * STALLED_SHARE_MIN;
     let long = kinds.into_iter().filter(|(_, millis)| *millis > 0 && is_long(*millis));
-    let parts: Vec<String> = long.map(|(what, millis)| format!("{what} {}", duration(millis))).collect();
+    let parts: Vec<String> = long.map(|(what, millis)| format!("for {what} in {}", duration(millis))).collect();
     let all = duration(summary.watched_millis);
-    (!parts.is_empty()).then(|| format!("of {all}, somebody waited for {}", parts.join(", ")))
+    (!parts.is_empty()).then(|| format!("somebody waited {} of {all}", parts.join(", ")))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes to be compared")]
@@ -70,7 +70,7 @@ mod tests {
         };
         assert_eq!(
             shortage(&host).unwrap(),
-            "of 52.0s, somebody waited for CPU 31.0s; at the least 1GiB of memory were left; timers came up to 1.2s late; \
+            "somebody waited for CPU in 31.0s of 52.0s; at the least 1GiB of memory were left; timers came up to 1.2s late; \
              2 processes killed for memory"
         );
         host.load = None;

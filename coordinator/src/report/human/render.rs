@@ -258,7 +258,7 @@ fn shortages(page: &mut Page, hosts: &[HostReport]) {
     for host in hosts {
         if let Some(text) = shortage(host) {
             page.gap();
-            page.headed(&format!("Under pressure: {}", host.host), &text);
+            page.headed("Under pressure", &format!("{}: {text}", host.host));
         }
     }
 }

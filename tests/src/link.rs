@@ -12,7 +12,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A link. It ends with this program.
 #[derive(Debug)]
-pub(super) struct Link {
+pub struct Link {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -28,7 +28,7 @@ struct Shared {
 
 impl Link {
     /// Stands before a coordinator.
-    pub(super) fn open(coordinator: SocketAddr) -> Self {
+    pub fn open(coordinator: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port of the loopback network is free");
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::<Shared>::default();
@@ -43,25 +43,27 @@ impl Link {
     }
 
     /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Closes all that is open, and lets nobody in for a while.
-    pub(super) fn cut(&self, lasts: Duration) {
+    /// Closes all that is open, and lets nobody in until it is mended.
+    pub fn cut(&self) {
         self.shared.is_cut.store(true, Ordering::SeqCst);
         for stream in self.shared.open().drain(..) {
             // It may be closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
-        thread::sleep(lasts);
-        self.shared.is_cut.store(false, Ordering::SeqCst);
     }
 
-    /// Delivers nothing for a while, and closes nothing.
-    pub(super) fn silence(&self, lasts: Duration) {
+    /// Delivers nothing until it is mended, and closes nothing.
+    pub fn silence(&self) {
         self.shared.is_silent.store(true, Ordering::SeqCst);
-        thread::sleep(lasts);
+    }
+
+    /// Lets everybody in, and delivers.
+    pub fn mend(&self) {
+        self.shared.is_cut.store(false, Ordering::SeqCst);
         self.shared.is_silent.store(false, Ordering::SeqCst);
     }
 }
@@ -130,18 +132,18 @@ mod tests {
         let link = Link::open(echo());
         let mut stream = TcpStream::connect(link.address()).unwrap();
         assert_eq!(ask(&mut stream).unwrap(), 7);
+        link.silence();
         thread::scope(|scope| {
-            let silent = scope.spawn(|| link.silence(Duration::from_millis(300)));
-            while !link.shared.is_silent.load(Ordering::SeqCst) {
-                thread::yield_now();
-            }
-            let begun = std::time::Instant::now();
-            assert_eq!(ask(&mut stream).unwrap(), 7);
-            assert!(begun.elapsed() > Duration::from_millis(100), "it waited");
-            silent.join().unwrap();
+            let asked = scope.spawn(|| ask(&mut stream).unwrap());
+            thread::sleep(Duration::from_millis(200));
+            assert!(!asked.is_finished(), "it waits");
+            link.mend();
+            assert_eq!(asked.join().unwrap(), 7);
         });
-        link.cut(Duration::ZERO);
+        link.cut();
         assert!(ask(&mut stream).is_err());
+        assert!(TcpStream::connect(link.address()).is_ok_and(|mut stream| ask(&mut stream).is_err()));
+        link.mend();
         assert_eq!(ask(&mut TcpStream::connect(link.address()).unwrap()).unwrap(), 7);
     }
 }

@@ -1,0 +1,98 @@
+//! Each bound of the host is squeezed until a few nodes fill it: the plan names it beforehand and at which count it breaks,
+//! one node less comes up on the real host, and that one more is refused by the same name while all others run on.
+
+use serde_json::Value;
+use throng_tests::site::{Site, in_site, nodes};
+
+/// Workers that fit into what is left.
+const FITTING: u64 = 6;
+/// Memory of the hub, which a plan adds up with the workers'.
+const HUB_MIB: u64 = 64;
+
+/// The tiny scenario with one bound squeezed.
+struct Squeezed<'a> {
+    site: &'a Site,
+    scenario: String,
+    overlay: String,
+}
+
+impl<'a> Squeezed<'a> {
+    fn new(site: &'a Site, overlay: &str) -> Self {
+        let roles = format!("[role.hub]\nmemory = \"{HUB_MIB}MiB\"\n");
+        let overlay = site.file("squeezed.toml", &format!("{roles}{overlay}"));
+        Self { site, scenario: site.tiny(), overlay }
+    }
+
+    fn arguments<'b>(&'b self, verb: &'b str, workers: &'b str) -> Vec<&'b str> {
+        vec![verb, &self.scenario, "--overlay", &self.overlay, "--set", workers]
+    }
+
+    /// The bound that the plan for two workers names as the first to break, and at which count.
+    fn first_to_break(&self) -> (String, u64) {
+        let plan = self.site.throng(&[&self.arguments("plan", "param.workers=2")[..], &["--format", "json"]].concat());
+        let plan = plan.expect_code(0).json();
+        let breaks_at = |limit: &&Value| limit["breaks_at"].as_u64().unwrap_or(u64::MAX);
+        let first = plan["limits"].as_array().unwrap().iter().min_by_key(breaks_at).unwrap();
+        (name_of(first), breaks_at(&first))
+    }
+
+    /// Believes the plan, brings up all that it says will fit, and asks for one more.
+    fn fill(&self, bound: &str, in_words: &str) {
+        let (first, breaks_at) = self.first_to_break();
+        assert_eq!((first.as_str(), breaks_at), (bound, FITTING + 1));
+        let workers = format!("param.workers={FITTING}");
+        let _ = self.site.throng(&self.arguments("up", &workers)).expect_code(0);
+        let full = self.site.wait_for_count("worker", FITTING);
+        let scale = self.site.throng(&["scale", &format!("worker={breaks_at}")]).expect_code(2);
+        let _ = scale.expect_said(&[in_words]);
+        let after = self.site.wait_for_count("worker", FITTING);
+        let pids = |ps: &Value| nodes(ps).iter().map(|node| node["pid"].clone()).collect::<Vec<_>>();
+        assert_eq!(pids(&after), pids(&full), "those that run are left alone");
+    }
+}
+
+/// `{"node-files": "worker"}` and `"memory"` alike.
+fn name_of(limit: &Value) -> String {
+    let name = &limit["name"];
+    name.as_str().map_or_else(|| name.as_object().unwrap().keys().next().unwrap().clone(), str::to_owned)
+}
+
+/// What an agent knows of this host.
+fn facts(site: &Site) -> Value {
+    site.agent(&["facts"]).expect_code(0).json()
+}
+
+#[test]
+fn memory_breaks_at_the_node_that_the_plan_names() {
+    in_site(|site| {
+        let total_mib = facts(site)["memory_total_bytes"].as_u64().unwrap() >> 20;
+        // A worker's own limit, and what the plan adds for the engine.
+        let worker_mib = 16 + 6;
+        let reserve = total_mib - HUB_MIB - FITTING * worker_mib - worker_mib / 2;
+        let squeezed = Squeezed::new(site, &format!("[fleet]\nreserve = {{ memory = \"{reserve}MiB\" }}\n"));
+        squeezed.fill("memory", "memory");
+        site.down();
+    });
+}
+
+#[test]
+fn ports_break_at_the_node_that_the_plan_names() {
+    in_site(|site| {
+        // One for the hub.
+        let last = 28_000 + FITTING;
+        Squeezed::new(site, &format!("[fleet]\nports = \"28000-{last}\"\n")).fill("ports", "ports");
+        site.down();
+    });
+}
+
+#[test]
+fn process_ids_break_at_the_node_that_the_plan_names() {
+    in_site(|site| {
+        // What the plan expects of the hub, and of a worker with the engine's share.
+        let (hub, worker) = (32, 32 + 12);
+        let pid_max = facts(site)["tasks"].as_u64().unwrap() + hub + FITTING * worker + worker / 2;
+        let squeezed = Squeezed::new(site, &format!("[tuning]\nsysctl = {{ \"kernel.pid_max\" = {pid_max} }}\n"));
+        squeezed.fill("pid-max", "process ids");
+        site.down();
+    });
+}

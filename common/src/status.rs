@@ -376,10 +376,16 @@ pub struct HostFacts {
     pub sysctls: std::collections::BTreeMap<String, String>,
     /// Whether the agent lies in a child pid namespace, so that the ancestors' `kernel.pid_max` is unknown.
     pub child_pid_namespace: bool,
-    /// Hard limit of open files that the engine gives; none where unknown.
+    /// Hard limit of open files that the engine has; none where unknown.
     pub engine_nofile_hard: Option<u64>,
     /// Hard limit of open files that the agent has.
     pub agent_nofile_hard: u64,
+    /// Whether the engine may give nodes more than it has itself, up to `fs.nr_open` (`CAP_SYS_RESOURCE`).
+    pub engine_lifts_limits: bool,
+    /// Whether the agent may.
+    pub agent_lifts_limits: bool,
+    /// Keys of the kernel's that root holds now.
+    pub root_keys: u64,
     /// Processes and threads that exist now.
     pub tasks: u64,
     /// Open files of the whole system, now.

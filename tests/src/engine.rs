@@ -71,15 +71,27 @@ pub fn run(name: &str, image: &str, command: &[&str]) -> String {
 
 /// The same with labels.
 pub fn run_labelled(name: &str, image: &str, command: &[&str], labels: &Value) -> String {
-    let host = json!({ "NetworkMode": "host" });
-    let config = json!({ "Image": image, "Cmd": command, "Labels": labels, "HostConfig": host });
+    try_run(name, image, command, &json!({ "Labels": labels })).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The same with any further settings; what the engine says where it refuses. Nothing is left then.
+pub fn try_run(name: &str, image: &str, command: &[&str], further: &Value) -> Result<String, String> {
+    let mut config = json!({ "Image": image, "Cmd": command, "HostConfig": { "NetworkMode": "host" } });
+    for (key, value) in further.as_object().into_iter().flatten() {
+        config[key] = value.clone();
+    }
     let (status, body) = call("POST", &format!("/containers/create?name={name}"), Some(&config));
-    assert!(status == 201, "{name} cannot be created: {status} {body}");
+    if status != 201 {
+        return Err(format!("not created: {status} {body}"));
+    }
     let created: Value = serde_json::from_str(&body).expect("the engine answers with JSON");
     let id = created["Id"].as_str().expect("a container has an id").to_owned();
     let (status, body) = call("POST", &format!("/containers/{id}/start"), None);
-    assert!(status == 204, "{name} cannot be started: {status} {body}");
-    id
+    if status != 204 {
+        remove(&id);
+        return Err(format!("not started: {status} {body}"));
+    }
+    Ok(id)
 }
 
 /// Whether a container runs.

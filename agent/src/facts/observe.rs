@@ -88,6 +88,9 @@ pub fn observe(paths: &Paths, engine: EngineProbe) -> Result<HostFacts, FactsErr
         child_pid_namespace: procs.namespace(std::process::id(), "pid").is_ok_and(|name| name != FIRST_PID_NAMESPACE),
         engine_nofile_hard: engine_process.and_then(|pid| nofile_hard(&procs, pid)),
         agent_nofile_hard,
+        engine_lifts_limits: engine_process.is_some_and(|pid| procs.may_lift_limits(pid)),
+        agent_lifts_limits: procs.may_lift_limits(std::process::id()),
+        root_keys: root_keys(),
         tasks: tasks(&kernel_text("/proc/loadavg")?).unwrap_or_default(),
         open_files: first_number(&kernel_text("/proc/sys/fs/file-nr")?).unwrap_or_default(),
         listening_ports: ports(),
@@ -130,6 +133,12 @@ fn sysctls(store: &dyn Sysctls) -> BTreeMap<String, String> {
 fn nofile_hard(procs: &Procs, pid: u32) -> Option<u64> {
     let kernel_most = || first_number(&kernel_text("/proc/sys/fs/nr_open").ok()?);
     procs.nofile_hard(pid).ok()?.or_else(kernel_most)
+}
+
+/// Keys that root holds; a kernel without keyrings has none.
+fn root_keys() -> u64 {
+    let users = procfs::keyring::key_users().unwrap_or_default();
+    users.get(&0).map_or(0, |root| u64::from(root.qnkeys))
 }
 
 /// The second number of `3/250` in `0.10 0.20 0.30 3/250 12345`.

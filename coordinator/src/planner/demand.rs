@@ -33,6 +33,8 @@ pub(super) struct Demand {
     pub(super) inotify: u64,
     /// Mounts in the host's namespace.
     pub(super) mounts: u64,
+    /// Keys of root's.
+    pub(super) keys: u64,
     /// Connections that a firewall with state would follow.
     pub(super) followed: u64,
     /// The highest limit of open files that a node asks for.
@@ -67,6 +69,7 @@ pub(super) fn demand<'a>(
         // With cgroup v2 a shim watches its container's memory events; with v1 it does so without inotify.
         inotify: INOTIFY_BASE + if host.input.facts.cgroup_version >= 2 { containers } else { 0 },
         mounts: MOUNTS_BASE + total(&RoleNeeds::mounts),
+        keys: host.baseline.keys.saturating_add(total(&RoleNeeds::keys)),
         followed: host.baseline.followed.saturating_add(total(&|_| NODE_CONNECTIONS_EXPECTED)),
         nofile: here.filter_map(|(need, _)| need.role.nofile).max().unwrap_or(0),
     }

@@ -137,14 +137,20 @@ impl<'a> Dials<'a> {
         let here = self.needs.iter().zip(self.counts).filter(|(_, count)| **count > 0);
         let gauge = |(need, _): (&RoleNeeds<'_>, &u32)| {
             let nofile = need.role.nofile?;
-            let (bound, whose) = if need.is_container() {
-                (facts.engine_nofile_hard?, "engine")
+            let (hard, lifts, whose) = if need.is_container() {
+                (facts.engine_nofile_hard?, facts.engine_lifts_limits, "engine")
             } else {
-                (facts.agent_nofile_hard, "agent")
+                (facts.agent_nofile_hard, facts.agent_lifts_limits, "agent")
+            };
+            let (bound, why) = match self.setting(key::NR_OPEN).filter(|_| lifts) {
+                Some(bound) => (bound, format!("{}; the {whose} may give any limit below it", key::NR_OPEN)),
+                None => (
+                    Setting { then: hard, reach: hard },
+                    format!("the {whose}'s hard limit of open files; a node cannot have more"),
+                ),
             };
             let terms = vec![Term::once(format!("role.{}.nofile", need.name), nofile)];
-            let why = format!("the {whose}'s hard limit of open files; a node cannot have more");
-            Some(self.gauge(LimitName::NodeFiles(need.name.clone()), terms, Setting { then: bound, reach: bound }, why))
+            Some(self.gauge(LimitName::NodeFiles(need.name.clone()), terms, bound, why))
         };
         here.filter_map(gauge).collect()
     }
@@ -173,7 +179,8 @@ impl<'a> Dials<'a> {
     }
 
     fn keyrings(&self) -> Option<Gauge> {
-        let terms = vec![Term::many(self.demand.containers, "containers", 1)];
+        let terms =
+            vec![Term::once("held now", self.host.baseline.keys), Term::many(self.demand.containers, "containers", 1)];
         Some(self.gauge(LimitName::Keyrings, terms, self.setting(key::ROOT_MAXKEYS)?, key::ROOT_MAXKEYS.to_owned()))
     }
 

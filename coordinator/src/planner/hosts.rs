@@ -94,8 +94,12 @@ fn ephemeral(scenario: &Scenario, host: &HostInput) -> Option<PortRange> {
 /// What runs without this cluster: what was there before it, or what is more by now.
 fn baseline<'a>(host: &HostInput, before: Option<&HostPlan>, needs: &[RoleNeeds<'a>]) -> Baseline {
     let followed = host.facts.sysctls.get(sysctl_keys::CONNTRACK_COUNT).and_then(|text| text.trim().parse().ok());
-    let now =
-        Baseline { tasks: host.facts.tasks, open_files: host.facts.open_files, followed: followed.unwrap_or_default() };
+    let now = Baseline {
+        tasks: host.facts.tasks,
+        open_files: host.facts.open_files,
+        followed: followed.unwrap_or_default(),
+        keys: host.facts.root_keys,
+    };
     let Some(before) = before else {
         return now;
     };
@@ -107,6 +111,7 @@ fn baseline<'a>(host: &HostInput, before: Option<&HostPlan>, needs: &[RoleNeeds<
         tasks: before.baseline.tasks.max(now.tasks.saturating_sub(own(RoleNeeds::tasks_expected))),
         open_files: before.baseline.open_files.max(now.open_files.saturating_sub(own(RoleNeeds::files_expected))),
         followed: before.baseline.followed.max(now.followed.saturating_sub(own(|_| NODE_CONNECTIONS_EXPECTED))),
+        keys: before.baseline.keys.max(now.keys.saturating_sub(own(RoleNeeds::keys))),
     }
 }
 

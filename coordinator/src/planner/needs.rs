@@ -52,6 +52,11 @@ impl RoleNeeds<'_> {
         self.role.run == RunKind::Container
     }
 
+    /// Keys of root's that the runtime makes for a node: the session keyring of a container.
+    pub(super) fn keys(&self) -> u64 {
+        u64::from(self.is_container())
+    }
+
     /// Tasks that a node is expected to have, the engine's included.
     pub(super) fn tasks_expected(&self) -> u64 {
         self.own_tasks_expected() + self.engine(ENGINE_TASKS_EACH)

@@ -157,6 +157,9 @@ pub struct Baseline {
     /// Connections that a firewall with state follows.
     #[serde(default)]
     pub followed: u64,
+    /// Keys of root's.
+    #[serde(default)]
+    pub keys: u64,
 }
 
 impl Plan {

@@ -109,7 +109,7 @@ fn always(demand: &Demand) -> Vec<Want> {
         want(key::SOMAXCONN, backlog, 0, BACKLOG_CEILING, joins.clone()),
         want(key::SYN_BACKLOG, backlog, 0, BACKLOG_CEILING, joins.clone()),
         want(key::NETDEV_MAX_BACKLOG, backlog, 0, BACKLOG_CEILING, joins),
-        want(key::ROOT_MAXKEYS, roomy(demand.containers), demand.containers, INT_MAX, keyring.clone()),
+        want(key::ROOT_MAXKEYS, roomy(demand.keys), demand.keys, INT_MAX, keyring.clone()),
         want(key::ROOT_MAXBYTES, roomy(demand.containers * KEYRING_BYTES), 0, INT_MAX, keyring),
         want(key::MOUNT_MAX, roomy(demand.mounts), demand.mounts, INT_MAX, format!("mounts of {nodes} nodes")),
     ]

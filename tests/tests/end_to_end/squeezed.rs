@@ -1,7 +1,8 @@
 //! Each bound of the host is squeezed until a few nodes fill it: the plan names it beforehand and at which count it breaks,
 //! one node less comes up on the real host, and that one more is refused by the same name while all others run on.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use throng_tests::engine;
 use throng_tests::site::{Site, in_site, nodes};
 
 /// Workers that fit into what is left.
@@ -94,5 +95,54 @@ fn process_ids_break_at_the_node_that_the_plan_names() {
         let squeezed = Squeezed::new(site, &format!("[tuning]\nsysctl = {{ \"kernel.pid_max\" = {pid_max} }}\n"));
         squeezed.fill("pid-max", "process ids");
         site.down();
+    });
+}
+
+/// One more container beside those of a site, with which throng has nothing to do: what the engine says of it.
+fn one_more(site: &Site, host_config: &Value) -> Result<(), String> {
+    let image = engine::containers(&format!("throng-{}", site.name()))[0].image.clone();
+    let name = format!("throng-test-{}-one-more", site.name());
+    let started = engine::try_run(&name, &image, &["sleep", "60"], &json!({ "HostConfig": host_config }));
+    started.map(|id| engine::remove(&id))
+}
+
+#[test]
+fn keyrings_break_at_the_node_that_the_plan_names_and_the_kernel_says_so_too() {
+    in_site(|site| {
+        let maxkeys = facts(site)["root_keys"].as_u64().unwrap() + FITTING;
+        let tuning = format!("[tuning]\nsysctl = {{ \"kernel.keys.root_maxkeys\" = {maxkeys} }}\n");
+        Squeezed::new(site, &tuning).fill("keyrings", "keyrings");
+        let refused = one_more(site, &json!({ "NetworkMode": "host" })).expect_err("the kernel has no keyring left");
+        assert!(refused.contains("quota"), "{refused}");
+        site.down();
+    });
+}
+
+#[test]
+fn open_files_of_a_node_break_where_the_plan_says_and_the_engine_says_so_too() {
+    in_site(|site| {
+        let facts = facts(site);
+        let bound = if facts["engine_lifts_limits"] == true {
+            facts["sysctls"]["fs.nr_open"].as_str().unwrap().parse().unwrap()
+        } else {
+            facts["engine_nofile_hard"].as_u64().unwrap()
+        };
+        let scenario = site.tiny();
+        // What the engine may give is raised where the profile may.
+        let overlay = |nofile: u64| {
+            let text = format!("[tuning]\nprofile = \"none\"\n[role.worker]\nnofile = {nofile}\n");
+            site.file("nofile.toml", &text)
+        };
+        let _ = site.throng(&["up", &scenario, "--overlay", &overlay(bound)]).expect_code(0);
+        let limit = site.throng(&["exec", "worker", "--", "sh", "-c", "ulimit -Hn"]).expect_code(0);
+        let _ = limit.expect_said(&[&bound.to_string()]);
+        let more = json!({ "NetworkMode": "host", "Ulimits": [{ "Name": "nofile", "Soft": 16, "Hard": bound + 1 }] });
+        let refused = one_more(site, &more).expect_err("the engine cannot give so many");
+        assert!(refused.contains("rlimit"), "{refused}");
+        site.down();
+        for verb in ["plan", "up"] {
+            let refused = site.throng(&[verb, &scenario, "--overlay", &overlay(bound + 1)]).expect_code(2);
+            let _ = refused.expect_said(&["open files of one worker", &format!("role.worker.nofile {}", bound + 1)]);
+        }
     });
 }

@@ -4,6 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The capability to exceed resource limits: bit 24 (linux/capability.h).
+const CAP_SYS_RESOURCE: u64 = 1 << 24;
+
 /// `/proc`, or a folder made like it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Procs {
@@ -91,6 +94,15 @@ impl Procs {
     /// The hard limit of open files; none for unlimited.
     pub fn nofile_hard(&self, pid: u32) -> io::Result<Option<u64>> {
         Ok(parse_nofile_hard(&self.text(pid, "limits")?))
+    }
+
+    /// Whether it may give a process limits above its own. One that cannot be read may not.
+    pub fn may_lift_limits(&self, pid: u32) -> bool {
+        let effective = self.text(pid, "status").ok().and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+            u64::from_str_radix(line.trim(), 16).ok()
+        });
+        effective.is_some_and(|effective| effective & CAP_SYS_RESOURCE != 0)
     }
 
     /// Whether it holds an open file whose link reads so, like `socket:[123]`. Needs root for others' processes.

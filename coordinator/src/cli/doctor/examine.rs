@@ -61,9 +61,10 @@ pub(super) fn nofile(facts: &HostFacts) -> Finding {
     let remedy = "raise LimitNOFILE of the engine's unit, or `ulimit -Hn` where it is started";
     let agent = facts.agent_nofile_hard;
     match facts.engine_nofile_hard {
-        Some(engine) if engine < NOFILE_WANTED => {
+        Some(engine) if engine < NOFILE_WANTED && !facts.engine_lifts_limits => {
             Finding::warn("open files", format!("the engine gives a node {engine} at most"), remedy)
         }
+        Some(_) if facts.engine_lifts_limits => Finding::ok("open files", "as many for a node as it asks for"),
         Some(engine) => Finding::ok("open files", format!("up to {engine} for a node, {agent} for a process")),
         None => Finding::warn("open files", "the engine's hard limit cannot be read", "run doctor with sudo to see it"),
     }

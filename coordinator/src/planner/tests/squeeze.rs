@@ -94,7 +94,7 @@ fn open_files_in_all_keyrings_mounts_inotify_and_namespaces_break_where_the_plan
     let mut fixed = redis(10);
     fixed.tuning.profile = TuningProfile::None;
     set_and_break(&fixed, "fs.file-max", "50000", &LimitName::FileMax, 163);
-    set_and_break(&fixed, "kernel.keys.root_maxkeys", "77", &LimitName::Keyrings, 78);
+    set_and_break(&fixed, "kernel.keys.root_maxkeys", "77", &LimitName::Keyrings, 73);
     set_and_break(&fixed, "fs.mount-max", "500", &LimitName::Mounts, 101);
     set_and_break(&fixed, "fs.inotify.max_user_instances", "128", &LimitName::Inotify, 97);
     set_and_break(&fixed, "user.max_ipc_namespaces", "60", &LimitName::Namespaces, 61);
@@ -183,6 +183,22 @@ fn a_role_that_asks_for_more_open_files_than_the_engine_may_give_is_refused_and_
     let text = format!("{}; {}", refusal.problems[0], refusal.problems[0].remedy());
     assert!(text.contains("role.worker.nofile 65536 > 20000"), "{text}");
     assert!(text.contains("lower role.worker.nofile to 20000"), "{text}");
+}
+
+#[test]
+fn an_engine_that_may_lift_limits_gives_more_open_files_than_it_has() {
+    let mut greedy = redis(10);
+    greedy.role.get_mut(&RoleName::new("worker").unwrap()).unwrap().nofile = Some(65_536);
+    let mut host = host("local");
+    host.facts.engine_nofile_hard = Some(20_000);
+    host.facts.engine_lifts_limits = true;
+    assert!(try_plan(&greedy, std::slice::from_ref(&host), None).is_ok());
+    // What the kernel gives anybody still holds where it may not be raised.
+    greedy.tuning.profile = TuningProfile::None;
+    set(&mut host, "fs.nr_open", "65535");
+    set(&mut host, "fs.inotify.max_user_instances", "8192");
+    let worker = LimitName::NodeFiles(RoleName::new("worker").unwrap());
+    assert_eq!(refused_for(&try_plan(&greedy, &[host], None).unwrap_err()), [worker]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 # throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vm bench build test-engines kill-loop campaign planted-faults verdicts engine engine-stop examples example-redis example-nats example-grpc ci clean
+.PHONY: help demo test test-vm bench build test-engines kill-loop campaign planted-faults fuzz verdicts engine engine-stop examples example-redis example-nats example-grpc ci clean
 
 DEMO_WORKERS ?= 100
 export DEMO_WORKERS
@@ -28,7 +28,7 @@ build: ## the two programs, in target/debug
 test-engines: ## the tests that face an engine, on Debian's 20.10 and on Docker 29 with both stores (built from source, with Go): an hour
 	@scripts/test-engines
 
-kill-loop: engine killable ## kill daemons at named points of operations on a live cluster: SEED=… KILLS=100, one again with ROUND=…
+kill-loop: engine killable ## kill daemons at named points of operations on a live cluster: SEED=… KILLS=100, on from FROM=…, one again with ROUND=…
 	@$${CARGO_TARGET_DIR:-target}/debug/kill-loop
 
 campaign: engine killable ## operations and faults drawn from a seed on a live cluster: SEED=… STEPS=50, some of them again with ONLY=…
@@ -36,6 +36,9 @@ campaign: engine killable ## operations and faults drawn from a seed on a live c
 
 planted-faults: engine killable ## plant each fault of throng's own that the campaign's checks must find, one by name with FAULTS=…
 	@$${CARGO_TARGET_DIR:-target}/debug/planted-faults
+
+fuzz: ## look for bytes that make throng panic, in what it reads and is sent: FUZZ_SECONDS=60 for each of FUZZ_ONLY="scenario wire …"
+	@scripts/fuzz
 
 .PHONY: killable
 killable:

@@ -445,6 +445,13 @@ pub enum ResidueKind {
     Directory,
 }
 
+impl ResidueKind {
+    /// Whether it is a setting of the kernel's, which bears no cluster's mark.
+    pub fn is_setting(self) -> bool {
+        matches!(self, Self::Sysctl | Self::ReservedPorts)
+    }
+}
+
 /// Something left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Residue {

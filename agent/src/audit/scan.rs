@@ -108,13 +108,17 @@ fn scan_mounts(scope: &AuditScope, paths: &Paths, procs: &Procs) -> Result<Vec<R
     Ok(mounts::residues(scope, paths.run_dir(), &own, &tables))
 }
 
-/// The scope with the settings that it does not know and an agent noted. Of all clusters, their ports count too.
+/// The scope with the settings that it does not know and an agent noted, their ports among them: for a look at all that
+/// there is. Of one cluster, and beside any that lives, only the coordinator can tell what is no longer needed.
 fn with_noted(scope: &AuditScope, paths: &Paths) -> AuditScope {
     let mut scope = scope.clone();
+    if scope.cluster.is_some() || !scope.live.is_empty() {
+        return scope;
+    }
     // Without the boot's id no note can be believed.
     let noted = boot_id().map(|boot_id| note::read(&paths.settings_note(), &boot_id)).unwrap_or_default();
     for change in noted {
-        if scope.cluster.is_none() && scope.live.is_empty() && change.key == RESERVED_PORTS {
+        if change.key == RESERVED_PORTS {
             scope.ports = scope.ports.union(&our_ports(&change).unwrap_or_default());
         }
         if scope.sysctls.iter().all(|known| known.key != change.key) {

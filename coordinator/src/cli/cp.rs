@@ -73,17 +73,14 @@ pub async fn run(context: &Context, args: CpArgs) -> Result<Outcome, CliError> {
     }
     let path = destination(&args.local, &args.source.path);
     let failed = |source| CliError::File { action: "write", path: path.clone(), source };
-    // The first chunk is awaited before a file is begun: a refusal leaves none.
-    let mut next = chunks.message().await?;
-    let mut file = LocalFile::begin(&path).map_err(failed)?;
-    let mut bytes = 0;
-    while let Some(chunk) = next {
-        bytes += chunk.data.len() as u64;
-        file.add(&chunk.data).map_err(failed)?;
-        next = chunks.message().await?;
+    // All of it is here before a file is begun (it is 64 MiB at most): whoever is killed on the way leaves none.
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.message().await? {
+        bytes.extend_from_slice(&chunk.data);
     }
-    file.keep().map_err(failed)?;
-    context.printer.note(&format!("{} {}", path.display(), ByteSize::bytes(bytes)));
+    let mut file = LocalFile::begin(&path).map_err(failed)?;
+    file.add(&bytes).and_then(|()| file.keep()).map_err(failed)?;
+    context.printer.note(&format!("{} {}", path.display(), ByteSize::bytes(bytes.len() as u64)));
     Ok(Outcome::Pass)
 }
 

@@ -33,18 +33,23 @@ async fn remove(context: &Context, client: &mut Client, yes: bool) -> Result<Out
         }
         return Ok(Outcome::Pass);
     }
-    let (orphans, others): (Vec<_>, Vec<_>) = found.iter().partition(|left| !left.cluster.is_empty());
+    let (orphans, rest): (Vec<_>, Vec<_>) = found.iter().partition(|left| !left.cluster.is_empty());
+    let (settings, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|left| is_setting(left));
     for line in plan(&orphans) {
         context.printer.note(&line);
     }
+    for left in &settings {
+        context.printer.note(&format!("put back: {} on {}", left.subject, left.host));
+    }
     if !others.is_empty() {
         context.printer.note("not removed here, since it cannot be told of which cluster it was:");
-        let others: Vec<ResidueRecord> = others.into_iter().cloned().collect();
+        let others: Vec<ResidueRecord> = others.iter().copied().cloned().collect();
         context.printer.note(residues_table(&others).render(context.printer.width_columns).trim_end());
     }
-    if !goes || orphans.is_empty() {
+    let is_nothing = orphans.is_empty() && settings.is_empty();
+    if !goes || is_nothing {
         list(context, &found)?;
-        if !orphans.is_empty() {
+        if !is_nothing {
             context.printer.hint(&format!("remove it: {}", context.invocation.command("down --orphans --yes")));
         }
         return Ok(Outcome::Residue);
@@ -55,11 +60,12 @@ async fn remove(context: &Context, client: &mut Client, yes: bool) -> Result<Out
     orphaned_clusters.dedup();
     let request = DownRequest { orphans: true, orphaned_clusters, ..DownRequest::default() };
     let outcome = down(context, client, request).await?;
-    Ok(if others_left(&found) { outcome.and(Outcome::Residue) } else { outcome })
+    Ok(if others.is_empty() { outcome } else { outcome.and(Outcome::Residue) })
 }
 
-fn others_left(found: &[ResidueRecord]) -> bool {
-    found.iter().any(|left| left.cluster.is_empty())
+/// Settings of the kernel bear no cluster's mark. An agent that remembers them puts them back with the last cluster.
+fn is_setting(left: &ResidueRecord) -> bool {
+    matches!(left.kind.as_str(), "sysctl" | "reserved-ports")
 }
 
 /// All of it, for those who only look.

@@ -41,6 +41,9 @@ pub enum SightingError {
     /// Neither a list nor a number.
     #[error("what the answer has at {0} is neither a list nor a number")]
     Shape(String),
+    /// No number where one should be.
+    #[error("the answer has no number that matches `{0}`")]
+    NoCount(String),
 }
 
 /// By what a node can be told.
@@ -84,19 +87,20 @@ impl Directory {
 /// Finds nodes in an answer.
 pub fn sight(each: &Each, answer: &str, directory: &Directory) -> Result<Sighting, SightingError> {
     match each {
-        Each::Regex(pattern) => Ok(sight_regex(&Regex::new(pattern)?, answer, directory)),
+        Each::Regex(pattern) => sight_regex(&Regex::new(pattern)?, answer, directory),
         Each::Json(pointers) => sight_json(pointers, answer, directory),
     }
 }
 
-fn sight_regex(pattern: &Regex, answer: &str, directory: &Directory) -> Sighting {
+fn sight_regex(pattern: &Regex, answer: &str, directory: &Directory) -> Result<Sighting, SightingError> {
     let has = |group: &str| pattern.capture_names().flatten().any(|name| name == group);
     if has("count") {
         let found = pattern.captures(answer).and_then(|found| found.name("count")?.as_str().trim().parse().ok());
-        return Sighting::Count(found.unwrap_or(0));
+        // An answer without a number is not one of "none".
+        return found.map(Sighting::Count).ok_or_else(|| SightingError::NoCount(pattern.to_string()));
     }
     if !(has("name") || has("id") || has("address")) {
-        return Sighting::Count(pattern.find_iter(answer).count() as u64);
+        return Ok(Sighting::Count(pattern.find_iter(answer).count() as u64));
     }
     let node = |found: regex::Captures<'_>| {
         let group = |name: &str| found.name(name).map(|group| group.as_str());
@@ -105,7 +109,7 @@ fn sight_regex(pattern: &Regex, answer: &str, directory: &Directory) -> Sighting
         let by_id = || directory.by_id(group("id")?);
         by_name().or_else(by_endpoint).or_else(by_id).cloned()
     };
-    Sighting::Names(pattern.captures_iter(answer).filter_map(node).collect())
+    Ok(Sighting::Names(pattern.captures_iter(answer).filter_map(node).collect()))
 }
 
 fn sight_json(pointers: &EachJson, answer: &str, directory: &Directory) -> Result<Sighting, SightingError> {
@@ -160,6 +164,9 @@ mod tests {
         assert_eq!(names(&regex(r"id=(?<id>\w+)"), "id=1abc id=9 id="), ["worker-0001"]);
         assert_eq!(names(&regex(r"live:(?<count>\d+)"), "live:17"), ["17 nodes"]);
         assert_eq!(names(&regex("up"), "up up down"), ["2 nodes"]);
+        for answer in ["", "dead:17", "live:99999999999999999999"] {
+            assert!(sight(&regex(r"live:(?<count>\d+)"), answer, &directory()).is_err(), "{answer}");
+        }
     }
 
     #[test]

@@ -34,8 +34,11 @@ impl Core {
         Ok(parts)
     }
 
-    /// Tells a host its whole desired state, under a new generation.
+    /// Tells a host its whole desired state, under a new generation. One at a time: what is told later must hold all that
+    /// was told before.
     pub async fn tell(&self, host: &HostId) -> Result<(), CoreError> {
+        let turn = self.hosts.telling(host);
+        let _turn = turn.lock().await;
         let generation = self.next_generation(host).await;
         let spec = HostSpec {
             fleet: self.fleet_id.clone(),

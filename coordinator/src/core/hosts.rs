@@ -1,7 +1,7 @@
 //! What is known of hosts: facts, progress, the last sample.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use throng_common::ids::{ClusterId, Generation, HostId};
 use throng_common::status::{HostFacts, HostProgress, HostSample, UnixMillis};
@@ -26,16 +26,20 @@ pub struct HostView {
     pub unknown: BTreeSet<ClusterId>,
 }
 
+/// A turn to tell a host something.
+pub(super) type Turn = tokio::sync::Mutex<()>;
+
 /// What is known of all hosts.
 #[derive(Debug)]
 pub struct HostBook {
     hosts: Mutex<BTreeMap<HostId, HostView>>,
+    telling: Mutex<BTreeMap<HostId, Arc<Turn>>>,
     changes: watch::Sender<u64>,
 }
 
 impl Default for HostBook {
     fn default() -> Self {
-        Self { hosts: Mutex::default(), changes: watch::Sender::new(0) }
+        Self { hosts: Mutex::default(), telling: Mutex::default(), changes: watch::Sender::new(0) }
     }
 }
 
@@ -53,6 +57,12 @@ impl HostBook {
         change(view);
         drop(hosts);
         self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Held by whoever tells a host something.
+    pub(super) fn telling(&self, host: &HostId) -> Arc<Turn> {
+        let mut telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(telling.entry(host.clone()).or_default())
     }
 
     /// What is known of a host.

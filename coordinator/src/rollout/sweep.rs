@@ -89,8 +89,10 @@ async fn audit(core: &Arc<Core>, operation: &OperationHandle, clusters: &BTreeSe
     for (host, audited) in core.audit_all().await {
         match audited {
             Ok(residues) => {
-                let of_these =
-                    residues.into_iter().filter(|left| left.cluster.as_ref().is_some_and(|id| clusters.contains(id)));
+                // Settings are of all clusters together: with the last of them they go too.
+                let of_these = residues
+                    .into_iter()
+                    .filter(|left| left.cluster.as_ref().map_or(left.kind.is_setting(), |id| clusters.contains(id)));
                 torn.residues.extend(of_these.map(|left| (host.clone(), left)));
             }
             Err(error) => unknown.push(format!("host {host} could not be audited: {error}")),

@@ -28,20 +28,23 @@ pub(super) fn read(texts: Texts) -> (Report, Node) {
     let mut unreadable = Vec::new();
     for (name, content) in texts.files {
         let text = String::from_utf8(content).unwrap_or_else(|error| {
-            unreadable.push((sources.len(), "the file is not UTF-8 text"));
+            // Before the first byte that is none, nothing is replaced: its place is the same in what is shown.
+            let first = error.utf8_error().valid_up_to();
+            let replaced = first..first + char::REPLACEMENT_CHARACTER.len_utf8();
+            unreadable.push((sources.len(), replaced, "the file is not UTF-8 text: this byte is none"));
             String::from_utf8_lossy(error.as_bytes()).into_owned()
         });
         if text.len() > TEXT_MAX_BYTES {
-            unreadable.push((sources.len(), "the file is larger than 1 MiB"));
+            unreadable.push((sources.len(), 0..0, "the file is larger than 1 MiB"));
         }
         sources.push(Source { name, text: if text.len() > TEXT_MAX_BYTES { String::new() } else { text } });
     }
     sources.extend(texts.sets.into_iter().map(|text| Source { name: SET.to_owned(), text }));
     let count = sources.len();
     let mut report = Report::new(sources);
-    for (source, message) in unreadable {
+    for (source, span, message) in unreadable {
         let fault = Fault::new(Code::Syntax, message).hint("a scenario is a TOML file of at most 1 MiB");
-        report.push(&Origin { source, span: 0..0 }, None, fault);
+        report.push(&Origin { source, span }, None, fault);
     }
     let mut document = parse::parse(&mut report, 0);
     for source in 1..files {

@@ -10,8 +10,10 @@ const KILLS: u64 = 100;
 pub struct Options {
     /// Decides all draws.
     pub seed: u64,
-    /// How many rounds, from number 0.
+    /// How many rounds.
     pub kills: u64,
+    /// The number of the first: a play that was cut short is gone on with.
+    pub from: u64,
     /// Only the round of this number.
     pub only: Option<u64>,
     /// Only points whose names begin so; empty: all.
@@ -21,7 +23,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// `SEED`, `KILLS`, `ROUND`, `POINTS`, `BOUND_SECONDS`. Without a seed, one by the clock.
+    /// `SEED`, `KILLS`, `FROM`, `ROUND`, `POINTS`, `BOUND_SECONDS`. Without a seed, one by the clock.
     pub fn from_environment() -> Result<Self, String> {
         Self::new(|name| std::env::var(name).ok().filter(|text| !text.is_empty()))
     }
@@ -35,6 +37,7 @@ impl Options {
         Ok(Self {
             seed: number("SEED")?.unwrap_or(clock.as_secs()),
             kills: number("KILLS")?.unwrap_or(KILLS),
+            from: number("FROM")?.unwrap_or(0),
             only: number("ROUND")?,
             points: variable("POINTS").unwrap_or_default(),
             bound: number("BOUND_SECONDS")?.map(Duration::from_secs),

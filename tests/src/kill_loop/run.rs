@@ -16,16 +16,16 @@ use crate::site::alone;
 pub fn run(options: Options) -> Tally {
     let _alone = alone();
     let began = Instant::now();
-    let Options { seed, kills, only, points, bound } = options;
+    let Options { seed, kills, from, only, points, bound } = options;
     let points: Vec<Point> = Point::ALL.iter().copied().filter(|point| point.name().starts_with(&points)).collect();
     assert!(!points.is_empty(), "POINTS selects no point");
-    say(&format!("SEED={seed} KILLS={kills} (one round again: SEED={seed} ROUND=… make kill-loop)"));
-    let rounds: Vec<u64> = only.map_or_else(|| (0..kills).collect(), |round| vec![round]);
+    say(&format!("SEED={seed} KILLS={kills} FROM={from} (one round again: SEED={seed} ROUND=… make kill-loop)"));
+    let rounds: Vec<u64> = only.map_or_else(|| (from..from + kills).collect(), |round| vec![round]);
     let mut tally = Tally::default();
     let mut farm = Farm::begin();
     for number in rounds {
         if bound.is_some_and(|bound| began.elapsed() > bound) {
-            say(&format!("time is over after {} rounds", tally.rounds));
+            say(&format!("time is over after {} rounds (go on: SEED={seed} FROM={number})", tally.rounds));
             break;
         }
         let round = Round::draw(seed, number, &points);

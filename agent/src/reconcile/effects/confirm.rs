@@ -22,6 +22,10 @@ use crate::resources::ramdisk;
 /// to die, and to be read.
 const RECORD_DEADLINE: Duration = Duration::from_secs(15);
 
+/// How long a process that is ending may still look alive: its files are gone before it is.
+const ENDING_MAX: Duration = Duration::from_millis(250);
+const ENDING_LOOK: Duration = Duration::from_millis(10);
+
 impl Host {
     /// Confirms a start.
     pub(super) async fn confirm(
@@ -54,8 +58,12 @@ impl Host {
     /// How a node ended that was to be confirmed; none where it runs: the kernel's word on that counts, the engine or the
     /// shim may not have noticed yet.
     async fn ended_instead(self: &Arc<Self>, key: &Key, running: &Running) -> Option<Failure> {
-        if self.is_alive(running.pid) {
-            return None;
+        let deadline = tokio::time::Instant::now() + ENDING_MAX;
+        while self.is_alive(running.pid) {
+            if tokio::time::Instant::now() > deadline {
+                return None;
+            }
+            tokio::time::sleep(ENDING_LOOK).await;
         }
         let (reason, failed) = match &running.container {
             Some(id) => {

@@ -100,7 +100,35 @@ pub fn alone() -> Flock<File> {
     Flock::lock(file, FlockArg::LockExclusive).expect("a lock on a file of ours can be waited for")
 }
 
+/// A second throng on the machine of a test, taken away when it is dropped.
+#[derive(Debug)]
+pub struct Beside(Site);
+
+impl std::ops::Deref for Beside {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.0
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !leftovers::find(self).is_empty() {
+            leftovers::remove(self);
+        }
+        engine::remove_images(&format!("throng/{}-", self.name));
+        let _ = fs::remove_dir_all(&self.run_dir);
+    }
+}
+
 impl Site {
+    /// Another one beside it, of which no name is part of this one's, nor the other way round.
+    pub fn beside(&self) -> Beside {
+        let suffix = random_suffix(6);
+        Beside(Self::new(&format!("b{suffix}"), &format!("throng-beside-{suffix}"), self.build))
+    }
+
     /// A site whose scenarios' names begin with `name`, and the paths of whose folders contain `mark`.
     pub fn new(name: &str, mark: &str, build: Build) -> Self {
         let folder = tempfile::Builder::new().prefix(&format!("{mark}-")).tempdir().expect("a folder can be made");

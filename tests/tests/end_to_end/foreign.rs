@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use throng_tests::programs::Build;
 use throng_tests::site::{Site, in_site};
 use throng_tests::{engine, host};
 
@@ -129,7 +128,7 @@ fn what_nobody_remembers_is_removed_by_its_marks_and_look_alikes_are_left() {
 #[test]
 fn the_cluster_of_another_throng_on_this_machine_is_no_orphan_while_its_agent_or_its_coordinator_runs() {
     in_site(|site| {
-        let other = Site::new(&format!("{}b", site.name()), &format!("{}-b", site.mark()), Build::Plain);
+        let other = site.beside();
         let cluster = other.up();
         let _ = site.up();
         let spared = |why: &str| {
@@ -146,8 +145,6 @@ fn the_cluster_of_another_throng_on_this_machine_is_no_orphan_while_its_agent_or
         let _ = other.throng(&["stop"]).expect_code(0);
         site.down();
         let left = throng_tests::leftovers::find(&other);
-        engine::remove_images(&format!("throng/{}-", other.name()));
-        let _ = std::fs::remove_dir_all(other.run_dir());
         assert!(left.is_empty(), "{left:#?}");
     });
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use throng_tests::finished::Finished;
-use throng_tests::programs::Build;
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site};
 use throng_tests::wait::wait_for;
 
@@ -126,7 +125,7 @@ fn whoever_is_removed_is_refused_at_once_also_in_the_midst_of_a_stream() {
 fn what_keeps_a_caller_out_is_one_clear_line_with_a_hint() {
     in_site(|site| {
         let _ = site.up();
-        let stranger = Site::new(&format!("{}b", site.name()), &format!("{}-b", site.mark()), Build::Plain);
+        let stranger = site.beside();
         let serve = stranger.start("throng", &["serve"]);
         wait_for("the other coordinator serves", COMMAND_TIMEOUT, || {
             let status = stranger.throng(&["status"]);
@@ -166,7 +165,6 @@ fn what_keeps_a_caller_out_is_one_clear_line_with_a_hint() {
         let _ = good().throng(site, &["status"]).expect_code(0);
         let _ = stranger.throng(&["stop"]).expect_code(0);
         let _ = serve.end(COMMAND_TIMEOUT).expect_code(0);
-        let _ = std::fs::remove_dir_all(stranger.run_dir());
         site.down();
     });
 }

@@ -27,8 +27,14 @@ fn whatever_goes_wrong_every_invariant_holds() {
 
 #[test]
 fn whoever_is_killed_at_whatever_point_every_invariant_holds() {
-    let options =
-        kill_loop::Options { seed: seed(), kills: 1000, only: None, points: String::new(), bound: Some(BOUND) };
+    let options = kill_loop::Options {
+        seed: seed(),
+        kills: 1000,
+        from: 0,
+        only: None,
+        points: String::new(),
+        bound: Some(BOUND),
+    };
     let tally = kill_loop::run(options);
     assert!(tally.problems() == 0 && tally.hits() > 0, "{tally}");
 }

@@ -164,7 +164,10 @@ pub fn spawn(
 ) -> Result<ReconcileHandle, LedgerError> {
     let (events, inbox) = mpsc::channel(QUEUE_EVENTS);
     let (requests, wishes) = mpsc::channel(16);
-    host.take_back_noted_sysctls()?;
+    if let Err(error) = host.take_back_noted_sysctls() {
+        // A full disk must not keep an agent from taking things down.
+        tracing::warn!(error = chain(&error), "settings that were noted are not in the ledger");
+    }
     let spec = host.parts().ledger.spec()?;
     let mut task = ReconcileTask {
         core: Core::default(),

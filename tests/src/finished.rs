@@ -12,6 +12,12 @@ use serde_json::Value;
 
 use crate::wait::patiently;
 
+/// A command as a person would type it.
+pub fn line_of(program: &str, arguments: &[&str]) -> String {
+    let words = std::iter::once(program).chain(arguments.iter().copied());
+    shlex::try_join(words).expect("no argument of a test's holds a NUL")
+}
+
 /// How often a running command is looked at.
 const EVERY: Duration = Duration::from_millis(20);
 

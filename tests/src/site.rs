@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use throng_common::ids::random_suffix;
 
 use crate::engine_proxy::EngineProxy;
-use crate::finished::{Finished, Running};
+use crate::finished::{Finished, Running, line_of};
 use crate::host::Snapshot;
 use crate::private_engine::PrivateEngine;
 use crate::programs::Build;
@@ -199,7 +199,7 @@ impl Site {
     }
 
     fn start_with(&self, variable: Option<(&str, &str)>, program: &str, arguments: &[&str]) -> Running {
-        let line = format!("{program} {}", arguments.join(" "));
+        let line = line_of(program, arguments);
         let mut command = self.command(program, arguments);
         Running::start(command.envs(variable), line)
     }

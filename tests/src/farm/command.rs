@@ -27,7 +27,7 @@ pub(crate) struct Ended {
 /// Waits for the command's end. One that failed must have printed the command that resumes it.
 /// One that found no coordinator has not begun: it is given again.
 pub(crate) fn finish(site: &Site, running: Running, within: Duration) -> Ended {
-    let line: Vec<String> = running.line().split_whitespace().skip(1).map(str::to_owned).collect();
+    let line = shlex::split(running.line()).expect("a line of ours is quoted well");
     let mut finished = match caught(|| running.end(within)) {
         Ok(finished) => finished,
         Err(late) => return Ended { problem: Some(late), ..Ended::default() },
@@ -36,7 +36,7 @@ pub(crate) fn finish(site: &Site, running: Running, within: Duration) -> Ended {
         if finished.code == Some(0) {
             return Ended { stdout: finished.stdout, once: resumed == 0, problem: None };
         }
-        let again = || NOT_BEGUN.iter().any(|said| finished.stderr.contains(said)).then(|| line.clone());
+        let again = || NOT_BEGUN.iter().any(|said| finished.stderr.contains(said)).then(|| line[1..].to_vec());
         let Some(words) = printed(&finished).or_else(again) else { break };
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match caught(|| site.throng_within(within, &words)) {
@@ -53,5 +53,6 @@ fn printed(finished: &Finished) -> Option<Vec<String>> {
     let program = Build::Killable.program("throng").display().to_string();
     let line = finished.stderr.lines().rev().find_map(|line| line.split_once(&program))?.1.to_owned();
     let command = line.split('`').next().unwrap_or_default();
-    Some(command.split_whitespace().map(str::to_owned).collect())
+    // As a shell would: what a person copies must be one command again.
+    shlex::split(command)
 }

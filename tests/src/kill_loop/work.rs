@@ -6,7 +6,7 @@ use std::fs;
 use super::reach::Operation;
 use crate::farm::daemons::{self, Daemon};
 use crate::farm::{Farm, WORKERS, Wanted};
-use crate::finished::Running;
+use crate::finished::{Running, line_of};
 use crate::site::COMMAND_TIMEOUT;
 
 /// The worker that the tests restart.
@@ -69,7 +69,7 @@ impl<'a> Work<'a> {
         if let Some(arms) = arms {
             command.env("FAILPOINTS", arms);
         }
-        Some(Running::start(&mut command, format!("throng {}", words.join(" "))))
+        Some(Running::start(&mut command, line_of("throng", &words)))
     }
 
     /// What must be there after it.

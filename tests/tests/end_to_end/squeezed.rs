@@ -1,9 +1,13 @@
 //! Each bound of the host is squeezed until a few nodes fill it: the plan names it beforehand and at which count it breaks,
 //! one node less comes up on the real host, and that one more is refused by the same name while all others run on.
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use throng_tests::engine;
-use throng_tests::site::{Site, in_site, nodes};
+use throng_tests::site::{SETTLE_TIMEOUT, Site, in_site, nodes};
+use throng_tests::wait::wait_for;
 
 /// Workers that fit into what is left.
 const FITTING: u64 = 6;
@@ -58,6 +62,19 @@ fn name_of(limit: &Value) -> String {
     name.as_str().map_or_else(|| name.as_object().unwrap().keys().next().unwrap().clone(), str::to_owned)
 }
 
+/// A figure of this host once both daemons run and nothing of what ran before is on its way out.
+fn at_rest(site: &Site, key: &str) -> u64 {
+    let _ = site.up();
+    site.down();
+    let read = || facts(site)[key].as_u64().unwrap();
+    wait_for(&format!("{key} is at rest"), SETTLE_TIMEOUT, || {
+        let before = read();
+        thread::sleep(Duration::from_secs(1));
+        let now = read();
+        if now == before { Ok(now) } else { Err(format!("{before}, then {now}")) }
+    })
+}
+
 /// What an agent knows of this host.
 fn facts(site: &Site) -> Value {
     site.agent(&["facts"]).expect_code(0).json()
@@ -91,7 +108,7 @@ fn process_ids_break_at_the_node_that_the_plan_names() {
     in_site(|site| {
         // What the plan expects of the hub, and of a worker with the engine's share.
         let (hub, worker) = (32, 32 + 12);
-        let pid_max = facts(site)["tasks"].as_u64().unwrap() + hub + FITTING * worker + worker / 2;
+        let pid_max = at_rest(site, "tasks") + hub + FITTING * worker + worker / 2;
         let squeezed = Squeezed::new(site, &format!("[tuning]\nsysctl = {{ \"kernel.pid_max\" = {pid_max} }}\n"));
         squeezed.fill("pid-max", "process ids");
         site.down();
@@ -109,7 +126,7 @@ fn one_more(site: &Site, host_config: &Value) -> Result<(), String> {
 #[test]
 fn keyrings_break_at_the_node_that_the_plan_names_and_the_kernel_says_so_too() {
     in_site(|site| {
-        let maxkeys = facts(site)["root_keys"].as_u64().unwrap() + FITTING;
+        let maxkeys = at_rest(site, "root_keys") + FITTING;
         let tuning = format!("[tuning]\nsysctl = {{ \"kernel.keys.root_maxkeys\" = {maxkeys} }}\n");
         Squeezed::new(site, &tuning).fill("keyrings", "keyrings");
         let refused = one_more(site, &json!({ "NetworkMode": "host" })).expect_err("the kernel has no keyring left");

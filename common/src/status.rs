@@ -381,10 +381,13 @@ pub struct HostFacts {
     /// Hard limit of open files that the agent has.
     pub agent_nofile_hard: u64,
     /// Whether the engine may give nodes more than it has itself, up to `fs.nr_open` (`CAP_SYS_RESOURCE`).
+    #[serde(default)]
     pub engine_lifts_limits: bool,
     /// Whether the agent may.
+    #[serde(default)]
     pub agent_lifts_limits: bool,
     /// Keys of the kernel's that root holds now.
+    #[serde(default)]
     pub root_keys: u64,
     /// Processes and threads that exist now.
     pub tasks: u64,

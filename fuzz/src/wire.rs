@@ -10,20 +10,19 @@ use throng_proto::agent as wire;
 /// One kind of message: decodes it, makes throng's own value of it, and back.
 type Kind = fn(&[u8]);
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     there_and_back::<wire::HostSpec, HostSpec>,
     there_and_back::<wire::AgentEvent, AgentEvent>,
     there_and_back::<wire::HostFacts, HostFacts>,
     there_and_back::<wire::HostSample, HostSample>,
     there_and_back::<wire::NodeSample, NodeSample>,
     there_and_back::<wire::Residue, Residue>,
+    there_and_back::<wire::AuditRequest, AuditScope>,
 ];
 
 pub(super) fn take(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     KINDS[usize::from(*kind) % KINDS.len()](bytes);
-    // Of an audit's request there is no way back.
-    let _ = wire::AuditRequest::decode(bytes).map(AuditScope::try_from);
 }
 
 fn there_and_back<W, T>(bytes: &[u8])

@@ -78,7 +78,12 @@ impl Shared {
             return Ok(());
         }
         let other = TcpStream::connect(coordinator)?;
-        self.open().extend([agent.try_clone()?, other.try_clone()?]);
+        let mut open = self.open();
+        if self.is_cut.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        open.extend([agent.try_clone()?, other.try_clone()?]);
+        drop(open);
         for (from, to) in [(agent.try_clone()?, other.try_clone()?), (other, agent)] {
             let shared = Arc::clone(self);
             thread::spawn(move || shared.hand_on(from, to));

@@ -114,10 +114,11 @@ impl std::ops::Deref for Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        if !leftovers::find(self).is_empty() {
-            leftovers::remove(self);
-        }
-        engine::remove_images(&format!("throng/{}-", self.name));
+        // A test that has failed is not to be ended by what fails here: it takes its own cluster down too.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            leftovers::remove_named(&self.name, &self.mark);
+            engine::remove_images(&format!("throng/{}-", self.name));
+        }));
         let _ = fs::remove_dir_all(&self.run_dir);
     }
 }

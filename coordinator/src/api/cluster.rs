@@ -39,7 +39,7 @@ impl ApiService {
             images: &BTreeMap::new(),
             hosts: &hosts,
             previous: None,
-            preview: false,
+            preview: true,
         };
         match plan(&input) {
             Ok(plan) => {

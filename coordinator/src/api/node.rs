@@ -82,7 +82,7 @@ impl ApiService {
             self.core.tasks.spawn(async move {
                 let rpc =
                     |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.logs(request).await };
-                core.fleet.await_back(&host, Duration::MAX).await;
+                core.fleet.await_back(&host).await;
                 let problem = match core.fleet.open(&host, asked, rpc).await {
                     Ok(mut stream) => loop {
                         match stream.next().await {
@@ -124,7 +124,7 @@ impl ApiService {
         };
         let rpc =
             |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.read_file(request).await };
-        self.core.fleet.await_back(&host, Duration::MAX).await;
+        self.core.fleet.await_back(&host).await;
         let mut stream = self.core.fleet.open(&host, asked, rpc).await.map_err(|error| of_fleet(&error))?;
         let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
         self.core.tasks.spawn(async move {
@@ -172,7 +172,7 @@ impl ApiService {
         let messages = tokio_stream::once(begin).chain(rest);
         let rpc =
             |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.terminal(request).await };
-        self.core.fleet.await_back(&host, Duration::MAX).await;
+        self.core.fleet.await_back(&host).await;
         let mut stream = self.core.fleet.open(&host, messages, rpc).await.map_err(|error| of_fleet(&error))?;
         let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
         self.core.tasks.spawn(async move {

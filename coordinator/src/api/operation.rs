@@ -129,9 +129,7 @@ impl ApiService {
         let ids = request.orphaned_clusters.iter().map(|id| ClusterId::new(id.as_str()));
         let clusters: BTreeSet<ClusterId> =
             ids.collect::<Result<_, _>>().map_err(|error| invalid("orphaned_clusters", error))?;
-        if clusters.is_empty() {
-            return Err(invalid("orphaned_clusters", "names no cluster"));
-        }
+        // None: only settings are left, which hosts put back when they are told that nobody wants them.
         let handle = rollout::start_sweep(&self.core, id, clusters).await.map_err(of_rollout)?;
         Ok(operation(&handle))
     }

@@ -97,7 +97,7 @@ impl<T> HostCall<T> {
         F: FnOnce(AgentClient<LinkService>, Request<Q>) -> C,
         C: Future<Output = Result<Response<Streaming<A>>, Status>>,
     {
-        self.core.fleet.await_back(&self.host, self.timeout).await;
+        let _ = tokio::time::timeout(self.timeout, self.core.fleet.await_back(&self.host)).await;
         let limit = self.timeout + CALL_GRACE;
         let why = match tokio::time::timeout(limit, self.take_in(request, rpc)).await {
             Ok(Ok(())) => silent(),
@@ -221,7 +221,7 @@ impl Core {
             let request = wire::SignalRequest { cluster: id.clone(), nodes, signal };
             let rpc = |mut agent: AgentClient<_>, request| async move { agent.signal(request).await };
             async move {
-                self.fleet.await_back(&host, SIGNAL_DEADLINE).await;
+                self.fleet.await_back(&host).await;
                 self.fleet.call(&host, SIGNAL_DEADLINE, request, rpc).await
             }
         });

@@ -18,10 +18,10 @@ const BACK_MAX: Duration = Duration::from_secs(10);
 const TRY_AGAIN_WAIT: Duration = Duration::from_millis(100);
 
 impl Fleet {
-    /// Waits a moment for a host that just dials again, no longer than `at_most`: for calls that cannot be made twice,
-    /// before they are made. Of one that does not come the call itself says so.
-    pub async fn await_back(&self, host: &HostId, at_most: Duration) {
-        let _ = self.wait_connected(host, BACK_MAX.min(at_most)).await;
+    /// Waits a moment for a host that just dials again: for calls that cannot be made twice, before they are made. Of one
+    /// that does not come the call itself says so.
+    pub async fn await_back(&self, host: &HostId) {
+        let _ = self.wait_connected(host, BACK_MAX).await;
     }
 
     /// Makes a call that may be made again, until it is answered: once more whenever the host has come back. One that

@@ -143,7 +143,7 @@ impl<'a> Dials<'a> {
                 (facts.agent_nofile_hard, facts.agent_lifts_limits, "agent")
             };
             let (bound, why) = match self.setting(key::NR_OPEN).filter(|_| lifts) {
-                Some(bound) => (bound, format!("{}; the {whose} may give any limit below it", key::NR_OPEN)),
+                Some(bound) => (bound, format!("{}; the {whose} may give as much", key::NR_OPEN)),
                 None => (
                     Setting { then: hard, reach: hard },
                     format!("the {whose}'s hard limit of open files; a node cannot have more"),

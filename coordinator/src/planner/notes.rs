@@ -38,7 +38,7 @@ fn of_host(input: &PlanInput<'_>, plan: &Plan, host: &super::input::HostInput) -
     let containers = input.scenario.role.values().any(|role| role.run == RunKind::Container && role.count > 0);
     if containers && let Some(problem) = engine_problem(host) {
         notes.push(format!(
-            "host {id}: nothing can start as it is, and the engine's open files are in no limit: {problem}"
+            "host {id}: the engine could not be asked, and what it bounds is not in this plan: {problem}"
         ));
     }
     if host.facts.child_pid_namespace {

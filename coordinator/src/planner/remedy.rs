@@ -1,6 +1,7 @@
 //! Puts an exceeded limit into words: the sum that does not fit, and what a person can change.
 
 use throng_common::size::ByteSize;
+use throng_common::sysctl_keys::NR_OPEN;
 
 use super::arithmetic::{exceeds, words};
 use super::assess::Assessor;
@@ -80,10 +81,14 @@ fn other_ways(assessor: &Assessor<'_>, gauge: &Gauge, largest: &RoleNeeds<'_>) -
         }
         LimitName::PidMax => [tunable("kernel.pid_max"), vec![format!("lower role.{role}.pids")]].concat(),
         LimitName::ThreadsMax => [tunable("kernel.threads-max"), vec![format!("lower role.{role}.pids")]].concat(),
-        LimitName::NodeFiles(of) => vec![
-            format!("lower role.{of}.nofile to {}", gauge.reach),
-            "raise that hard limit (LimitNOFILE of its service)".to_owned(),
-        ],
+        LimitName::NodeFiles(of) => {
+            let raise = if gauge.why.starts_with(NR_OPEN) {
+                tunable(NR_OPEN)
+            } else {
+                vec!["raise that hard limit (LimitNOFILE of its service)".to_owned()]
+            };
+            [vec![format!("lower role.{of}.nofile to {}", gauge.reach)], raise].concat()
+        }
         LimitName::EngineFiles => vec!["raise the engine's limit (LimitNOFILE of its service)".to_owned()],
         LimitName::FileMax => tunable("fs.file-max"),
         LimitName::Inotify => tunable("fs.inotify.max_user_instances"),

@@ -105,10 +105,20 @@ fn run_wish(run: &RunId, seed: u64, tests: Option<&str>) -> RunWish {
 /// A teardown whose cluster is not among those that are known. Only an audit that finds nothing takes one out of the
 /// journal; one that is still in it cannot be read.
 async fn gone(core: &Core, operation: &OperationHandle) -> Ended {
-    let Some(id) = operation.cluster() else { return begin_again(false) };
+    let torn = gone_by_journal(core, operation).await;
+    if torn.is_clean() { ended(Outcome::Pass, "nothing of it is left", torn, false) } else { begin_again(true) }
+}
+
+async fn gone_by_journal(core: &Core, operation: &OperationHandle) -> TornDown {
+    let Some(id) = operation.cluster() else { return TornDown::default() };
     match core.store.cluster(id.clone()).await {
-        Ok(None) => ended(Outcome::Pass, "nothing of it is left", TornDown::default(), false),
-        Ok(Some(_)) | Err(_) => begin_again(true),
+        Ok(None) => TornDown::default(),
+        Ok(Some(_)) | Err(_) => TornDown {
+            unknown: format!(
+                "the journal's record of {id} cannot be read: `throng down --orphans` shows what is there"
+            ),
+            ..TornDown::default()
+        },
     }
 }
 
@@ -153,8 +163,7 @@ async fn tested(
     operation.note(NoteLevel::Warning, GOES_ON, "");
     let torn = match cluster {
         Some(cluster) => take_down(core, cluster, operation).await,
-        // Only an audit that finds nothing takes a cluster out of the journal.
-        None => Ok(TornDown::default()),
+        None => Ok(gone_by_journal(core, operation).await),
     };
     let ending = draft.ending.clone();
     let ended = match finish_draft(core, operation, draft, teardown_of(&torn)).await {

@@ -157,7 +157,8 @@ impl RunLog {
         ending: &Ending,
     ) -> Result<(), RolloutError> {
         let teardown = Teardown::Unknown { detail: "it was not over".to_owned() };
-        let report = self.report(core, Some(cluster), operation, (ending.clone(), teardown)).await?;
+        let images = images(core, Some(cluster), &self.recording, false).await;
+        let report = self.report(core, Some(cluster), operation, (ending.clone(), teardown), images)?;
         self.folder.write_draft(&report)?;
         hit(Point::RunDrafted);
         Ok(())
@@ -172,16 +173,18 @@ impl RunLog {
         ending: Ending,
         teardown: Teardown,
     ) -> Result<Outcome, RolloutError> {
-        let report = self.report(core, cluster, operation, (ending, teardown)).await?;
+        let images = images(core, cluster, &self.recording, true).await;
+        let report = self.report(core, cluster, operation, (ending, teardown), images)?;
         keep(core, &self.folder, &report).await
     }
 
-    async fn report(
+    fn report(
         &self,
-        core: &Arc<Core>,
+        core: &Core,
         cluster: Option<&LiveCluster>,
         operation: &OperationHandle,
         (ending, teardown): (Ending, Teardown),
+        images: Vec<ImageReport>,
     ) -> Result<RunReport, RolloutError> {
         let record = cluster.map(LiveCluster::record);
         let plan = record.as_ref().and_then(|record| serde_json::to_vec_pretty(&record.plan).ok());
@@ -205,7 +208,7 @@ impl RunLog {
             },
             hosts: hosts(core, cluster, &self.recording),
             roles: roles(&self.scenario, cluster, &self.recording),
-            images: images(core, cluster, &self.recording).await,
+            images,
             plan: plan.map(|_| PLAN_FILE.to_owned()).unwrap_or_default(),
             phases: phases(operation),
             tests: self.result.tests.clone(),
@@ -371,8 +374,9 @@ fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>, recording: &Recordi
     scenario.role.iter().map(report).collect()
 }
 
-/// The images that nodes really ran. Where none ran, what they would have run.
-async fn images(core: &Arc<Core>, cluster: Option<&LiveCluster>, recording: &Recording) -> Vec<ImageReport> {
+/// The images that nodes really ran. Where none ran, what they would have run. `ask`: hosts are asked for the digests by
+/// which registries know them.
+async fn images(core: &Arc<Core>, cluster: Option<&LiveCluster>, recording: &Recording, ask: bool) -> Vec<ImageReport> {
     let Some(record) = cluster.map(LiveCluster::record) else { return Vec::new() };
     let supplier = Supplier::new(core, Arc::new(|_| {}));
     let mut images = Vec::new();
@@ -387,8 +391,10 @@ async fn images(core: &Arc<Core>, cluster: Option<&LiveCluster>, recording: &Rec
         }
         for id in ids {
             let mut repo_digest = None;
-            for host in &hosts {
-                repo_digest = repo_digest.or(supplier.repo_digest(host, &id).await);
+            for host in hosts.iter().filter(|_| ask) {
+                if repo_digest.is_none() {
+                    repo_digest = supplier.repo_digest(host, &id).await;
+                }
             }
             images.push(named(id, repo_digest));
         }

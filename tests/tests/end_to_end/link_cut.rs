@@ -79,13 +79,15 @@ fn a_link_that_is_cut_while_a_command_works_takes_nothing_back_and_starts_nothin
             let scale = site.start("throng", &["scale", "worker=12"]);
             wait_for("the first of the new nodes is on its way", SETTLE_TIMEOUT, || {
                 let ps = site.ps();
-                if nodes(&ps).len() > before.len() { Ok(()) } else { Err(format!("{ps:#}")) }
+                if pids(&ps).len() > before.len() { Ok(()) } else { Err(format!("{ps:#}")) }
             });
             if silently {
                 link.silence();
             } else {
                 link.cut();
             }
+            // A silent one is found dead by its pings.
+            connected(site, false);
             assert_still_waiting(&[&scale]);
             link.mend();
             let _ = scale.end(COMMAND_TIMEOUT).expect_code(0);

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The capability to exceed resource limits: bit 24 (linux/capability.h).
 const CAP_SYS_RESOURCE: u64 = 1 << 24;
+/// The user namespace in which capabilities are the machine's own (linux/proc_ns.h).
+const FIRST_USER_NAMESPACE: &str = "user:[4026531837]";
 
 /// `/proc`, or a folder made like it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +104,8 @@ impl Procs {
             let line = text.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
             u64::from_str_radix(line.trim(), 16).ok()
         });
-        effective.is_some_and(|effective| effective & CAP_SYS_RESOURCE != 0)
+        let is_first = self.namespace(pid, "user").is_ok_and(|name| name == FIRST_USER_NAMESPACE);
+        is_first && effective.is_some_and(|effective| effective & CAP_SYS_RESOURCE != 0)
     }
 
     /// Whether it holds an open file whose link reads so, like `socket:[123]`. Needs root for others' processes.

@@ -64,7 +64,9 @@ pub(super) fn nofile(facts: &HostFacts) -> Finding {
         Some(engine) if engine < NOFILE_WANTED && !facts.engine_lifts_limits => {
             Finding::warn("open files", format!("the engine gives a node {engine} at most"), remedy)
         }
-        Some(_) if facts.engine_lifts_limits => Finding::ok("open files", "as many for a node as it asks for"),
+        Some(_) if facts.engine_lifts_limits => {
+            Finding::ok("open files", format!("as many for a node as it asks for, {agent} for a process"))
+        }
         Some(engine) => Finding::ok("open files", format!("up to {engine} for a node, {agent} for a process")),
         None => Finding::warn("open files", "the engine's hard limit cannot be read", "run doctor with sudo to see it"),
     }

@@ -42,7 +42,7 @@ fn a_plan_that_is_only_shown_needs_no_engine_and_says_what_is_not_known() {
     assert!(try_plan(&redis(100), std::slice::from_ref(&bare), None).is_err());
     let plan = try_preview(&redis(100), bare.clone()).unwrap();
     assert_eq!(plan.nodes().count(), 101);
-    assert!(plan.notes.iter().any(|note| note.contains("nothing can start as it is") && note.contains("denied")));
+    assert!(plan.notes.iter().any(|note| note.contains("could not be asked") && note.contains("denied")));
     // One that answered and is of no use is no reason to hope.
     bare.facts.engine =
         host("local").facts.engine.map(|engine| EngineFacts { unusable: Some("it is too old".to_owned()), ..engine });

@@ -19,8 +19,13 @@ pub fn kill(site: &Site) {
 pub fn start(site: &Site) -> Running {
     let running = site.start("throng", &["serve"]);
     wait_for("the coordinator answers", SETTLE_TIMEOUT, || {
+        assert!(running.is_running(), "{} has ended: {}", running.line(), running.stderr());
         let status = site.throng(&["status", "--format", "json"]);
-        if status.code == Some(0) { Ok(()) } else { Err(status) }
+        if status.code == Some(0) {
+            Ok(())
+        } else {
+            Err(format!("{status}--- the coordinator's\n{}", running.stderr()))
+        }
     });
     running
 }

@@ -1,9 +1,11 @@
 //! One agent a state directory.
 
-use std::fs::{DirBuilder, File};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -12,6 +14,10 @@ use crate::paths::Paths;
 
 /// Longest process id, with room to spare.
 const PID_MAX_BYTES: u64 = 32;
+/// How long a holder that was killed may take until its last thread is gone: one that waits for its disk ends late, and
+/// only then does the kernel drop the lock.
+const ENDING_WITHIN: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(10);
 
 /// The right to use a state directory, for as long as it is held. The kernel takes it back from a process that ends.
 #[derive(Debug)]
@@ -41,19 +47,29 @@ pub enum LockError {
 }
 
 impl StateLock {
-    /// Takes the lock and writes this process's id into it; makes the state directory where there is none.
+    /// Takes the lock and writes this process's id into it; waits for nobody but a holder that is ending. Blocks. Makes
+    /// the state directory where there is none.
     pub fn take(paths: &Paths) -> Result<Self, LockError> {
         let path = paths.lock();
         let failed = |source| LockError::File { path: path.clone(), source };
         // Users of nodes pass through it to their disk folders.
         DirBuilder::new().recursive(true).mode(0o755).create(paths.state_dir()).map_err(failed)?;
-        let open = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-        let mut file = match Flock::lock(open, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => file,
-            Err((file, Errno::EWOULDBLOCK)) => {
-                return Err(LockError::Held { state_dir: paths.state_dir().to_owned(), pid: holder(file) });
+        let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut unlocked = open.map_err(failed)?;
+        let deadline = Instant::now() + ENDING_WITHIN;
+        let mut file = loop {
+            match Flock::lock(unlocked, FlockArg::LockExclusiveNonblock) {
+                Ok(file) => break file,
+                Err((mut held, Errno::EWOULDBLOCK)) => {
+                    let pid = holder(&mut held);
+                    if !has_ended(&pid) || Instant::now() > deadline {
+                        return Err(LockError::Held { state_dir: paths.state_dir().to_owned(), pid });
+                    }
+                    unlocked = held;
+                }
+                Err((_, errno)) => return Err(failed(errno.into())),
             }
-            Err((_, errno)) => return Err(failed(errno.into())),
+            thread::sleep(RETRY);
         };
         let written =
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
@@ -62,9 +78,16 @@ impl StateLock {
     }
 }
 
-fn holder(file: File) -> String {
+/// Whether a process is gone, or has nothing left but threads on their way out: it has no program then.
+fn has_ended(pid: &str) -> bool {
+    pid.parse::<u32>().is_ok_and(|pid| {
+        fs::read_link(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    })
+}
+
+fn holder(file: &mut File) -> String {
     let mut text = String::new();
-    let read = file.take(PID_MAX_BYTES).read_to_string(&mut text);
+    let read = file.rewind().and_then(|()| file.take(PID_MAX_BYTES).read_to_string(&mut text));
     let pid = text.trim();
     if read.is_ok() && !pid.is_empty() { pid.to_owned() } else { "unknown".to_owned() }
 }
@@ -82,5 +105,20 @@ mod tests {
         assert!(matches!(&error, LockError::Held { pid, .. } if *pid == std::process::id().to_string()), "{error}");
         drop(first);
         StateLock::take(&paths).unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_is_ending_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::new(&folder.path().join("state"), &folder.path().join("throng")).unwrap();
+        let first = StateLock::take(&paths).unwrap();
+        // More than any process id can be.
+        fs::write(paths.lock(), format!("{}\n", u32::MAX)).unwrap();
+        let ending = thread::spawn(move || {
+            thread::sleep(RETRY * 5);
+            drop(first);
+        });
+        let _lock = StateLock::take(&paths).unwrap();
+        ending.join().unwrap();
     }
 }

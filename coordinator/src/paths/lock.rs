@@ -1,14 +1,20 @@
 //! One coordinator per state directory: a lock that the kernel drops with the process.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::StateDir;
 
 /// Longest text read from the lock file: a process id has at most 10 digits.
 const PID_MAX_BYTES: u64 = 32;
+/// How long a holder that was killed may take until its last thread is gone: one that waits for its disk ends late, and
+/// only then does the kernel drop the lock.
+const ENDING_WITHIN: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Held for as long as this value lives, and never longer than the process.
 #[derive(Debug)]
@@ -44,18 +50,26 @@ fn holder(pid: Option<u32>) -> String {
 }
 
 impl StateLock {
-    /// Takes the lock without waiting and writes this process's id into it. The directory must exist.
+    /// Takes the lock and writes this process's id into it; waits for nobody but a holder that is ending. Blocks. The
+    /// directory must exist.
     pub fn take(state: &StateDir) -> Result<Self, LockError> {
         let path = state.lock();
         let failed = |source| LockError::Io { path: path.clone(), source };
         let options = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
         let mut file = options.open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(LockError::Held { pid: read_pid(&mut file), root: state.root().to_owned() });
+        let deadline = Instant::now() + ENDING_WITHIN;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    let pid = read_pid(&mut file);
+                    if !pid.is_some_and(has_ended) || Instant::now() > deadline {
+                        return Err(LockError::Held { pid, root: state.root().to_owned() });
+                    }
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            thread::sleep(RETRY);
         }
         write_pid(&mut file).map_err(failed)?;
         Ok(Self { _file: file })
@@ -76,7 +90,13 @@ impl StateLock {
     }
 }
 
+/// Whether a process is gone, or has nothing left but threads on their way out: it has no program then.
+fn has_ended(pid: u32) -> bool {
+    std::fs::read_link(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
 fn read_pid(file: &mut File) -> Option<u32> {
+    file.rewind().ok()?;
     let mut text = String::new();
     file.take(PID_MAX_BYTES).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
@@ -109,5 +129,23 @@ mod tests {
         drop(first);
         assert!(!StateLock::is_held(&state));
         StateLock::take(&state).unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_is_ending_is_waited_for() {
+        let scratch = tempfile::tempdir().unwrap();
+        let flag = Some(scratch.path().join("state"));
+        let state = StateDir::resolve(&StateEnvironment { flag, ..StateEnvironment::default() }).unwrap();
+        state.create().unwrap();
+        let first = StateLock::take(&state).unwrap();
+        // More than any process id can be.
+        std::fs::write(state.lock(), format!("{}\n", u32::MAX)).unwrap();
+        let ending = thread::spawn(move || {
+            thread::sleep(RETRY * 5);
+            drop(first);
+        });
+        let _lock = StateLock::take(&state).unwrap();
+        assert_eq!(StateLock::holder(&state), Some(std::process::id()));
+        ending.join().unwrap();
     }
 }

@@ -208,6 +208,12 @@ listed! {
         ScalePlanned = "coordinator.scale-planned",
         /// The hosts know new counts.
         ScaleTold = "coordinator.scale-told",
+        /// The hosts know of nodes that begin anew, one bounded turn of them.
+        TurnTold = "coordinator.turn-told",
+        /// A node that began anew is up again, and nobody was told.
+        TurnUp = "coordinator.turn-up",
+        /// Everything that a cluster's nodes had written is gone, and none is started yet.
+        ResetWiped = "coordinator.reset-wiped",
         /// The hosts know of a teardown.
         DownTold = "coordinator.down-told",
         /// The hosts have taken everything down.

@@ -76,6 +76,17 @@ pub fn run_labelled(name: &str, image: &str, command: &[&str], labels: &Value) -
 
 /// The same with any further settings; what the engine says where it refuses. Nothing is left then.
 pub fn try_run(name: &str, image: &str, command: &[&str], further: &Value) -> Result<String, String> {
+    let id = create(name, image, command, further)?;
+    let (status, body) = call("POST", &format!("/containers/{id}/start"), None);
+    if status != 204 {
+        remove(&id);
+        return Err(format!("not started: {status} {body}"));
+    }
+    Ok(id)
+}
+
+/// Creates a container and does not start it. Returns its id, or what the engine says where it refuses.
+pub fn create(name: &str, image: &str, command: &[&str], further: &Value) -> Result<String, String> {
     let mut config = json!({ "Image": image, "Cmd": command, "HostConfig": { "NetworkMode": "host" } });
     for (key, value) in further.as_object().into_iter().flatten() {
         config[key] = value.clone();
@@ -85,13 +96,7 @@ pub fn try_run(name: &str, image: &str, command: &[&str], further: &Value) -> Re
         return Err(format!("not created: {status} {body}"));
     }
     let created: Value = serde_json::from_str(&body).expect("the engine answers with JSON");
-    let id = created["Id"].as_str().expect("a container has an id").to_owned();
-    let (status, body) = call("POST", &format!("/containers/{id}/start"), None);
-    if status != 204 {
-        remove(&id);
-        return Err(format!("not started: {status} {body}"));
-    }
-    Ok(id)
+    Ok(created["Id"].as_str().expect("a container has an id").to_owned())
 }
 
 /// Whether a container runs.

@@ -16,6 +16,7 @@ pub mod invariants;
 pub mod kill_loop;
 pub mod leftovers;
 pub mod link;
+pub mod panics;
 pub mod private_engine;
 pub mod programs;
 pub mod registry;

@@ -5,8 +5,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// With three nodes and one pair every step takes a moment.
-const SMALL: [(&str, &str); 4] =
-    [("BENCH_NODES", "3"), ("BENCH_PAIRS", "1"), ("BENCH_IDLE_SECONDS", "1"), ("BENCH_ONLY", "updown,idle,adopt,exec")];
+const SMALL: [(&str, &str); 4] = [
+    ("BENCH_NODES", "3"),
+    ("BENCH_PAIRS", "1"),
+    ("BENCH_IDLE_SECONDS", "1"),
+    ("BENCH_ONLY", "updown,idle,adopt,exec,density"),
+];
 /// How long it may take on a machine that is busy.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
@@ -26,6 +30,8 @@ fn the_benchmarks_pass_their_gates_and_print_their_table() {
         "throng adopted ms / floor labelled list ms",
         "exec on all s: throng / engine's exec",
         "agent, 3 nodes: resident",
+        "throng: last starts / first starts",
+        "throng: ps ms",
     ] {
         assert!(said.contains(row), "`{row}` is not in:\n{said}\n{problems}");
     }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use throng_tests::{campaign, kill_loop};
+use throng_tests::{campaign, kill_loop, panics};
 
 /// How long each play may go on before it begins nothing new.
 const BOUND: Duration = Duration::from_secs(80);
@@ -36,7 +36,13 @@ fn whoever_is_killed_at_whatever_point_every_invariant_holds() {
         bound: Some(BOUND),
     };
     let tally = kill_loop::run(options);
-    assert!(tally.problems() == 0 && tally.hits() > 0, "{tally}");
+    assert!(tally.is_good() && tally.hits() > 0, "{tally}");
+}
+
+#[test]
+fn a_panic_in_the_work_on_one_node_is_that_nodes_and_one_in_the_loop_ends_the_agent() {
+    let problems = panics::play();
+    assert!(problems.is_empty(), "{problems:#?}");
 }
 
 #[test]

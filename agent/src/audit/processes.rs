@@ -14,6 +14,9 @@ use crate::resources::cgroup::cgroups::{Cgroups, TOP};
 /// The variable that every process of a node has in its environment.
 pub const CLUSTER_VARIABLE: &str = "THRONG_CLUSTER";
 
+/// Most of a command line that is shown.
+const COMMAND_SHOWN_CHARS: usize = 100;
+
 /// The agent's command for the process that outlives it.
 const SHIM: &str = "shim";
 
@@ -98,11 +101,14 @@ fn is_zombie(procs: &Procs, pid: u32) -> bool {
 }
 
 fn process(procs: &Procs, pid: u32, cluster: ClusterId) -> Residue {
-    let name = procs.comm(pid).unwrap_or_else(|_| "?".to_owned());
+    let command = procs.command(pid).ok().filter(|command| !command.is_empty());
+    let command = command.or_else(|| procs.comm(pid).ok()).unwrap_or_else(|| "?".to_owned());
+    let shown: String = command.chars().take(COMMAND_SHOWN_CHARS).collect();
+    let more = if shown.len() < command.len() { "…" } else { "" };
     Residue {
         kind: ResidueKind::Process,
         cluster: Some(cluster),
-        subject: format!("process {pid} ({name})"),
+        subject: format!("process {pid} ({shown}{more})"),
         remedy: format!("sudo kill -KILL {pid}"),
     }
 }

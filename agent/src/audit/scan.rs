@@ -1,7 +1,9 @@
 //! The whole scan.
 
 use std::io;
+use std::path::PathBuf;
 
+use nix::unistd::geteuid;
 use throng_common::ids::ClusterId;
 use throng_common::status::{AuditScope, Residue, ResidueKind};
 use throng_common::sysctl_keys::RESERVED_PORTS;
@@ -13,6 +15,7 @@ use crate::host::procs::table::Procs;
 use crate::paths::Paths;
 use crate::resources::address::apply::AddressError;
 use crate::resources::cgroup::cgroups::Cgroups;
+use crate::resources::cgroup::error::CgroupError;
 use crate::resources::names::error::NamesError;
 use crate::resources::sysctl::error::SysctlError;
 use crate::resources::sysctl::key::SysctlKey;
@@ -51,6 +54,18 @@ pub enum AuditError {
     /// The addresses.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// The control groups.
+    #[error(transparent)]
+    Cgroups(#[from] CgroupError),
+    /// A folder that holds those of clusters.
+    #[error("cannot read {}: run the audit as root", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// What an audit found.
@@ -77,9 +92,16 @@ pub fn scan(scope: &AuditScope, paths: &Paths, containers: &[LabelledContainer])
     let procs = Procs::default();
     let mut audit = Audit::default();
     audit.take(Ok(containers.iter().filter_map(|container| of_container(scope, container))));
-    audit.take(scan_mounts(scope, paths, &procs));
-    // A host without groups has none left.
-    let cgroups = Cgroups::discover().ok();
+    scan_mounts(scope, paths, &procs, &mut audit);
+    let cgroups = match Cgroups::discover() {
+        Ok(cgroups) => Some(cgroups),
+        // A host without groups has none left.
+        Err(CgroupError::Unavailable { .. }) => None,
+        Err(error) => {
+            audit.unread.push(error.into());
+            None
+        }
+    };
     let found = processes::residues(scope, paths.run_dir(), &procs, cgroups.as_ref());
     audit.take(found.map_err(AuditError::Processes));
     let settings = with_noted(scope, paths);
@@ -88,7 +110,10 @@ pub fn scan(scope: &AuditScope, paths: &Paths, containers: &[LabelledContainer])
     audit.take(hosts.map(|text| settings::hosts_file(scope, paths.etc_hosts(), &text.unwrap_or_default())));
     let present = address::apply::observe().map_err(AuditError::Address);
     audit.take(present.map(|present| settings::address(scope, &present)));
-    audit.take(Ok(folders::residues(scope, paths)));
+    for root in [paths.run_dir().to_path_buf(), paths.disk_root()] {
+        let found = folders::residues(scope, &root);
+        audit.take(found.map_err(|source| AuditError::Folder { path: root, source }));
+    }
     audit
 }
 
@@ -102,10 +127,18 @@ fn of_container(scope: &AuditScope, container: &LabelledContainer) -> Option<Res
     })
 }
 
-fn scan_mounts(scope: &AuditScope, paths: &Paths, procs: &Procs) -> Result<Vec<Residue>, AuditError> {
-    let own = procs.namespace(std::process::id(), "mnt").map_err(AuditError::Mounts)?;
-    let tables = all_tables(procs).map_err(AuditError::Mounts)?;
-    Ok(mounts::residues(scope, paths.run_dir(), &own, &tables))
+fn scan_mounts(scope: &AuditScope, paths: &Paths, procs: &Procs, audit: &mut Audit) {
+    let own = procs.namespace(std::process::id(), "mnt");
+    match own.and_then(|own| Ok((own, all_tables(procs)?))) {
+        Ok((own, tables)) => {
+            audit.take(Ok(mounts::residues(scope, paths.run_dir(), &own, &tables.read)));
+            // What even root may not look at lies in a sandbox of somebody else's, where no agent reaches.
+            if !tables.denied.is_empty() && !geteuid().is_root() {
+                audit.unread.push(AuditError::Mounts(io::ErrorKind::PermissionDenied.into()));
+            }
+        }
+        Err(error) => audit.unread.push(AuditError::Mounts(error)),
+    }
 }
 
 /// The scope with the settings that it does not know and an agent noted, their ports among them: for a look at all that

@@ -13,7 +13,7 @@ pub struct LogQuery {
     pub tail: Option<usize>,
     /// Only lines written at this time or later.
     pub since: Option<UnixMillis>,
-    /// Whether the stream goes on with lines yet to come, until the node's process ends.
+    /// Whether the stream goes on with lines yet to come, until the node is gone.
     pub follow: bool,
     /// Only lines that match.
     pub grep: Option<Regex>,

@@ -1,6 +1,6 @@
 //! Logs of many nodes, as one stream.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::shim_log::ShimLog;
 use crate::exec::target::{Means, Target, TargetError, kernel};
 use crate::host::engine::model::{ContainerId, LogOptions, RawLogLine};
 use crate::resources::process::observe::{ProcessState, observe};
+use crate::shim::record::ProcessId;
 
 /// Entries on their way to a caller who reads slowly: then the readers wait.
 const QUEUE_MAX: usize = 1024;
@@ -29,21 +30,40 @@ const READS_AT_ONCE: usize = 8;
 /// How often a process node's log is looked at while it is followed.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often is looked whether a node whose process has ended runs again.
+const RETURN_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Where a node is, at the moment of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// There is no such node.
+    Gone,
+    /// It has not run yet.
+    Nowhere,
+    /// Where it runs, or ran last.
+    At(Target),
+}
+
+/// Tells where a node is.
+pub type Whereabouts = Arc<dyn Fn() -> Place + Send + Sync>;
+
 /// Reads the logs of many nodes. Lines of one node are in order; nodes are mixed. The stream ends when all are read, or,
-/// when they are followed, when no node's process runs any more. Dropping it ends the reading.
+/// when they are followed, when no node is there any more: one that is started again is followed on. Dropping it ends the
+/// reading.
 pub fn read_all(
     means: Means,
-    nodes: Vec<(NodeName, Option<Target>)>,
+    nodes: Vec<(NodeName, Whereabouts)>,
     query: LogQuery,
 ) -> impl Stream<Item = LogEntry> + Send {
     let (entries, queue) = mpsc::channel(QUEUE_MAX);
     let query = Arc::new(query);
     let turns = Arc::new(Semaphore::new(READS_AT_ONCE));
-    for (node, target) in nodes {
-        let reader = Reader { means: means.clone(), node, query: Arc::clone(&query), entries: entries.clone() };
+    for (node, whereabouts) in nodes {
+        let (means, query, entries) = (means.clone(), Arc::clone(&query), entries.clone());
+        let reader = Reader { means, node, query, entries, whereabouts, given_nanos: None };
         let turns = Arc::clone(&turns);
         // Ends by itself when the stream is dropped: its next entry finds no taker.
-        tokio::spawn(async move { reader.run(target, &turns).await });
+        tokio::spawn(async move { reader.run(&turns).await });
     }
     ReceiverStream::new(queue)
 }
@@ -56,6 +76,9 @@ struct Reader {
     node: NodeName,
     query: Arc<LogQuery>,
     entries: mpsc::Sender<LogEntry>,
+    whereabouts: Whereabouts,
+    /// The time of the last line that was looked at; none before what there was at first was read.
+    given_nanos: Option<u64>,
 }
 
 /// Why a node's reading ends early.
@@ -77,16 +100,51 @@ impl<E: Into<TargetError>> From<E> for Stop {
 }
 
 impl Reader {
-    async fn run(self, target: Option<Target>, turns: &Semaphore) {
-        let result = match target {
-            // A node that never ran has no lines; that is no error.
-            None => Ok(()),
-            Some(Target::Container { id, .. }) => self.container(&id, turns).await,
-            Some(Target::Process { dir }) => self.process(dir, turns).await,
-        };
-        if let Err(Stop::Failed(error)) = result {
-            // Nobody may be left to hear it.
-            let _ = self.send(LogEntryKind::Failed(chain(&error))).await;
+    async fn run(mut self, turns: &Semaphore) {
+        let mut place = (self.whereabouts)();
+        loop {
+            let result = match &place {
+                Place::Gone => return,
+                // A node that never ran has no lines; that is no error.
+                Place::Nowhere => Ok(()),
+                Place::At(Target::Container { id, .. }) => self.container(id, turns).await,
+                Place::At(Target::Process { dir }) => self.process(dir, turns).await,
+            };
+            match result {
+                Ok(()) if self.query.follow => {}
+                Ok(()) | Err(Stop::CallerGone) => return,
+                Err(Stop::Failed(error)) => {
+                    // Nobody may be left to hear it.
+                    let _ = self.send(LogEntryKind::Failed(chain(&error))).await;
+                    return;
+                }
+            }
+            let Some(next) = self.next(&place).await else { return };
+            place = next;
+        }
+    }
+
+    /// Where the node runs again; none when it is gone, or nobody listens any more.
+    async fn next(&self, ended: &Place) -> Option<Place> {
+        loop {
+            match (self.whereabouts)() {
+                Place::Gone => return None,
+                Place::At(target) => {
+                    let place = Place::At(target.clone());
+                    let runs = match target {
+                        Target::Container { process, .. } => process.is_some_and(ProcessId::is_alive),
+                        Target::Process { dir } => is_up(&dir),
+                    };
+                    if runs && (place != *ended || matches!(place, Place::At(Target::Process { .. }))) {
+                        return Some(place);
+                    }
+                }
+                Place::Nowhere => {}
+            }
+            tokio::select! {
+                () = self.entries.closed() => return None,
+                () = sleep(RETURN_INTERVAL) => {}
+            }
         }
     }
 
@@ -94,40 +152,45 @@ impl Reader {
         self.entries.send(LogEntry { node: self.node.clone(), kind }).await.map_err(|_| CallerGone)
     }
 
-    /// Gives what was selected; the time of the last line seen.
-    async fn send_selection(&self, selection: Selection<'_>) -> Result<u64, CallerGone> {
-        let last_nanos = selection.last_nanos;
+    /// Gives what was selected of what there was at first.
+    async fn send_selection(&mut self, selection: Selection<'_>) -> Result<(), CallerGone> {
+        self.given_nanos = Some(selection.last_nanos);
         if selection.omitted > 0 {
             self.send(LogEntryKind::Omitted { lines: selection.omitted }).await?;
         }
         for line in selection.into_lines() {
             self.send(LogEntryKind::Line(line)).await?;
         }
-        Ok(last_nanos)
+        Ok(())
     }
 
-    async fn send_new(&self, line: RawLogLine) -> Result<(), CallerGone> {
+    async fn send_new(&mut self, line: RawLogLine) -> Result<(), CallerGone> {
+        self.given_nanos = Some(line.at_unix_nanos);
         if is_wanted(&self.query, &line) { self.send(LogEntryKind::Line(line)).await } else { Ok(()) }
     }
 
-    async fn container(&self, id: &ContainerId, turns: &Semaphore) -> Result<(), Stop> {
+    async fn container(&mut self, id: &ContainerId, turns: &Semaphore) -> Result<(), Stop> {
         let engine = Arc::clone(self.means.engine()?);
-        let mut selection = Selection::new(&self.query, NODE_MAX_BYTES);
-        {
-            let _turn = turns.acquire().await.expect("the semaphore is never closed");
-            // The engine counts lines before they are matched: with a pattern it must give them all.
-            let tail = self.query.tail.filter(|_| self.query.grep.is_none()).map(|tail| tail as u64);
-            let mut lines = engine.logs(id, LogOptions { tail, since: self.query.since, follow: false });
-            while let Some(line) = lines.next().await {
-                selection.add(line?);
+        if self.given_nanos.is_none() {
+            let query = Arc::clone(&self.query);
+            let mut selection = Selection::new(&query, NODE_MAX_BYTES);
+            {
+                let _turn = turns.acquire().await.expect("the semaphore is never closed");
+                // The engine counts lines before they are matched: with a pattern it must give them all.
+                let tail = self.query.tail.filter(|_| self.query.grep.is_none()).map(|tail| tail as u64);
+                let mut lines = engine.logs(id, LogOptions { tail, since: self.query.since, follow: false });
+                while let Some(line) = lines.next().await {
+                    selection.add(line?);
+                }
             }
+            self.send_selection(selection).await?;
         }
-        let last_nanos = self.send_selection(selection).await?;
         if !self.query.follow {
             return Ok(());
         }
         // From the second of the last line on: what was given already is known by its nanosecond.
-        let since = (last_nanos > 0).then_some(UnixMillis(last_nanos / 1_000_000)).or(self.query.since);
+        let given = self.given_nanos.unwrap_or_default();
+        let since = (given > 0).then_some(UnixMillis(given / 1_000_000)).or(self.query.since);
         let mut lines = engine.logs(id, LogOptions { tail: None, since, follow: true });
         loop {
             tokio::select! {
@@ -136,7 +199,7 @@ impl Reader {
                 line = lines.next() => match line {
                     Some(line) => {
                         let line = line?;
-                        if line.at_unix_nanos > last_nanos {
+                        if line.at_unix_nanos > given {
                             self.send_new(line).await?;
                         }
                     }
@@ -146,21 +209,29 @@ impl Reader {
         }
     }
 
-    async fn process(&self, dir: PathBuf, turns: &Semaphore) -> Result<(), Stop> {
-        let mut selection = Selection::new(&self.query, NODE_MAX_BYTES);
-        let log = {
+    async fn process(&mut self, dir: &Path, turns: &Semaphore) -> Result<(), Stop> {
+        let first = self.given_nanos.is_none();
+        let given = self.given_nanos.unwrap_or_default();
+        let (log, lines) = {
             let _turn = turns.acquire().await.expect("the semaphore is never closed");
-            let (log, lines) = look(ShimLog::new(&dir)).await?;
+            look(ShimLog::new(dir)).await?
+        };
+        if first {
+            let query = Arc::clone(&self.query);
+            let mut selection = Selection::new(&query, NODE_MAX_BYTES);
             for line in lines {
                 selection.add(line);
             }
-            log
-        };
-        self.send_selection(selection).await?;
-        if self.query.follow { self.follow_process(&dir, log).await } else { Ok(()) }
+            self.send_selection(selection).await?;
+        } else {
+            for line in lines.into_iter().filter(|line| line.at_unix_nanos > given) {
+                self.send_new(line).await?;
+            }
+        }
+        if self.query.follow { self.follow_process(dir, log).await } else { Ok(()) }
     }
 
-    async fn follow_process(&self, dir: &Path, mut log: ShimLog) -> Result<(), Stop> {
+    async fn follow_process(&mut self, dir: &Path, mut log: ShimLog) -> Result<(), Stop> {
         loop {
             // Looked at before the log: what a process wrote before it ended is then read for certain.
             let ends = !is_up(dir);
@@ -169,7 +240,10 @@ impl Reader {
             for line in lines {
                 self.send_new(line).await?;
             }
-            if ends || self.entries.is_closed() {
+            if self.entries.is_closed() {
+                return Err(Stop::CallerGone);
+            }
+            if ends {
                 return Ok(());
             }
             sleep(FOLLOW_INTERVAL).await;

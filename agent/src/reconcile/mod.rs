@@ -23,6 +23,7 @@ mod engine_watch;
 mod letting_go;
 pub mod node_state;
 mod pacer;
+mod panics;
 mod settling;
 pub mod task;
 mod width;

@@ -17,13 +17,14 @@ use tokio_util::task::TaskTracker;
 
 mod engine;
 
-use super::command::{ActOutcome, Command, Event, Key, WantedNode};
+use super::command::{ActOutcome, Command, Event, Key, Settled, WantedNode};
 use super::core::Core;
 use super::effects::{Host, Looked};
 use super::engine_state::EngineState;
 use super::engine_watch::EngineWatch;
 use super::letting_go::lets_go;
 use super::node_state::Presence;
+use super::panics::{contained, or_end};
 use crate::board::Board;
 use crate::clock;
 use crate::host::engine::labels;
@@ -138,6 +139,8 @@ pub struct ReconcileTask {
     spec: Option<HostSpec>,
     /// Why the newest desired state is not on disk.
     ledger_problem: Option<Reason>,
+    /// What was said last of the host's settings.
+    warned: Vec<Reason>,
     watch: EngineWatch,
 }
 
@@ -179,12 +182,13 @@ pub fn spawn(
         events,
         spec: None,
         ledger_problem: None,
+        warned: Vec::new(),
         watch: EngineWatch::default(),
     };
     if let Some(spec) = spec {
         task.adopt_spec(spec);
     }
-    tasks.spawn(task.run(inbox, wishes, stop));
+    tasks.spawn(or_end("the loop over all nodes", task.run(inbox, wishes, stop)));
     Ok(ReconcileHandle { requests })
 }
 
@@ -364,12 +368,7 @@ impl ReconcileTask {
             for change in &settled.written {
                 self.board.publish(AgentEvent::Sysctl(change.clone()));
             }
-            for warning in &settled.warnings {
-                tracing::warn!(reason = %warning, "a setting of the host is not as it should be");
-            }
-            for obstacle in &settled.obstacles {
-                tracing::warn!(reason = %obstacle, "the host does not have its settings: no node is started");
-            }
+            self.warn(settled);
         }
         for command in self.core.handle(event, clock::now()) {
             self.carry_out(command);
@@ -379,20 +378,34 @@ impl ReconcileTask {
         self.board.publish(AgentEvent::Progress(progress));
     }
 
+    /// Says what is wrong with the host's settings, once: it is looked at again and again as long as it is.
+    fn warn(&mut self, settled: &Settled) {
+        for warning in settled.warnings.iter().filter(|warning| !self.warned.contains(warning)) {
+            tracing::warn!(reason = %warning, "a setting of the host is not as it should be");
+        }
+        for obstacle in settled.obstacles.iter().filter(|obstacle| !self.warned.contains(obstacle)) {
+            tracing::warn!(reason = %obstacle, "the host does not have its settings: no node is started");
+        }
+        self.warned = settled.warnings.iter().chain(&settled.obstacles).cloned().collect();
+    }
+
     fn carry_out(&mut self, command: Command) {
         let (host, events) = (Arc::clone(&self.host), self.events.clone());
         match command {
             Command::Act(job) => {
                 self.tasks.spawn(async move {
                     let (key, action) = (job.key.clone(), job.action);
-                    let outcome = host.act(*job).await;
+                    let (outcome, is_known) = contained(host.act(*job)).await;
                     // The loop ends before its workers only when the agent ends.
                     let _ = events.send(News::Happened(Event::Acted { key, action, outcome })).await;
+                    if !is_known {
+                        let _ = events.send(News::Stale).await;
+                    }
                 });
             }
             Command::Settle(settings) => {
                 self.tasks.spawn(async move {
-                    let settled = host.settle(settings).await;
+                    let settled = or_end("the settings of the host", host.settle(settings)).await;
                     let _ = events.send(News::Happened(Event::Settled(settled))).await;
                 });
             }

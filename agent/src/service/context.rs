@@ -14,6 +14,7 @@ use super::error::ServiceError;
 use crate::board::Board;
 use crate::exec::target::{Means, Target};
 use crate::facts::observe::{EngineProbe, observe};
+use crate::logs::read::{Place, Whereabouts};
 use crate::reconcile::effects::{Host, HostParts};
 use crate::reconcile::task::ReconcileHandle;
 use crate::shim::record::ProcessId;
@@ -67,6 +68,16 @@ impl Context {
     /// Where a node runs, or ran last.
     pub(super) fn target(&self, cluster: &ClusterId, node: &NodeName) -> Option<Target> {
         target(&self.parts.host, &self.parts.board, cluster, node)
+    }
+
+    /// Tells at any time where a node runs, or ran last.
+    pub(super) fn whereabouts(&self, cluster: ClusterId, node: NodeName) -> Whereabouts {
+        let (host, board) = (Arc::clone(&self.parts.host), Arc::clone(&self.parts.board));
+        Arc::new(move || match target(&host, &board, &cluster, &node) {
+            Some(target) => Place::At(target),
+            None if board.node(&cluster, &node).is_some() => Place::Nowhere,
+            None => Place::Gone,
+        })
     }
 
     /// Where a node runs; none where it does not.

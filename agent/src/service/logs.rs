@@ -20,8 +20,7 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 /// Reads the logs. What is there already is sent together; a line to come is sent at once.
 pub(super) fn logs(context: &Context, request: Logs) -> impl Stream<Item = wire::LogBatch> + Send + use<> {
     let Logs { cluster, nodes, query } = request;
-    let nodes = nodes.into_iter().map(|node| (context.target(&cluster, &node), node));
-    let nodes = nodes.map(|(target, node)| (node, target)).collect();
+    let nodes = nodes.into_iter().map(|node| (node.clone(), context.whereabouts(cluster.clone(), node))).collect();
     let entries = read_all(context.means(), nodes, query).ready_chunks(BATCH_LINES);
     entries.map(|entries| wire::LogBatch { lines: entries.into_iter().map(line).collect() })
 }

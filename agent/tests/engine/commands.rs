@@ -1,6 +1,7 @@
 //! Commands, signals, terminals, logs and files in nodes of both kinds.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -9,12 +10,12 @@ use throng_agent::exec::fan_out::{Job, run_all, run_one};
 use throng_agent::exec::signal::kill;
 use throng_agent::exec::target::{Means, Target, TargetError};
 use throng_agent::exec::terminal;
-use throng_agent::host::engine::api::{TerminalRequest, TerminalSize};
+use throng_agent::host::engine::api::{Engine as _, TerminalRequest, TerminalSize};
 use throng_agent::host::engine::model::{ExecEnd, ExecOutput, ExecRequest, FileSlice};
 use throng_agent::host::procs::table::Procs;
 use throng_agent::logs::file::read_file;
 use throng_agent::logs::query::{LogEntry, LogEntryKind, LogQuery};
-use throng_agent::logs::read::read_all;
+use throng_agent::logs::read::{Place as Here, Whereabouts, read_all};
 use throng_agent::resources::process::observe::{ProcessState, observe};
 use throng_agent::shim::members::send;
 use throng_agent::shim::record::ProcessId;
@@ -196,6 +197,13 @@ async fn a_terminal_that_is_dropped_takes_its_command_with_it() {
 }
 
 async fn texts(means: &Means, nodes: Vec<(NodeName, Option<Target>)>, query: LogQuery) -> Vec<(u32, String)> {
+    // Each is there once, and gone when it was read.
+    let once = |(node, target): (NodeName, Option<Target>)| {
+        let place = Mutex::new(Some(target.map_or(Here::Nowhere, Here::At)));
+        let whereabouts: Whereabouts = Arc::new(move || place.lock().unwrap().take().unwrap_or(Here::Gone));
+        (node, whereabouts)
+    };
+    let nodes = nodes.into_iter().map(once).collect();
     let entries: Vec<LogEntry> =
         tokio::time::timeout(patiently(SOON), read_all(means.clone(), nodes, query).collect()).await.unwrap();
     let text = |entry: LogEntry| match entry.kind {
@@ -243,6 +251,35 @@ async fn a_followed_log_gives_every_line_once_until_the_process_ends() {
         let seen = texts(&means, nodes, LogQuery { follow: true, ..LogQuery::default() }).await;
         let expected = |index| (1..=30).map(move |n| (index, format!("line {n}")));
         assert_eq!(seen, expected(0).chain(expected(1)).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_started_again_is_followed_on_and_no_line_comes_twice() {
+    in_engine(|place| async move {
+        let means = with_engine(&place);
+        let first = container(&place, "worker-0001", "echo one; echo two").await;
+        let Target::Container { id, .. } = first.clone() else { panic!("a container") };
+        let second = container(&place, "worker-0002", "echo three; sleep 1000").await;
+        // The same node: at first in a container that has ended, then in another one, then gone.
+        let at = Arc::new(Mutex::new(Here::At(first)));
+        let now = Arc::clone(&at);
+        let whereabouts: Whereabouts = Arc::new(move || now.lock().unwrap().clone());
+        let query = LogQuery { follow: true, ..LogQuery::default() };
+        let mut entries = Box::pin(read_all(means, vec![(node(1), whereabouts)], query));
+        let mut next = async || {
+            let entry = tokio::time::timeout(patiently(SOON), entries.next()).await.unwrap()?;
+            let LogEntryKind::Line(line) = entry.kind else { panic!("{entry:?}") };
+            Some(line.text)
+        };
+        assert_eq!((next().await.as_deref(), next().await.as_deref()), (Some("one"), Some("two")), "{id:?}");
+        *at.lock().unwrap() = Here::At(second.clone());
+        assert_eq!(next().await.as_deref(), Some("three"));
+        *at.lock().unwrap() = Here::Gone;
+        let Target::Container { id, .. } = second else { panic!("a container") };
+        place.engine.remove(&id).await.unwrap();
+        assert_eq!(next().await, None);
     })
     .await;
 }

@@ -8,7 +8,9 @@ use nix::mount::{MsFlags, mount, umount};
 use throng_agent::paths::Paths;
 use throng_agent::resources::files::beneath::Owner;
 use throng_agent::resources::files::error::FilesError;
-use throng_agent::resources::files::folders::{Before, clusters, ensure, ensure_disk, remove_cluster, remove_node};
+use throng_agent::resources::files::folders::{
+    Access, Before, clusters, ensure, ensure_disk, remove_cluster, remove_node,
+};
 use throng_common::host_spec::DiskSpec;
 
 use crate::mount_namespace::in_private_mount_namespace;
@@ -34,14 +36,14 @@ fn a_nodes_folders_are_made_owned_kept_or_emptied_and_removed() {
         assert_eq!(owner_and_mode(&paths.node_dir(&cluster, &node)), (0, 0, 0o711));
 
         let kept = DiskSpec { path: None, keep_on_restart: true };
-        let disk = ensure_disk(&paths, &cluster, &node, &kept, USER, false).unwrap();
+        let disk = ensure_disk(&paths, &cluster, &node, &kept, Access::Owner(USER), false).unwrap();
         fs::write(disk.join("data"), "x").unwrap();
-        ensure_disk(&paths, &cluster, &node, &kept, USER, true).unwrap();
+        ensure_disk(&paths, &cluster, &node, &kept, Access::Owner(USER), true).unwrap();
         assert!(disk.join("data").exists());
         let fleeting = DiskSpec { keep_on_restart: false, ..kept };
-        ensure_disk(&paths, &cluster, &node, &fleeting, USER, false).unwrap();
+        ensure_disk(&paths, &cluster, &node, &fleeting, Access::Owner(USER), false).unwrap();
         assert!(disk.join("data").exists(), "only a restart empties");
-        ensure_disk(&paths, &cluster, &node, &fleeting, USER, true).unwrap();
+        ensure_disk(&paths, &cluster, &node, &fleeting, Access::Owner(USER), true).unwrap();
         assert!(!disk.join("data").exists());
         assert_eq!(owner_and_mode(&disk), (1234, 2345, 0o750));
 

@@ -1,6 +1,7 @@
 //! `throng stop`: end the coordinator and its agents.
 
 use clap::Args;
+use serde::Serialize;
 use throng_common::verdict::Outcome;
 use throng_proto::operator::{Coordinator, DownRequest, GetCoordinatorRequest};
 
@@ -26,7 +27,7 @@ pub async fn run(context: &Context, args: StopArgs) -> Result<Outcome, CliError>
         Ok(client) => client,
         Err(CliError::Client(ClientError::NoCoordinator { .. })) => {
             context.printer.note("no coordinator runs");
-            return Ok(Outcome::Pass);
+            return say(context, &Stopped::default());
         }
         Err(error) => return Err(error),
     };
@@ -54,6 +55,22 @@ pub async fn run(context: &Context, args: StopArgs) -> Result<Outcome, CliError>
     }
     coordinator::stop(&mut client, &context.target(), &context.state).await?;
     context.printer.note(&ended(&state));
+    say(context, &Stopped { pid: Some(state.pid), agents: state.connected_hosts })
+}
+
+/// What was ended, as JSON.
+#[derive(Debug, Default, Serialize)]
+struct Stopped {
+    /// Of the coordinator; none where none ran.
+    pid: Option<u32>,
+    /// The hosts whose agents ended with it.
+    agents: Vec<String>,
+}
+
+fn say(context: &Context, stopped: &Stopped) -> Result<Outcome, CliError> {
+    if context.is_json() {
+        context.printer.json(stopped)?;
+    }
     Ok(Outcome::Pass)
 }
 

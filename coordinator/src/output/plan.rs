@@ -154,10 +154,11 @@ fn kernel_settings(names: &str, host: &HostPlan, palette: Palette, width_columns
     let high_enough = host.sysctls.iter().filter(|sysctl| !sysctl.changes).count();
     let title = palette.strong(&format!("Kernel settings of {names}"));
     let enough = format!("{} already high enough.\n", counted(high_enough, "setting"));
-    let mut table = Table::new(&["SETTING", ">NOW", ">WILL BE", "WHY"]);
+    let mut table = Table::new(&["SETTING", ">NOW", ">WILL BE", "IT IS", "WHY"]);
     for sysctl in changes(host) {
         let now = sysctl.now.clone().unwrap_or_else(|| "unknown".to_owned());
-        table.row([&sysctl.spec.key, &now, &sysctl.then, &sysctl.spec.reason]);
+        let need = if sysctl.spec.required { "needed" } else { "a precaution" };
+        table.row([&sysctl.spec.key, &now, &sysctl.then, need, &sysctl.spec.reason]);
     }
     if table.is_empty() {
         return format!("{title}\nNothing to change: {enough}");

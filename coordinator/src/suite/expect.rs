@@ -173,7 +173,8 @@ impl Expectation {
         }
         if let Some(pattern) = &self.expect.matches {
             match Regex::new(pattern) {
-                Ok(regex) if regex.is_match(text) => {}
+                // As `stdout` does: the line's end that commands write is nobody's last word.
+                Ok(regex) if regex.is_match(text.trim()) => {}
                 Ok(_) => wrong.push(format!("{what} does not match {}", quote(pattern))),
                 Err(_) => wrong.push(format!("{} is not a regular expression", quote(pattern))),
             }

@@ -1,5 +1,6 @@
 //! An agent that was killed: its successor finds all nodes again, as cheaply as one labelled list of the engine.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -38,13 +39,20 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
     bench.ours.warm();
 }
 
-/// The containers with their states, which name the second of their start.
-fn processes(ours: &Ours<'_>) -> Vec<(String, String)> {
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let mut all: Vec<_> =
-        ours.engine.containers().iter().map(|found| (text(&found["Id"]), text(&found["State"]))).collect();
-    all.sort();
-    all
+/// The containers with their processes and the moments of their starts, by the engine.
+fn processes(ours: &Ours<'_>) -> BTreeMap<String, (i64, String)> {
+    let listed = ours.engine.containers();
+    let asked = ours.engine.with(async |api| {
+        let mut all = BTreeMap::new();
+        for found in &listed {
+            let id = found["Id"].as_str().expect("a container has an id").to_owned();
+            let state = api.ask(&format!("/containers/{id}/json")).await?["State"].clone();
+            let pid = state["Pid"].as_i64().filter(|pid| *pid > 0).ok_or(format!("{id} does not run: {state}"))?;
+            all.insert(id, (pid, state["StartedAt"].as_str().unwrap_or_default().to_owned()));
+        }
+        Ok(all)
+    });
+    asked.unwrap_or_else(|problem| panic!("containers cannot be inspected: {problem}"))
 }
 
 /// One list of all containers of a fleet.

@@ -20,11 +20,14 @@ pub enum Benchmark {
     Exec,
     /// The phases of the Redis example.
     Demo,
+    /// As many nodes as one machine bears: their starts, and looking at all of them.
+    Density,
 }
 
 impl Benchmark {
     /// All, in the order in which they are run.
-    pub const ALL: [Self; 7] = [Self::UpDown, Self::Cold, Self::Ports, Self::Idle, Self::Adopt, Self::Exec, Self::Demo];
+    pub const ALL: [Self; 8] =
+        [Self::UpDown, Self::Cold, Self::Ports, Self::Idle, Self::Adopt, Self::Exec, Self::Demo, Self::Density];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Benchmark {
             Self::Adopt => "adopt",
             Self::Exec => "exec",
             Self::Demo => "demo",
+            Self::Density => "density",
         }
     }
 }

@@ -16,7 +16,7 @@ use super::run::Bench;
 /// It may take so much of the loop.
 const TARGET: f64 = 1.1;
 /// The command: the cheapest that the image has.
-const COMMAND: [&str; 2] = ["busybox", "true"];
+pub(super) const COMMAND: [&str; 2] = ["busybox", "true"];
 /// How often it is asked whether a command has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -57,7 +57,7 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
 }
 
 /// The engine's exec in all containers, so many at once.
-fn engine_loop(engine: &Engine, ids: &[String], width: usize) -> Duration {
+pub(super) fn engine_loop(engine: &Engine, ids: &[String], width: usize) -> Duration {
     let todo: VecDeque<String> = ids.iter().cloned().collect();
     let socket = engine.socket();
     let other = socket.clone();

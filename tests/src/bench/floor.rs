@@ -17,6 +17,8 @@ use super::recorder::Created;
 
 /// How many calls at once are tried.
 pub(super) const WIDTHS: [usize; 5] = [2, 3, 4, 6, 8];
+/// So many containers are enough to find the width.
+pub(super) const SEARCHED: usize = 100;
 /// Most removals at once: a burst of them can wedge this engine for good.
 const REMOVALS_MAX: usize = 4;
 /// How long a container may take to end by itself.

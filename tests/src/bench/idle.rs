@@ -8,9 +8,11 @@ use super::benchmark::Benchmark::Idle;
 use super::ours::Daemon;
 use super::run::Bench;
 
-/// What the agent may hold with no node, and with a hundred of them, in MB.
+/// What the agent may hold with no node, with a hundred of them at the most, and with more, in MB.
 const AGENT_EMPTY_MB: f64 = 10.0;
-const AGENT_FULL_MB: f64 = 20.0;
+const AGENT_HUNDRED_MB: f64 = 20.0;
+const AGENT_MORE_MB: f64 = 40.0;
+const HUNDRED: usize = 100;
 /// What the agent may take of a core with a hundred nodes, in percent.
 const AGENT_CPU_PERCENT: f64 = 0.2;
 /// Clock ticks of a second, as the kernel counts them for programs.
@@ -34,7 +36,9 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
     let _ = bench.ours.up();
     bench.ours.expect_up();
     let nodes = bench.options.nodes;
-    watch(bench, &format!("{nodes} nodes"), AGENT_FULL_MB, Some(AGENT_CPU_PERCENT));
+    let is_hundred = nodes <= HUNDRED;
+    let memory = if is_hundred { AGENT_HUNDRED_MB } else { AGENT_MORE_MB };
+    watch(bench, &format!("{nodes} nodes"), memory, is_hundred.then_some(AGENT_CPU_PERCENT));
     let _ = bench.ours.down();
     bench.ours.expect_gone();
 }
@@ -70,7 +74,7 @@ fn watch(bench: &mut Bench<'_>, with: &str, agent_mb: f64, agent_cpu: Option<f64
 }
 
 /// Resident memory, and what of it is no page of a file, in MB of 1000 kB.
-fn memory_mb(pid: i32) -> (f64, f64) {
+pub(super) fn memory_mb(pid: i32) -> (f64, f64) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let kb = |key: &str| number(&status, key) * 1024.0 / 1e6;
     (kb("VmRSS:"), kb("RssAnon:"))

@@ -54,6 +54,12 @@ impl Load {
         Self { prefix: format!("throng-{other}-"), ramdisks, hosts_file, containers }
     }
 
+    /// The first so many of them.
+    pub(super) fn first(&self, count: usize) -> Self {
+        let containers = self.containers.iter().take(count).cloned().collect();
+        Self { containers, ..self.clone() }
+    }
+
     /// Mounts the ramdisks and writes the file of names: what throng does by itself is done for others beforehand.
     pub(super) fn provide(&self) -> Provided<'_> {
         for folder in &self.ramdisks {

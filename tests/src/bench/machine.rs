@@ -19,10 +19,16 @@ pub(super) fn describe(engine: &Value) -> Value {
         "cpus": std::thread::available_parallelism().map_or(0, usize::from),
         "memory": line("/proc/meminfo", "MemTotal"),
         "control_groups": if fs::exists("/sys/fs/cgroup/cgroup.controllers").unwrap_or(false) { 2 } else { 1 },
-        "load_before": read("/proc/loadavg"),
+        "load_after": read("/proc/loadavg"),
         "engine": engine,
         "build": build(),
     })
+}
+
+/// The load averages of one, five and fifteen minutes.
+pub(super) fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
 /// How the programs were built: figures of an unoptimised build mean nothing.

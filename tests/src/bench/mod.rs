@@ -12,6 +12,7 @@ mod benchmark;
 mod clean;
 mod cold;
 mod demo;
+mod density;
 mod engine;
 mod exec;
 mod figures;

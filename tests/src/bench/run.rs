@@ -13,7 +13,7 @@ use super::load::Load;
 use super::options::Options;
 use super::ours::Ours;
 use super::peers::Peer;
-use super::{adopt, cold, demo, exec, floor, idle, machine, ports, updown};
+use super::{adopt, cold, demo, density, exec, floor, idle, machine, ports, updown};
 use crate::site::alone;
 
 /// What the benchmarks work with.
@@ -46,9 +46,10 @@ pub fn run(options: Options) -> PathBuf {
     let began = Instant::now();
     let load = ours.recorded();
     say(&format!("gate passed: {} containers up and gone again in {:.1?}", options.nodes, began.elapsed()));
-    let width = floor::best_width(&engine, &load);
+    let began_under = machine::load();
+    let width = floor::best_width(&engine, &load.first(floor::SEARCHED));
     let mut journal = Journal::default();
-    journal.note(format!("The floor does best with {width} calls at once."));
+    journal.note(format!("The floor does best with {width} calls at once. Load average before: {began_under}."));
     let peers = other.as_ref().map(|other| (other, present(&engine, other, &load, &mut journal)));
     ours.warm();
     let mut bench = Bench { options, journal, ours, load, width, peers, same: (None, None) };
@@ -62,6 +63,7 @@ pub fn run(options: Options) -> PathBuf {
             Benchmark::Adopt => adopt::measure(&mut bench),
             Benchmark::Exec => exec::measure(&mut bench),
             Benchmark::Demo => demo::measure(&mut bench),
+            Benchmark::Density => density::measure(&mut bench),
         }
         say(&format!("{benchmark}: done in {:.1?}", began.elapsed()));
     }

@@ -8,7 +8,7 @@ use throng_failpoints::Point;
 use super::command::name;
 use super::player::{Played, Player};
 use super::step::{Operation, Trouble};
-use crate::farm::daemons::{self, Daemon, deaths};
+use crate::farm::daemons::{self, Daemon, comings};
 use crate::farm::{Problem, SIDE_SETTINGS, address};
 use crate::finished::Running;
 use crate::host;
@@ -32,13 +32,13 @@ const LINK_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Scene {
     trouble: Trouble,
     operation: Operation,
-    deaths: usize,
+    comings: usize,
 }
 
 impl Scene {
     /// Nothing has happened yet.
     pub(super) fn new(trouble: Trouble, operation: Operation) -> Self {
-        Self { trouble, operation, deaths: 0 }
+        Self { trouble, operation, comings: 0 }
     }
 
     /// What goes wrong, or is made ready, before the command. An operation that needs every node waits until they are.
@@ -134,13 +134,13 @@ impl Scene {
     }
 
     fn arm(&mut self, player: &Player, point: Point, passes: u32, played: &mut Played) {
-        self.deaths = deaths(&player.farm.site, point);
+        self.comings = comings(&player.farm.site, point);
         let daemon = Daemon::of(point);
         let before = if passes == 0 { String::new() } else { format!("{passes}*off->") };
         daemons::kill(&player.farm.site, daemon);
         let started = player.start_daemon(daemon, &format!("{}={before}return(kill)", point.name()));
         // One that dies so early dies at its point.
-        let died = || deaths(&player.farm.site, point) > self.deaths;
+        let died = || comings(&player.farm.site, point) > self.comings;
         let linked = started.and_then(|()| linked(player, died));
         played.problems.extend(linked.err().filter(|_| !died()).map(Problem::Restless));
     }
@@ -149,7 +149,7 @@ impl Scene {
     fn await_death(&self, player: &Player, running: Option<&Running>, point: Point) -> bool {
         let deadline = Instant::now() + HIT_TIMEOUT;
         let mut ended = None;
-        while deaths(&player.farm.site, point) <= self.deaths {
+        while comings(&player.farm.site, point) <= self.comings {
             if ended.is_none() && running.is_none_or(|running| !running.is_running()) {
                 ended = Some(Instant::now());
             }

@@ -38,6 +38,11 @@ pub(crate) fn keep(folder: &str, file: &str, text: &str) -> String {
     written.map_or_else(|error| error.to_string(), |()| path.display().to_string())
 }
 
+/// A text that was kept; none where there is none.
+pub(crate) fn kept(folder: &str, file: &str) -> Option<String> {
+    fs::read_to_string(repository().join("build").join(folder).join(file)).ok()
+}
+
 /// Problems, a line each under what came before.
 pub(crate) fn indented(problems: impl IntoIterator<Item = String>) -> String {
     let line = |problem: String| format!("\n  VIOLATION {}", problem.replace('\n', "\n    "));

@@ -21,10 +21,25 @@ const PAUSE_MAX_MILLIS: u64 = 1500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Victims {
     /// The daemon whose point it is.
-    One,
-    /// The other one too, as soon as the first is dead.
+    Own,
+    /// The other one, as soon as the first comes by the point.
+    Other,
+    /// Both, the other one as soon as the first is dead.
     Both,
 }
+
+impl Victims {
+    /// In three rounds of a point each comes once.
+    const ALL: [Self; 3] = [Self::Own, Self::Other, Self::Both];
+
+    /// Whether the daemon whose point it is dies there.
+    pub(super) fn has_own(self) -> bool {
+        self != Self::Other
+    }
+}
+
+/// How many rounds in a hundred are followed by the same once more, and undone twice.
+const AGAIN_PERCENT: u32 = 25;
 
 /// A round.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +58,8 @@ pub(super) struct Round {
     pub(super) victims: Victims,
     /// How long nobody starts again what died.
     pub(super) pause: Duration,
+    /// Whether the same is done once more afterwards, and undone twice.
+    pub(super) again: bool,
 }
 
 impl Round {
@@ -58,9 +75,14 @@ impl Round {
         let passes = random.random_range(0..reach.times);
         let is_waiting = point.name().ends_with("-sent");
         let later = if is_waiting || random.random_bool(0.2) { random.random_range(0..LATER_MAX_MICROS) } else { 0 };
-        let victims = if random.random_bool(0.2) { Victims::Both } else { Victims::One };
+        let at = points.iter().position(|known| *known == point).unwrap_or_default() as u64;
+        let turn = usize::try_from((number / count + at) % 3).expect("there are three");
+        // Who begins without the other waits for it: both are dead then.
+        let begins = matches!(operation, Operation::Begin | Operation::Join);
+        let victims = if begins && turn == 1 { Victims::Both } else { Victims::ALL[turn] };
         let pause = Duration::from_millis(random.random_range(0..PAUSE_MAX_MILLIS));
-        Self { number, point, passes, later: Duration::from_micros(later), operation, victims, pause }
+        let again = random.random_ratio(AGAIN_PERCENT, 100);
+        Self { number, point, passes, later: Duration::from_micros(later), operation, victims, pause, again }
     }
 
     /// The daemon whose point it is.
@@ -72,15 +94,20 @@ impl Round {
     pub(super) fn arms(&self) -> String {
         let before = if self.passes == 0 { String::new() } else { format!("{}*off->", self.passes) };
         let micros = self.later.as_micros();
-        let kill = if micros == 0 { "kill".to_owned() } else { format!("kill {micros}") };
-        format!("{}={before}return({kill})", self.point.name())
+        let deed = match micros {
+            _ if !self.victims.has_own() => "tell".to_owned(),
+            0 => "kill".to_owned(),
+            micros => format!("kill {micros}"),
+        };
+        format!("{}={before}return({deed})", self.point.name())
     }
 }
 
 impl std::fmt::Display for Round {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { number, operation, victims, pause, .. } = self;
-        write!(f, "round {number}: {operation:?}, {}, {victims:?}, back after {pause:?}", self.arms())
+        let again = if self.again { ", and again" } else { "" };
+        write!(f, "round {number}: {operation:?}, {}, {victims:?}, back after {pause:?}{again}", self.arms())
     }
 }
 
@@ -94,7 +121,7 @@ fn random(seed: u64, number: u64, use_for: u64) -> StdRng {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
 
@@ -118,10 +145,24 @@ mod tests {
 
     #[test]
     fn the_arms_are_what_the_points_understand() {
-        let round = Round { passes: 2, later: Duration::from_micros(15), ..Round::draw(1, 0, Point::ALL) };
+        let drawn = Round { victims: Victims::Own, ..Round::draw(1, 0, Point::ALL) };
+        let round = Round { passes: 2, later: Duration::from_micros(15), ..drawn };
         let text = round.arms();
         assert!(text.ends_with("=2*off->return(kill 15)"), "{text}");
         let round = Round { passes: 0, later: Duration::ZERO, ..round };
         assert!(round.arms().ends_with("=return(kill)"));
+        assert!(Round { victims: Victims::Other, ..round }.arms().ends_with("=return(tell)"));
+    }
+
+    #[test]
+    fn in_three_rounds_of_a_point_each_daemon_dies_alone_and_both_together() {
+        let count = Point::ALL.len() as u64;
+        let drawn = (0..3 * count).map(|number| Round::draw(7, number, Point::ALL));
+        let mut victims: BTreeMap<Point, BTreeSet<Victims>> = BTreeMap::new();
+        for round in drawn {
+            victims.entry(round.point).or_default().insert(round.victims);
+        }
+        let begins = |point| matches!(reach(point).operations, [Operation::Begin | Operation::Join, ..]);
+        assert!(victims.iter().all(|(point, victims)| victims.len() == 3 || begins(*point)), "{victims:?}");
     }
 }

@@ -19,6 +19,14 @@ pub(crate) enum Operation {
     Exec,
     /// Its tests run; one of them restarts a worker, and kills it.
     Test,
+    /// A worker of it begins anew.
+    Restart,
+    /// Three of its workers begin anew, two of them down at the most.
+    Roll,
+    /// What the second cluster has written is wiped, and it begins anew.
+    Reset,
+    /// The second cluster is changed to another scenario, node by node.
+    Update,
     /// The daemon itself begins.
     Begin,
     /// The agent joins the fleet anew, for its certificate is lost.
@@ -42,38 +50,54 @@ const fn often(operations: &'static [Operation], times: u32) -> Reach {
     Reach { operations, times }
 }
 
+/// What is asked of the coordinator, and changes what is desired.
+const CHANGES: &[Operation] = &[
+    Operation::Up,
+    Operation::Down,
+    Operation::Run,
+    Operation::Grow,
+    Operation::Shrink,
+    Operation::Test,
+    Operation::Restart,
+    Operation::Roll,
+    Operation::Reset,
+    Operation::Update,
+];
+
 /// How this point is come by.
 #[expect(clippy::match_same_arms, reason = "a table: rows stand beside those of their kind, not of their value")]
 pub(crate) fn reach(point: Point) -> Reach {
-    use Operation::{Begin, Down, Exec, Grow, Join, Run, Shrink, Test, Up};
+    use Operation::{Begin, Down, Exec, Grow, Join, Reset, Restart, Roll, Run, Shrink, Test, Up, Update};
     use Point as P;
     match point {
-        P::LedgerSpecWriting | P::LedgerSpecWritten => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::LedgerSpecWriting | P::LedgerSpecWritten => by(CHANGES),
         P::LedgerSysctlWriting | P::LedgerSysctlWritten => often(&[Up, Run], 4),
         P::SysctlRaised => often(&[Up, Run], 2),
         P::SysctlsApplied | P::HostSettled => by(&[Up, Down, Run, Grow, Shrink]),
         P::LedgerSysctlForgetting | P::LedgerSysctlForgotten | P::SysctlRestored => often(&[Down, Run], 2),
         P::LedgerAddressesWriting | P::LedgerAddressesWritten | P::AddressChanged => by(&[Up, Down, Run]),
-        P::LedgerNodeWriting | P::LedgerNodeWritten => often(&[Up, Run, Grow], 2),
+        P::LedgerNodeWriting | P::LedgerNodeWritten => often(&[Up, Run, Grow, Reset], 2),
         P::LedgerNodeForgetting | P::LedgerNodeForgotten => often(&[Down, Run, Shrink], 3),
         P::HostsPadded | P::HostsWritten => often(&[Up, Run, Grow, Shrink], 2),
         P::ReleasedNames | P::ReleasedGroups | P::ReleasedFolders => by(&[Down, Run]),
-        P::NodeFoldersMade | P::NodeFilesWritten | P::RamdisksVerified | P::PortsProbed => often(&[Up, Run, Grow], 2),
-        P::RamdiskMounted => often(&[Up, Run, Grow], 2),
-        P::ImageEnsured | P::CreateSent | P::CreateAnswered => often(&[Up, Run, Grow], 2),
-        P::StartSent | P::StartAnswered => often(&[Up, Run, Grow], 2),
-        P::PrepareCreated => often(&[Up, Run], 3),
-        P::PrepareEnded | P::PrepareMarked => often(&[Up, Run], 5),
-        P::ProcessGroupsMade | P::ShimSpecWritten | P::ShimLeft => often(&[Up, Run], 2),
-        P::ProcessRuns => often(&[Up, Run], 2),
-        P::NodeReady => often(&[Up, Run, Grow], 2),
+        P::NodeFoldersMade | P::NodeFilesWritten | P::RamdisksVerified | P::PortsProbed => {
+            often(&[Up, Run, Grow, Reset], 2)
+        }
+        P::RamdiskMounted => often(&[Up, Run, Grow, Reset], 2),
+        P::ImageEnsured | P::CreateSent | P::CreateAnswered => often(&[Up, Run, Grow, Reset], 2),
+        P::StartSent | P::StartAnswered => often(&[Up, Run, Grow, Roll, Reset], 2),
+        P::PrepareCreated => often(&[Up, Run, Reset], 3),
+        P::PrepareEnded | P::PrepareMarked => often(&[Up, Run, Reset], 5),
+        P::ProcessGroupsMade | P::ShimSpecWritten | P::ShimLeft => often(&[Up, Run, Reset], 2),
+        P::ProcessRuns => often(&[Up, Run, Reset], 2),
+        P::NodeReady => often(&[Up, Run, Grow, Roll, Reset], 2),
         P::EventsSending | P::EventsSent => often(&[Up, Down, Run, Grow, Shrink], 3),
-        P::StopSent | P::ContainerAsked | P::ContainerWaited => often(&[Down, Run, Shrink], 3),
-        P::ContainerEnded => often(&[Down, Run, Shrink], 3),
-        P::ProcessAsked | P::ProcessEnded => often(&[Down, Run], 2),
-        P::RemoveSent | P::ContainerRemoved => often(&[Down, Run, Shrink], 3),
-        P::RamdiskUnmounted => often(&[Down, Run, Shrink], 3),
-        P::RamdisksGone | P::NodeGroupsRemoved | P::NodeFoldersRemoved => often(&[Down, Run, Shrink], 3),
+        P::StopSent | P::ContainerAsked | P::ContainerWaited => often(&[Down, Run, Shrink, Roll, Reset], 3),
+        P::ContainerEnded => often(&[Down, Run, Shrink, Roll, Reset], 3),
+        P::ProcessAsked | P::ProcessEnded => often(&[Down, Run, Reset], 2),
+        P::RemoveSent | P::ContainerRemoved => often(&[Down, Run, Shrink, Reset], 3),
+        P::RamdiskUnmounted => often(&[Down, Run, Shrink, Reset], 3),
+        P::RamdisksGone | P::NodeGroupsRemoved | P::NodeFoldersRemoved => often(&[Down, Run, Shrink, Reset], 3),
         P::ExecBeginning | P::ExecEnded => often(&[Exec, Test], 10),
         P::SignalSending | P::Signalled => by(&[Test]),
         P::ImageImported => by(&[Up, Run]),
@@ -81,19 +105,21 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::IdentityObtained | P::IdentitySaved => by(&[Begin, Join]),
         P::LookedAtAll | P::Greeted => by(&[Begin]),
         P::JournalLifeWriting | P::JournalLifeWritten | P::SessionBegun => by(&[Begin]),
-        P::JournalClusterWriting | P::JournalClusterWritten => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::JournalClusterWriting | P::JournalClusterWritten => by(CHANGES),
         P::JournalClusterForgetting | P::JournalClusterForgotten => by(&[Down, Run]),
-        P::JournalGenerationWriting | P::JournalGenerationWritten => by(&[Up, Down, Run, Grow, Shrink, Test]),
-        P::HostTelling | P::HostTold => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::JournalGenerationWriting | P::JournalGenerationWritten => by(CHANGES),
+        P::HostTelling | P::HostTold => by(CHANGES),
         P::JournalRunWriting | P::JournalRunWritten => by(&[Run, Test]),
         P::JournalEventsWriting | P::JournalEventsWritten => often(&[Up, Run], 3),
-        P::JournalOperationWriting | P::JournalOperationWritten => by(&[Up, Down, Run, Grow, Shrink, Test]),
-        P::JournalOperationForgetting | P::JournalOperationForgotten => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::JournalOperationWriting | P::JournalOperationWritten => by(CHANGES),
+        P::JournalOperationForgetting | P::JournalOperationForgotten => by(CHANGES),
         P::JournalTokenWriting | P::JournalTokenWritten | P::JournalTokenSpent => by(&[Join]),
         P::JournalHostWriting | P::JournalHostWritten => by(&[Join]),
-        P::OperationBegun => by(&[Up, Down, Run, Grow, Shrink, Test]),
+        P::OperationBegun => by(CHANGES),
         P::ImagesSent | P::BundleWritten => by(&[Up, Run]),
-        P::WaveTold | P::WaveUp => often(&[Up, Run], 2),
+        P::WaveTold | P::WaveUp => often(&[Up, Run, Reset], 2),
+        P::TurnTold | P::TurnUp => by(&[Restart, Roll, Update]),
+        P::ResetWiped => by(&[Reset]),
         P::ScalePlanned | P::ScaleTold => by(&[Grow, Shrink]),
         P::DownTold | P::DownSettled | P::DownAudited => by(&[Down, Run]),
         P::RunDrafted => by(&[Run]),

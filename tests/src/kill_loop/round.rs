@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::draw::{Round, Victims};
 use super::reach::Operation;
 use super::work::Work;
-use crate::farm::daemons::{self, Daemon, deaths};
+use crate::farm::daemons::{self, Daemon, comings};
 use crate::farm::{Farm, Wanted, finish};
 use crate::finished::Running;
 use crate::wait::until;
@@ -24,7 +24,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// What came of a round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    /// Whether the daemon died at the point.
+    /// Whether the daemon came by the point.
     pub(super) hit: bool,
     /// From when the dead were started again until all was at rest and every invariant held.
     pub(super) recovery: Option<Duration>,
@@ -38,9 +38,9 @@ pub(super) fn play(farm: &Farm, round: &Round) -> Report {
     let mut report = Report::default();
     work.prepare();
     let before = farm.observe();
-    let mut scene = Scene { farm, round, work, deaths_before: deaths(&farm.site, round.point) };
+    let mut scene = Scene { farm, round, work, comings_before: comings(&farm.site, round.point) };
     let command = scene.arm_and_begin(&mut report);
-    report.hit = scene.await_death(command.as_ref());
+    report.hit = scene.await_coming(command.as_ref());
     scene.bury();
     std::thread::sleep(round.pause);
     let revived = Instant::now();
@@ -53,8 +53,16 @@ pub(super) fn play(farm: &Farm, round: &Round) -> Report {
         Ok(_) => report.recovery = Some(revived.elapsed()),
         Err(problems) => report.problems.extend(problems.iter().map(ToString::to_string)),
     }
+    if report.problems.is_empty() && round.again {
+        work.again();
+        let rest = farm.await_rest(REST_TIMEOUT, &before, &work.after());
+        report.problems.extend(rest.err().into_iter().flatten().map(|problem| format!("done again: {problem}")));
+    }
     if report.problems.is_empty() {
         work.undo();
+        if round.again {
+            work.undo_again();
+        }
         let between = Wanted { touched: work.renewed(), ..Wanted::default() };
         let rest = farm.await_rest(REST_TIMEOUT, &before, &between);
         report.problems.extend(rest.err().into_iter().flatten().map(|problem| format!("put back: {problem}")));
@@ -66,7 +74,7 @@ struct Scene<'a> {
     farm: &'a Farm,
     round: &'a Round,
     work: Work<'a>,
-    deaths_before: usize,
+    comings_before: usize,
 }
 
 impl Scene<'_> {
@@ -89,7 +97,7 @@ impl Scene<'_> {
                 self.work.begin(None)
             }
             _ => {
-                // One that dies so early dies at its point.
+                // One that is dead so early died at its point.
                 let started = start(&arms).wait(site).and_then(|()| self.await_link());
                 report.problems.extend(started.err().filter(|_| !self.is_hit()));
                 if self.is_hit() { None } else { self.work.begin(None) }
@@ -110,11 +118,11 @@ impl Scene<'_> {
     }
 
     fn is_hit(&self) -> bool {
-        deaths(&self.farm.site, self.round.point) > self.deaths_before
+        comings(&self.farm.site, self.round.point) > self.comings_before
     }
 
-    /// Waits until the daemon is dead, or it is clear that it does not come by the point. Whether it died.
-    fn await_death(&self, command: Option<&Running>) -> bool {
+    /// Waits until the daemon comes by the point, or it is clear that it does not. Whether it did.
+    fn await_coming(&self, command: Option<&Running>) -> bool {
         let deadline = Instant::now() + HIT_TIMEOUT;
         let mut ended = None;
         while !self.is_hit() {
@@ -132,11 +140,17 @@ impl Scene<'_> {
 
     /// Kills whom nobody has killed yet: a daemon that missed its point is still armed.
     fn bury(&self) {
-        daemons::kill(&self.farm.site, self.round.daemon());
-        if self.round.victims == Victims::Both {
-            for daemon in [Daemon::Coordinator, Daemon::Agent] {
-                daemons::kill(&self.farm.site, daemon);
-            }
+        let (own, other) = match self.round.daemon() {
+            Daemon::Agent => (Daemon::Agent, Daemon::Coordinator),
+            Daemon::Coordinator => (Daemon::Coordinator, Daemon::Agent),
+        };
+        let victims = match self.round.victims {
+            Victims::Own => vec![own],
+            Victims::Other => vec![other],
+            Victims::Both => vec![own, other],
+        };
+        for daemon in victims {
+            daemons::kill(&self.farm.site, daemon);
         }
     }
 

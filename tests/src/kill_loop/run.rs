@@ -21,11 +21,13 @@ pub fn run(options: Options) -> Tally {
     assert!(!points.is_empty(), "POINTS selects no point");
     say(&format!("SEED={seed} KILLS={kills} FROM={from} (one round again: SEED={seed} ROUND=… make kill-loop)"));
     let rounds: Vec<u64> = only.map_or_else(|| (from..from + kills).collect(), |round| vec![round]);
-    let mut tally = Tally::default();
+    // A round by itself, or of some points only, is no part of a longer play.
+    let is_whole = only.is_none() && points.len() == Point::ALL.len();
+    let mut tally = if is_whole && from > 0 { Tally::of_earlier(seed) } else { Tally::default() };
     let mut farm = Farm::begin();
     for number in rounds {
         if bound.is_some_and(|bound| began.elapsed() > bound) {
-            say(&format!("time is over after {} rounds (go on: SEED={seed} FROM={number})", tally.rounds));
+            say(&format!("time is over (go on: SEED={seed} FROM={number}; what it came to so far is counted there)"));
             break;
         }
         let round = Round::draw(seed, number, &points);
@@ -38,8 +40,14 @@ pub fn run(options: Options) -> Tally {
             farm = Farm::begin();
         }
         tally.count(&round, &report);
+        if is_whole {
+            tally.keep(seed);
+        }
     }
-    tally.others = farm.end();
+    tally.others.extend(farm.end());
+    if is_whole {
+        tally.keep(seed);
+    }
     say(&tally.to_string());
     tally
 }

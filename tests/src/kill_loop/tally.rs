@@ -4,43 +4,76 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use throng_failpoints::Point;
 
-use super::draw::Round;
+use super::draw::{Round, Victims};
 use super::round::Report;
+use crate::farm::said::{keep, kept};
+
+/// Where plays that may be gone on with lie, below `build/`.
+const FOLDER: &str = "kill-loop";
+/// More hits of a point than this are asked of no play.
+const HITS_MAX: u64 = 10;
 
 /// What came of all rounds.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Tally {
-    by_point: BTreeMap<Point, Row>,
+    /// By the point's name.
+    by_point: BTreeMap<String, Row>,
     /// Rounds that were played.
     pub rounds: u64,
     /// Problems outside any round.
     pub others: Vec<String>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Row {
     rounds: u32,
-    hits: u32,
+    /// Rounds in which the daemon came by the point and its victims died.
+    own: u32,
+    other: u32,
+    both: u32,
     problems: usize,
     recoveries: Vec<Duration>,
+}
+
+impl Row {
+    fn hits(&self) -> u32 {
+        self.own + self.other + self.both
+    }
 }
 
 impl Tally {
     /// Counts a round.
     pub(super) fn count(&mut self, round: &Round, report: &Report) {
-        let row = self.by_point.entry(round.point).or_default();
+        let row = self.by_point.entry(round.point.name().to_owned()).or_default();
         row.rounds += 1;
-        row.hits += u32::from(report.hit);
+        let hits = match round.victims {
+            Victims::Own => &mut row.own,
+            Victims::Other => &mut row.other,
+            Victims::Both => &mut row.both,
+        };
+        *hits += u32::from(report.hit);
         row.problems += report.problems.len();
         row.recoveries.extend(report.recovery);
         self.rounds += 1;
     }
 
-    /// Kills at the points that were drawn.
+    /// What earlier plays of this seed came to; nothing where there was none.
+    pub(super) fn of_earlier(seed: u64) -> Self {
+        kept(FOLDER, &file(seed)).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    /// Keeps it for a play that goes on with this one.
+    pub(super) fn keep(&self, seed: u64) {
+        let text = serde_json::to_string_pretty(self).expect("numbers and names are JSON");
+        let _ = keep(FOLDER, &file(seed), &text);
+    }
+
+    /// Rounds in which a daemon came by the point that was drawn.
     pub fn hits(&self) -> u32 {
-        self.by_point.values().map(|row| row.hits).sum()
+        self.by_point.values().map(Row::hits).sum()
     }
 
     /// Everything that did not hold.
@@ -48,15 +81,26 @@ impl Tally {
         self.by_point.values().map(|row| row.problems).sum::<usize>() + self.others.len()
     }
 
-    /// Points that were drawn and never hit.
-    pub fn missed(&self) -> Vec<Point> {
-        self.by_point.iter().filter(|(_, row)| row.hits == 0).map(|(point, _)| *point).collect()
+    /// How often each point must be hit: as often as each was drawn, and ten times at the most.
+    fn wanted(&self) -> u64 {
+        HITS_MAX.min(self.rounds / Point::ALL.len() as u64)
     }
 
-    /// Whether everything held and every point that was drawn was hit.
-    pub fn is_good(&self) -> bool {
-        self.problems() == 0 && self.missed().is_empty()
+    /// Points that were hit less often than so many rounds must hit each.
+    pub fn lacking(&self) -> Vec<(Point, u32)> {
+        let hits = |point: &Point| self.by_point.get(point.name()).map_or(0, Row::hits);
+        let all = Point::ALL.iter().map(|point| (*point, hits(point)));
+        all.filter(|(_, hits)| u64::from(*hits) < self.wanted()).collect()
     }
+
+    /// Whether everything held and every point was hit as often as so many rounds must hit each.
+    pub fn is_good(&self) -> bool {
+        self.problems() == 0 && self.lacking().is_empty()
+    }
+}
+
+fn file(seed: u64) -> String {
+    format!("seed-{seed}.json")
 }
 
 /// Median and maximum.
@@ -68,22 +112,34 @@ fn spread(durations: &[Duration]) -> Option<(Duration, Duration)> {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:44} {:>6} {:>6} {:>10} {:>8} {:>8}", "POINT", "ROUNDS", "KILLS", "VIOLATIONS", "MEDIAN", "MAX")?;
         let seconds = |duration: Duration| format!("{:.1} s", duration.as_secs_f64());
-        for (point, row) in &self.by_point {
+        let line = |f: &mut fmt::Formatter<'_>, name: &str, row: &Row| {
             let (median, max) = spread(&row.recoveries).map_or(Default::default(), |(m, x)| (seconds(m), seconds(x)));
-            let Row { rounds, hits, problems, .. } = row;
-            writeln!(f, "{:44} {rounds:>6} {hits:>6} {problems:>10} {median:>8} {max:>8}", point.name())?;
+            let Row { rounds, own, other, both, problems, .. } = row;
+            writeln!(f, "{name:40} {rounds:>6} {own:>6} {other:>6} {both:>6} {problems:>10} {median:>8} {max:>8}")
+        };
+        writeln!(
+            f,
+            "{:40} {:>6} {:>6} {:>6} {:>6} {:>10} {:>8} {:>8}",
+            "POINT", "ROUNDS", "OWN", "OTHER", "BOTH", "VIOLATIONS", "MEDIAN", "MAX"
+        )?;
+        let mut all = Row::default();
+        for (point, row) in &self.by_point {
+            line(f, point, row)?;
+            all.rounds += row.rounds;
+            all.own += row.own;
+            all.other += row.other;
+            all.both += row.both;
+            all.problems += row.problems;
+            all.recoveries.extend(&row.recoveries);
         }
-        let all: Vec<_> = self.by_point.values().flat_map(|row| row.recoveries.clone()).collect();
-        let (median, max) = spread(&all).map_or(Default::default(), |(m, x)| (seconds(m), seconds(x)));
-        let (rounds, hits, problems) = (self.rounds, self.hits(), self.problems());
-        writeln!(f, "{:44} {rounds:>6} {hits:>6} {problems:>10} {median:>8} {max:>8}", "all")?;
-        for point in self.missed() {
-            writeln!(f, "never hit: {}", point.name())?;
-        }
-        for point in Point::ALL.iter().filter(|point| !self.by_point.contains_key(point)) {
-            writeln!(f, "not drawn: {}", point.name())?;
+        line(f, "all", &all)?;
+        writeln!(
+            f,
+            "killed at its point: the daemon whose it is, the other one, both; then how long until all was well"
+        )?;
+        for (point, hits) in self.lacking() {
+            writeln!(f, "hit {hits} times, {} are wanted: {}", self.wanted(), point.name())?;
         }
         for other in &self.others {
             writeln!(f, "in the end: {other}")?;
@@ -96,18 +152,43 @@ impl fmt::Display for Tally {
 mod tests {
     use super::*;
 
+    fn all_once(tally: &mut Tally, hit: bool) {
+        for number in 0..Point::ALL.len() as u64 {
+            let report = Report { hit, recovery: Some(Duration::from_secs(2)), problems: Vec::new() };
+            tally.count(&Round::draw(1, number, Point::ALL), &report);
+        }
+    }
+
     #[test]
-    fn a_point_that_was_drawn_and_never_hit_is_not_good() {
+    fn a_point_that_is_hit_less_often_than_it_must_be_is_not_good() {
+        let mut tally = Tally::default();
+        all_once(&mut tally, true);
+        assert!(tally.is_good(), "{tally}");
+        let first = Round::draw(1, 0, Point::ALL);
+        for _ in 0..Point::ALL.len() {
+            tally.count(&first, &Report { hit: true, recovery: None, problems: Vec::new() });
+        }
+        assert_eq!(tally.lacking().len(), Point::ALL.len() - 1, "all but that one were hit once of twice");
+        assert!(!tally.is_good() && tally.to_string().contains("hit 1 times, 2 are wanted"), "{tally}");
+    }
+
+    #[test]
+    fn too_few_rounds_for_all_points_ask_for_none_and_a_problem_is_never_good() {
         let mut tally = Tally::default();
         let round = Round::draw(1, 0, Point::ALL);
-        let mut report = Report { hit: false, recovery: Some(Duration::from_secs(2)), problems: Vec::new() };
-        tally.count(&round, &report);
-        assert!(!tally.is_good() && tally.missed() == [round.point]);
-        report.hit = true;
-        tally.count(&round, &report);
+        tally.count(&round, &Report::default());
         assert!(tally.is_good(), "{tally}");
-        report.problems.push("x".to_owned());
-        tally.count(&round, &report);
+        tally.count(&round, &Report { hit: true, recovery: None, problems: vec!["x".to_owned()] });
         assert!(!tally.is_good() && tally.problems() == 1);
+    }
+
+    #[test]
+    fn a_play_that_is_gone_on_with_has_the_sum_of_both() {
+        let mut tally = Tally::default();
+        all_once(&mut tally, true);
+        let mut read: Tally = serde_json::from_str(&serde_json::to_string(&tally).unwrap()).unwrap();
+        all_once(&mut read, false);
+        assert_eq!(read.rounds, 2 * Point::ALL.len() as u64);
+        assert_eq!((read.hits() as usize, read.lacking().len()), (Point::ALL.len(), Point::ALL.len()));
     }
 }

@@ -9,8 +9,15 @@ use crate::farm::{Farm, WORKERS, Wanted};
 use crate::finished::{Running, line_of};
 use crate::site::COMMAND_TIMEOUT;
 
-/// The worker that the tests restart.
+/// The worker that the tests restart, and a command.
 const RESTARTED: &str = "worker-0003";
+/// Those that begin anew two at a time.
+const ROLLED: [&str; 3] = ["worker-0003", "worker-0004", "worker-0005"];
+/// All nodes of the second cluster, and those of them that its other scenario changes.
+const SIDE: [&str; 5] = ["solo-0000", "solo-0001", "pair-0000", "pair-0001", "pair-0002"];
+/// What the other scenario has.
+const CHANGE: [&str; 2] = ["--set", "role.pair.env.CHANGED=yes"];
+
 /// One operation on a farm.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Work<'a> {
@@ -27,7 +34,7 @@ impl<'a> Work<'a> {
     /// Makes what must be there before it.
     pub(super) fn prepare(self) {
         match self.operation {
-            Operation::Down => {
+            Operation::Down | Operation::Reset | Operation::Update => {
                 let _ = self.farm.site.throng_within(COMMAND_TIMEOUT * 2, &["up", "side.toml"]).expect_code(0);
             }
             Operation::Join => {
@@ -40,6 +47,8 @@ impl<'a> Work<'a> {
             | Operation::Shrink
             | Operation::Exec
             | Operation::Test
+            | Operation::Restart
+            | Operation::Roll
             | Operation::Begin => {}
         }
     }
@@ -56,6 +65,12 @@ impl<'a> Work<'a> {
             Operation::Shrink => vec!["scale", "worker=13", "--cluster", base],
             Operation::Exec => vec!["exec", "worker", "--cluster", base, "--", "cat", "/data/name"],
             Operation::Test => vec!["test", "--cluster", base],
+            Operation::Restart => vec!["restart", RESTARTED, "--cluster", base],
+            Operation::Roll => {
+                vec!["restart", "worker-[0003-0005]", "--rolling", "--max-down", "2", "--cluster", base]
+            }
+            Operation::Reset => vec!["reset", &side, "--yes"],
+            Operation::Update => [&["up", "side.toml"][..], &CHANGE, &["--into", &side, "--max-down", "2"]].concat(),
             Operation::Begin => return None,
         };
         Some(words.into_iter().map(str::to_owned).collect())
@@ -75,28 +90,81 @@ impl<'a> Work<'a> {
     /// What must be there after it.
     pub(super) fn after(self) -> Wanted {
         let (workers, side) = match self.operation {
-            Operation::Up | Operation::Join => (WORKERS, true),
+            Operation::Up | Operation::Join | Operation::Reset | Operation::Update => (WORKERS, true),
             Operation::Grow => (WORKERS + 2, false),
             Operation::Shrink => (WORKERS - 3, false),
-            Operation::Down | Operation::Run | Operation::Exec | Operation::Test | Operation::Begin => (WORKERS, false),
+            Operation::Down
+            | Operation::Run
+            | Operation::Exec
+            | Operation::Test
+            | Operation::Restart
+            | Operation::Roll
+            | Operation::Begin => (WORKERS, false),
         };
-        let restarts = self.operation == Operation::Test;
-        let touched = restarts.then(|| RESTARTED.to_owned()).into_iter().collect();
+        let touched: &[&str] = match self.operation {
+            Operation::Test | Operation::Restart => &[RESTARTED],
+            Operation::Roll => &ROLLED,
+            Operation::Reset | Operation::Update => &SIDE,
+            _ => &[],
+        };
+        let touched = touched.iter().map(|node| (*node).to_owned()).collect();
         Wanted { workers, side, touched, ..Wanted::default() }
+    }
+
+    /// The same once more: what is done already is no harm to do again. A second cluster of the same name would be
+    /// another one, and one that is gone cannot be taken down.
+    pub(super) fn again(self) {
+        match self.operation {
+            Operation::Up | Operation::Join | Operation::Down | Operation::Run | Operation::Begin => {}
+            Operation::Grow
+            | Operation::Shrink
+            | Operation::Exec
+            | Operation::Test
+            | Operation::Restart
+            | Operation::Roll
+            | Operation::Reset
+            | Operation::Update => {
+                let running = self.begin(None).expect("each of these has a command");
+                let _ = running.end(COMMAND_TIMEOUT * 2).expect_code(0);
+            }
+        }
     }
 
     /// Puts everything back to what it is between rounds.
     pub(super) fn undo(self) {
         let site = &self.farm.site;
         match self.operation {
-            Operation::Up | Operation::Join => {
+            Operation::Up | Operation::Join | Operation::Reset | Operation::Update => {
                 let _ = site.throng(&["down", &self.farm.side_name(), "--yes"]).expect_code(0);
             }
             Operation::Grow | Operation::Shrink => {
                 let workers = format!("worker={WORKERS}");
                 let _ = site.throng(&["scale", &workers, "--cluster", &self.farm.cluster]).expect_code(0);
             }
-            Operation::Down | Operation::Run | Operation::Exec | Operation::Test | Operation::Begin => {}
+            Operation::Down
+            | Operation::Run
+            | Operation::Exec
+            | Operation::Test
+            | Operation::Restart
+            | Operation::Roll
+            | Operation::Begin => {}
+        }
+    }
+
+    /// The same once more: what is gone is said to be gone, and what is as it should be stays.
+    pub(super) fn undo_again(self) {
+        match self.operation {
+            Operation::Up
+            | Operation::Join
+            | Operation::Down
+            | Operation::Run
+            | Operation::Reset
+            | Operation::Update => {
+                let down = self.farm.site.throng(&["down", &self.farm.side_name(), "--yes"]).expect_code(2);
+                let _ = down.expect_said(&[&self.farm.side_name()]);
+            }
+            Operation::Grow | Operation::Shrink => self.undo(),
+            Operation::Exec | Operation::Test | Operation::Restart | Operation::Roll | Operation::Begin => {}
         }
     }
 

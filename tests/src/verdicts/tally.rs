@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 /// The verdicts, as reports have them.
 const VERDICTS: [&str; 4] = ["pass", "fail", "invalid", "suspect"];
-/// So many cases must have been judged for the result to mean anything.
+/// So many cases must have been judged for the result to mean anything, and so many of each verdict.
 const JUDGED_MIN: u32 = 40;
+const EACH_MIN: u32 = 10;
 
 /// What was judged, against what was right.
 #[derive(Debug, Default)]
@@ -37,9 +38,13 @@ impl Tally {
         self.counts.values().sum()
     }
 
-    /// Whether enough was judged, and all of it rightly.
+    /// Whether enough was judged, of each verdict too, and all of it rightly.
     pub fn is_good(&self) -> bool {
-        self.wrong.is_empty() && self.count() >= JUDGED_MIN
+        let enough = VERDICTS.iter().all(|verdict| {
+            let of_it = self.counts.iter().filter(|((right, _), _)| right == verdict);
+            of_it.map(|(_, count)| count).sum::<u32>() >= EACH_MIN
+        });
+        self.wrong.is_empty() && self.count() >= JUDGED_MIN && enough
     }
 
     /// The matrix, and what went wrong.
@@ -71,13 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_wrong_verdict_or_too_few_are_no_success() {
+    fn one_wrong_verdict_or_too_few_of_one_are_no_success() {
         let mut tally = Tally::default();
-        for _ in 0..JUDGED_MIN - 1 {
-            tally.judged("pass", "pass", String::new);
+        for right in VERDICTS {
+            for _ in 0..EACH_MIN {
+                assert!(!tally.is_good(), "too few");
+                tally.judged(right, right, String::new);
+            }
         }
-        assert!(!tally.is_good(), "too few");
-        tally.judged("fail", "fail", String::new);
         assert!(tally.is_good());
         tally.judged("fail", "invalid", || "a bug was waved through".to_owned());
         assert!(!tally.is_good() && tally.text().contains("a bug was waved through"), "{}", tally.text());

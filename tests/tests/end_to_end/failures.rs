@@ -82,6 +82,53 @@ fn nodes_that_end_at_once_are_named_with_their_reason_and_nothing_stays() {
     });
 }
 
+/// One worker ends at once, whenever it is started; the quorum is met without it.
+const ENOUGH: &str = r#"
+[role.worker]
+command = ["sh", "-c", "test {node.name} != worker-0001 || exit 7; exec sh /srv/worker"]
+restart = { max = 1, backoff = "100ms" }
+start = { quorum = "60%", timeout = "60s" }
+"#;
+
+#[test]
+fn a_quorum_that_is_met_without_some_is_enough_and_they_are_named_with_their_reason() {
+    in_site(|site| {
+        let scenario = site.tiny();
+        let overlay = site.file("enough.toml", ENOUGH);
+        let up = site.throng(&["up", &scenario, "--overlay", &overlay]).expect_code(0);
+        let why = "worker-0001: failed: exit code 7";
+        let _ = up.expect_said(&["2 of 3 nodes are up, enough for the quorum", why, "is up. Next:"]);
+        assert_eq!(site.node("worker-0001")["phase"], "failed");
+        site.down();
+
+        // Those who are only late are left behind by the role's timeout, and named too.
+        let late = ENOUGH.replace("exit 7", "exec sleep 1000").replace("60s", "8s");
+        let overlay = site.file("late.toml", &late);
+        let up = site.throng(&["up", &scenario, "--overlay", &overlay]).expect_code(0);
+        let _ = up.expect_said(&["2 of 3 nodes are up, enough for the quorum", "worker-0001: starting: port `http`"]);
+        site.down();
+        let _ = site.throng(&["stop"]).expect_code(0);
+    });
+}
+
+#[test]
+fn a_cluster_is_kept_on_failure_with_the_next_commands_and_goes_when_all_passed() {
+    in_site(|site| {
+        let scenario = site.tiny();
+        let overlay = site.file("failing.toml", FAILING);
+        let run =
+            |test: &str| site.throng(&["run", &scenario, "--overlay", &overlay, "--keep=on-failure", "--test", test]);
+        let _ = run("own finds").expect_code(0).expect_said(&["Nothing left behind"]);
+        site.expect_no_daemons();
+        let failed = run("is the first").expect_code(1);
+        let cluster = site.cluster();
+        let _ = failed.expect_said(&["FAIL", &cluster, "throng ps", "throng down"]);
+        site.wait_for_count("worker", 3);
+        site.down();
+        let _ = site.throng(&["stop"]).expect_code(0);
+    });
+}
+
 #[test]
 fn nodes_that_are_never_ready_end_the_start_at_its_timeout() {
     in_site(|site| {

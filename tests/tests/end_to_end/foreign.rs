@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use throng_tests::site::{Site, in_site};
+use serde_json::json;
+use throng_tests::site::{SETTLE_TIMEOUT, Site, in_site};
+use throng_tests::wait::wait_for;
 use throng_tests::{engine, host};
 
 /// A tmpfs, unmounted when the test is over.
@@ -163,14 +165,43 @@ fn a_leak_of_our_own_is_found_and_listed() {
 }
 
 #[test]
-fn the_agents_audit_needs_neither_ledger_nor_database() {
+fn the_agents_audit_needs_neither_ledger_nor_database_and_names_every_kind_of_thing() {
     in_site(|site| {
         let cluster = site.up();
+        let worker = engine::containers(&format!("throng-{cluster}-"))[0].clone();
+        let labels = engine::inspect(&worker.id).unwrap()["Config"]["Labels"].clone();
         forget_everything(site);
+        // In any state: one that never ran, one that has ended.
+        let created = format!("throng-{cluster}-created");
+        let _ = engine::create(&created, &worker.image, &["true"], &json!({ "Labels": labels })).unwrap();
+        let ended = format!("throng-{cluster}-ended");
+        let id = engine::run_labelled(&ended, &worker.image, &["true"], &labels);
+        wait_for("it ends", SETTLE_TIMEOUT, || if engine::is_running(&id) { Err("it runs") } else { Ok(()) });
+        let disk = site.agent_state_dir().join("disk").join(&cluster);
+        std::fs::create_dir_all(&disk).unwrap();
 
-        let audit = site.agent(&["audit"]).expect_code(5);
-        let container = format!("throng-{cluster}-worker-0000");
-        let _ = audit.expect_said(&[&container, "hub-0000", "/etc/hosts"]);
+        let audit = site.agent(&["audit"]).expect_code(5).json();
+        let found = audit.as_array().unwrap();
+        let names = |kind: &str, text: &str| {
+            found.iter().any(|residue| {
+                let subject = residue["subject"].as_str().unwrap();
+                residue["kind"] == kind && subject.contains(text) && !residue["remedy"].as_str().unwrap().is_empty()
+            })
+        };
+        for (kind, text) in [
+            ("container", worker.name.as_str()),
+            ("container", &created),
+            ("container", &ended),
+            ("mount", "worker-0000"),
+            ("process", "hub-0000"),
+            ("cgroup", &cluster),
+            ("directory", &format!("{}", site.run_dir().join(&cluster).display())),
+            ("directory", &disk.display().to_string()),
+            ("reserved-ports", "28000"),
+            ("hosts-file", "/etc/hosts"),
+        ] {
+            assert!(names(kind, text), "no {kind} with `{text}`: {found:#?}");
+        }
         throng_tests::leftovers::remove(site);
         // What nobody remembers any more is put back by hand.
         site.before().put_back();

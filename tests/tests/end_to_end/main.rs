@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says so by failing")]
 
 mod agent_lost;
+mod commands;
 mod engine_faults;
 mod engine_killed;
 mod examples;
@@ -12,6 +13,7 @@ mod foreign;
 mod host_resources;
 mod images;
 mod interrupted;
+mod keys;
 mod link_cut;
 mod lost;
 mod misbehaving;

@@ -1,7 +1,7 @@
 //! The mount tables of every mount namespace: what the host no longer shows can live on in a container.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use super::table::{MountEntry, read_table};
 use crate::host::procs::table::Procs;
@@ -17,13 +17,28 @@ pub struct NamespaceTable {
     pub mounts: Vec<MountEntry>,
 }
 
-/// Reads one table a mount namespace that has a process. Needs root for others' processes; one that ends meanwhile is
-/// passed over, and its namespace is read through the next.
-pub fn all_tables(procs: &Procs) -> io::Result<Vec<NamespaceTable>> {
+/// The mount tables of a machine.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// One a mount namespace that has a process.
+    pub read: Vec<NamespaceTable>,
+    /// Processes that may not be looked at, whose namespaces may therefore not have been read.
+    pub denied: Vec<u32>,
+}
+
+/// Reads one table a mount namespace that has a process. One that ends meanwhile is passed over, and its namespace is
+/// read through the next.
+pub fn all_tables(procs: &Procs) -> io::Result<Tables> {
     let mut seen = BTreeSet::new();
-    let mut tables = Vec::new();
+    let mut tables = Tables::default();
     for pid in procs.pids()? {
-        let Ok(namespace) = procs.namespace(pid, "mnt") else { continue };
+        let namespace = match procs.namespace(pid, "mnt") {
+            Ok(namespace) => namespace,
+            Err(error) => {
+                tables.denied.extend((error.kind() == ErrorKind::PermissionDenied).then_some(pid));
+                continue;
+            }
+        };
         if seen.contains(&namespace) {
             continue;
         }
@@ -31,7 +46,7 @@ pub fn all_tables(procs: &Procs) -> io::Result<Vec<NamespaceTable>> {
         // A zombie's table is empty: its namespace may have another, living process.
         if !mounts.is_empty() {
             seen.insert(namespace.clone());
-            tables.push(NamespaceTable { namespace, pid, mounts });
+            tables.read.push(NamespaceTable { namespace, pid, mounts });
         }
     }
     Ok(tables)

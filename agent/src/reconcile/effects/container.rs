@@ -199,6 +199,8 @@ impl Host {
         let mut once = plan.clone();
         once.name = plan::prepare_name(&job.key.cluster, &job.key.node);
         once.command.clone_from(&prepare.command);
+        // It is a command as those of `exec` are, not what an entrypoint is told.
+        once.entrypoint = Some(Vec::new());
         let engine = self.parts.engine.as_ref();
         // One that was left by an agent that died is of no use: its command may have been cut short.
         self.remove_prepare(&job.key).await?;

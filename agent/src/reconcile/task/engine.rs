@@ -13,6 +13,7 @@ use crate::reconcile::command::{Event, Key};
 use crate::reconcile::effects::{ContainerEnd, Host, Looked};
 use crate::reconcile::engine_state::EngineState;
 use crate::reconcile::node_state::{NodeState, Presence, Running};
+use crate::reconcile::panics::or_end;
 
 impl ReconcileTask {
     /// Looks at everything, in a task of its own: an engine that hangs keeps nobody waiting.
@@ -23,7 +24,7 @@ impl ReconcileTask {
         }
         let (host, events, began) = (Arc::clone(&self.host), self.events.clone(), self.core.moment());
         self.tasks.spawn(async move {
-            let looked = look(&host).await;
+            let looked = or_end("the look at everything", look(&host)).await;
             let _ = events.send(News::Looked { began, looked }).await;
         });
     }
@@ -60,7 +61,7 @@ impl ReconcileTask {
         let asked = self.watch.sample(&all);
         let (host, events) = (Arc::clone(&self.host), self.events.clone());
         self.tasks.spawn(async move {
-            let (state, unanswered) = host.check_engine(&asked).await;
+            let (state, unanswered) = or_end("the look at the engine", host.check_engine(&asked)).await;
             let _ = events.send(News::Checked { asked, state, unanswered }).await;
         });
     }

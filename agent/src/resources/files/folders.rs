@@ -18,6 +18,8 @@ use crate::paths::Paths;
 const PASS_MODE: u32 = 0o711;
 /// A node's own folders: its user's alone.
 const OWN_MODE: u32 = 0o750;
+/// A folder on disk that everyone who comes by it may write to, as to a ramdisk.
+const SHARED_MODE: u32 = 0o1777;
 /// Rendered files for containers, whose users are any.
 const FILES_MODE: u32 = 0o755;
 /// The shim's: root's alone.
@@ -62,13 +64,33 @@ pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, owner: Owner)
     Ok(before)
 }
 
+/// Who may use a node's folder on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// One user, and whoever is in its group.
+    Owner(Owner),
+    /// Whoever comes by it: of a container whose user only its image knows.
+    Everyone,
+}
+
+impl Access {
+    /// That of a container by its user, as the scenario has it.
+    pub fn of_container(user: Option<&str>) -> Self {
+        let owner = user.and_then(|user| {
+            let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+            Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+        });
+        owner.map_or(Self::Everyone, Self::Owner)
+    }
+}
+
 /// Makes a node's folder on disk and gives its path. `restart`: one that is not kept over a restart is emptied.
 pub fn ensure_disk(
     paths: &Paths,
     cluster: &ClusterId,
     node: &NodeName,
     disk: &DiskSpec,
-    owner: Owner,
+    access: Access,
     restart: bool,
 ) -> Result<PathBuf, FilesError> {
     let path = paths.disk_dir(cluster, node);
@@ -78,8 +100,12 @@ pub fn ensure_disk(
     for folder in [paths.state_dir(), &paths.disk_root(), &paths.cluster_disk_dir(cluster)] {
         make(folder, PASS_MODE)?;
     }
-    make(&path, OWN_MODE)?;
-    let owned = Beneath::open(&path).and_then(|beneath| beneath.own_folder(Path::new("."), OWN_MODE, owner));
+    let (owner, mode) = match access {
+        Access::Owner(owner) => (owner, OWN_MODE),
+        Access::Everyone => (Owner::ROOT, SHARED_MODE),
+    };
+    make(&path, mode)?;
+    let owned = Beneath::open(&path).and_then(|beneath| beneath.own_folder(Path::new("."), mode, owner));
     owned.map_err(|source| FilesError::Create { path: path.clone(), source })?;
     Ok(path)
 }
@@ -119,5 +145,20 @@ fn make(path: &Path, mode: u32) -> Result<(), FilesError> {
             Err(FilesError::Create { path: path.to_path_buf(), source: error })
         }
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_containers_disk_is_its_users_where_the_scenario_says_who_that_is() {
+        let owner = |uid, gid| Access::Owner(Owner { uid, gid });
+        assert_eq!(Access::of_container(Some("1000:1001")), owner(1000, 1001));
+        assert_eq!(Access::of_container(Some("1000")), owner(1000, 0));
+        for unknown in [None, Some("redis"), Some("redis:redis"), Some("1000:redis")] {
+            assert_eq!(Access::of_container(unknown), Access::Everyone, "{unknown:?}");
+        }
     }
 }

@@ -55,7 +55,7 @@ pub fn still_leaking(procs: &Procs, leaks: Vec<Leak>) -> Result<Vec<Leak>, Ramdi
         return Ok(leaks);
     }
     let whose = "all processes".to_owned();
-    let tables = all_tables(procs).map_err(|source| RamdiskError::Table { whose, source })?;
+    let tables = all_tables(procs).map_err(|source| RamdiskError::Table { whose, source })?.read;
     let shown = |leak: &Leak| {
         let mut mounts = tables.iter().flat_map(|table| &table.mounts);
         mounts.any(|entry| entry.source == leak.source && entry.device == leak.device)

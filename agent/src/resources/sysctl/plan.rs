@@ -82,6 +82,8 @@ pub struct Drift {
     pub written: String,
     /// What it is now.
     pub current: String,
+    /// Whether that is what it was before us.
+    pub is_original: bool,
 }
 
 /// The steps, and what is to be reported.
@@ -212,7 +214,8 @@ fn plan_unwanted(record: &SysctlChange, current: &Values, plan: &mut SysctlPlan)
 }
 
 fn drift(record: &SysctlChange, current: &str) -> Drift {
-    Drift { key: record.key.clone(), written: record.written.clone(), current: current.to_owned() }
+    let is_original = current == record.original;
+    Drift { key: record.key.clone(), written: record.written.clone(), current: current.to_owned(), is_original }
 }
 
 impl std::fmt::Display for SysctlProblem {
@@ -232,11 +235,13 @@ impl std::fmt::Display for SysctlProblem {
 
 impl std::fmt::Display for Drift {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "kernel setting {} was set to `{}` by somebody else after throng wrote `{}`",
-            self.key, self.current, self.written
-        )
+        let Self { key, written, current, is_original } = self;
+        if *is_original {
+            // A write that failed looks the same.
+            write!(f, "kernel setting {key} is `{current}` as before throng, not `{written}`: put back, or never taken")
+        } else {
+            write!(f, "kernel setting {key} was set to `{current}` by somebody else after throng wrote `{written}`")
+        }
     }
 }
 

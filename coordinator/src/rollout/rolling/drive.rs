@@ -7,6 +7,7 @@ use std::time::Duration;
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::nodeset::NodeSet;
 use throng_common::status::{NodePhase, UnixMillis};
+use throng_failpoints::{Point, hit};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::plan::{Bound, Next, Standing, next};
@@ -133,6 +134,7 @@ impl<'a> Turns<'a> {
                     });
                     self.begin(nodes);
                     core.publish(cluster).await.map_err(|error| Stop::Core(error.into()))?;
+                    hit(Point::TurnTold);
                 }
                 Next::Wait => {
                     tokio::select! {
@@ -190,6 +192,7 @@ impl<'a> Turns<'a> {
                     if phase == Some(NodePhase::Ready) {
                         let since = *self.ready.entry(node.clone()).or_insert(now);
                         if is_seen(self.drive.cluster, node, since) {
+                            hit(Point::TurnUp);
                             *standing = Standing::Changed;
                             continue;
                         }

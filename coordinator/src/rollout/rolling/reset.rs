@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use throng_common::ids::OperationId;
 use throng_common::verdict::Outcome;
+use throng_failpoints::{Point, hit};
 
 use crate::cluster::{ClusterState, LiveCluster, RoleWanted};
 use crate::core::Core;
@@ -49,6 +50,7 @@ async fn reset(core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &Operati
     if let Some(why) = unreached.into_iter().next() {
         return Err(RolloutError::Away(why));
     }
+    hit(Point::ResetWiped);
     cluster.edit(|record| record.state = ClusterState::Starting);
     core.journal(cluster).await?;
     let id = cluster.record().id.clone();

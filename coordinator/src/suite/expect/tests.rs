@@ -49,7 +49,7 @@ fn every_key_explains_what_it_wants_and_what_it_got() {
         ),
         (json!({"contains": ["a", "b"]}), exec(0, "a"), "stdout does not contain \"b\""),
         (json!({"lacks": "ERR"}), http(200, "ERR 1"), "body contains \"ERR\""),
-        (json!({"matches": "^v[0-9]+$"}), exec(0, "vx"), "stdout does not match \"^v[0-9]+$\""),
+        (json!({"matches": "^v[0-9]+$"}), exec(0, "vx\n"), "stdout does not match \"^v[0-9]+$\""),
         (json!({"matches": "("}), exec(0, ""), "\"(\" is not a regular expression"),
         (
             json!({"json": {"/n": 1}}),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountBindOptions, MountBindOptionsPropagationEnum,
-    MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountBindOptions,
+    MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 
 use crate::host::engine::model::{Bind, ContainerPlan};
@@ -32,6 +32,8 @@ pub(super) fn create_body(plan: &ContainerPlan) -> ContainerCreateBody {
         labels: Some(plan.labels.clone().into_iter().collect()),
         stop_signal: Some(plan.stop_signal.to_string()),
         stop_timeout: Some(signed(plan.stop_grace.as_secs())),
+        // The agent asks; the engine would start a program in each of many nodes, again and again.
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         host_config: Some(host_config(plan)),
         ..Default::default()
     }

@@ -6,7 +6,6 @@ use throng_failpoints::Point;
 
 use crate::farm::daemons::{self, Daemon, comings};
 use crate::farm::{Farm, Wanted};
-use crate::host;
 use crate::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT};
 use crate::wait::wait_for;
 
@@ -14,23 +13,19 @@ use crate::wait::wait_for;
 const WORKERS: u32 = 4;
 /// How long everything may take to come to rest.
 const REST_TIMEOUT: Duration = Duration::from_secs(45);
-/// Work on one node, in the midst of which an agent panics once: before, between and after the engine's calls.
-const OF_A_NODE: [Point; 4] =
-    [Point::RamdiskMounted, Point::CreateAnswered, Point::ProcessRuns, Point::NodeFoldersRemoved];
-/// What the loop over all nodes comes by, and what the whole host does.
-const OF_ALL: [Point; 2] = [Point::LookedAtAll, Point::SysctlRaised];
+/// Work in the midst of which an agent panics once: on a node, before, between and after the engine's calls; on the host.
+const WORK: [Point; 5] =
+    [Point::RamdiskMounted, Point::CreateAnswered, Point::ProcessRuns, Point::NodeFoldersRemoved, Point::SysctlRaised];
 
 /// Plays all of it; what did not hold.
 pub fn play() -> Vec<String> {
     let _alone = crate::site::alone();
     let farm = Farm::of(WORKERS);
     let mut problems = Vec::new();
-    for point in OF_A_NODE {
-        problems.extend(of_a_node(&farm, point).into_iter().map(|problem| format!("{}: {problem}", point.name())));
+    for point in WORK {
+        problems.extend(in_work(&farm, point).into_iter().map(|problem| format!("{}: {problem}", point.name())));
     }
-    for point in OF_ALL {
-        problems.extend(of_all(&farm, point).into_iter().map(|problem| format!("{}: {problem}", point.name())));
-    }
+    problems.extend(in_the_loop(&farm).into_iter().map(|problem| format!("in the loop: {problem}")));
     problems.extend(farm.end());
     problems
 }
@@ -45,8 +40,8 @@ fn arm(farm: &Farm, point: Point) -> Option<String> {
     daemons::start(&farm.site, Daemon::Agent, &farm.address, Some(&arms)).wait(&farm.site).err()
 }
 
-/// The node fails once and is tried again; the agent is the same, and so is everybody else.
-fn of_a_node(farm: &Farm, point: Point) -> Vec<String> {
+/// It fails once and is tried again; the agent is the same, and so is everybody else.
+fn in_work(farm: &Farm, point: Point) -> Vec<String> {
     let before = farm.observe();
     let mut problems: Vec<String> = arm(farm, point).into_iter().collect();
     let agent = daemons::pid(&farm.site, Daemon::Agent);
@@ -64,26 +59,19 @@ fn of_a_node(farm: &Farm, point: Point) -> Vec<String> {
 }
 
 /// The agent ends at once, and its successor finds all nodes.
-fn of_all(farm: &Farm, point: Point) -> Vec<String> {
+fn in_the_loop(farm: &Farm) -> Vec<String> {
+    let point = Point::LookedAtAll;
     let before = farm.observe();
     daemons::kill(&farm.site, Daemon::Agent);
     let arms = format!("{}=1*return(panic)", point.name());
     let starting = daemons::start(&farm.site, Daemon::Agent, &farm.address, Some(&arms));
-    let up = (point == Point::SysctlRaised).then(|| farm.site.start("throng", &["up", "side.toml"]));
     wait_for("the agent panics", SETTLE_TIMEOUT, || {
         if comings(&farm.site, point) > 0 { Ok(()) } else { Err("it has not") }
     });
-    wait_for("it ends", SETTLE_TIMEOUT, || match daemons::pid(&farm.site, Daemon::Agent) {
-        Some(pid) if host::is_alive(pid) => Err(pid),
-        _ => Ok(()),
-    });
+    wait_for("it ends", SETTLE_TIMEOUT, || daemons::pid(&farm.site, Daemon::Agent).map_or(Ok(()), Err));
     starting.abandon_once(|| true);
     let mut problems: Vec<String> = Vec::new();
     problems.extend(daemons::start(&farm.site, Daemon::Agent, &farm.address, None).wait(&farm.site).err());
-    if let Some(up) = up {
-        let _ = up.end(COMMAND_TIMEOUT * 2).expect_code(0);
-        let _ = farm.site.throng(&["down", &farm.side_name(), "--yes"]).expect_code(0);
-    }
     let rest = farm.await_rest(REST_TIMEOUT, &before, &between());
     problems.extend(rest.err().into_iter().flatten().map(|problem| problem.to_string()));
     problems

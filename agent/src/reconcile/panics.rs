@@ -1,7 +1,8 @@
 //! What becomes of a panic, which is a fault of throng's own.
 //!
-//! Work on one node fails for that node, with a reason, and is tried again; the others do not notice. What decides for all
-//! nodes must not live on half dead: the process ends as if it had been killed, and its successor finds all nodes again.
+//! Work on one node fails for that node, with a reason, and is tried again; the others do not notice. (What may block has
+//! a thread of its own, whose panic is an error.) What decides for all nodes must not live on half dead: the process ends
+//! as if it had been killed, and its successor finds all nodes again.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

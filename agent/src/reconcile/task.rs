@@ -405,7 +405,7 @@ impl ReconcileTask {
             }
             Command::Settle(settings) => {
                 self.tasks.spawn(async move {
-                    let settled = or_end("the settings of the host", host.settle(settings)).await;
+                    let settled = host.settle(settings).await;
                     let _ = events.send(News::Happened(Event::Settled(settled))).await;
                 });
             }

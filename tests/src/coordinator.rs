@@ -1,6 +1,6 @@
 //! The coordinator of a site, killed and started again.
 
-use std::fs;
+use std::fs::{self, File};
 
 use crate::finished::Running;
 use crate::host::{is_alive, kill_now};
@@ -15,9 +15,11 @@ pub fn kill(site: &Site) {
     wait_for("the coordinator ends", SETTLE_TIMEOUT, || if is_alive(pid) { Err(pid) } else { Ok(()) });
 }
 
-/// Starts it, in the foreground of a process of its own.
+/// Starts it, in the foreground of a process of its own, with the log that it would have in the background.
 pub fn start(site: &Site) -> Running {
-    let running = site.start("throng", &["serve"]);
+    let log = site.state_dir().join("coordinator.log");
+    let log = File::options().create(true).read(true).append(true).open(log).expect("the state directory is there");
+    let running = Running::start_into(&mut site.command("throng", &["serve"]), "throng serve".to_owned(), log);
     wait_for("the coordinator answers", SETTLE_TIMEOUT, || {
         assert!(running.is_running(), "{} has ended: {}", running.line(), running.stderr());
         let status = site.throng(&["status", "--format", "json"]);

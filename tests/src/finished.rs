@@ -82,8 +82,12 @@ pub struct Running {
 impl Running {
     /// Starts it.
     pub fn start(command: &mut Command, line: String) -> Self {
+        Self::start_into(command, line, tempfile::tempfile().expect("a temporary file can be made"))
+    }
+
+    /// Starts it; its stderr goes to a file that is kept.
+    pub fn start_into(command: &mut Command, line: String, stderr: File) -> Self {
         let stdout = tempfile::tempfile().expect("a temporary file can be made");
-        let stderr = tempfile::tempfile().expect("a temporary file can be made");
         let copy = |file: &File| Stdio::from(file.try_clone().expect("a descriptor can be copied"));
         command.stdin(Stdio::null()).stdout(copy(&stdout)).stderr(copy(&stderr));
         let child = command.spawn().unwrap_or_else(|error| panic!("`{line}` cannot be started: {error}"));

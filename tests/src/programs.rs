@@ -44,6 +44,15 @@ pub fn busybox() -> &'static Path {
     })
 }
 
+/// The distribution's libfaketime, which gives a process that loads it another clock. Unpacked once, never installed.
+pub fn faketime() -> PathBuf {
+    script("scripts/unpack-packages", &["build/faketime", "libfaketime"]);
+    let libraries = repository().join("build/faketime/root/usr/lib");
+    let found = std::fs::read_dir(&libraries).into_iter().flatten().flatten();
+    let mut found = found.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1")).filter(|path| path.is_file());
+    found.next().unwrap_or_else(|| panic!("no faketime/libfaketimeMT.so.1 below {}", libraries.display()))
+}
+
 /// Runs a script of the repository to its end.
 pub fn script(path: &str, arguments: &[&str]) {
     let output = Command::new(repository().join(path)).args(arguments).current_dir(repository()).output();

@@ -41,6 +41,7 @@ pub struct Site {
     before: Snapshot,
     build: Build,
     engine: Option<PathBuf>,
+    variables: RefCell<BTreeMap<String, String>>,
 }
 
 /// Runs a test in a site of its own, alone on this machine. Afterwards everything is taken down, whatever the test came
@@ -136,7 +137,16 @@ impl Site {
         let run_dir = Path::new("/run").join(mark);
         fs::create_dir_all(&run_dir).expect("a folder below /run can be made");
         let (name, mark) = (name.to_owned(), mark.to_owned());
-        Self { name, mark, folder, run_dir, before: Snapshot::take(), build, engine: None }
+        Self {
+            name,
+            mark,
+            folder,
+            run_dir,
+            before: Snapshot::take(),
+            build,
+            engine: None,
+            variables: RefCell::default(),
+        }
     }
 
     /// The name of its scenarios: all its clusters begin with it.
@@ -211,8 +221,14 @@ impl Site {
         command.args(arguments).current_dir(self.folder());
         command.env("THRONG_STATE_DIR", self.state_dir()).env("THRONG_AGENT_STATE_DIR", self.agent_state_dir());
         command.env("THRONG_RUN_DIR", &self.run_dir).env("THRONG_AGENT", self.build.program("throng-agent"));
+        command.envs(self.variables.borrow().iter());
         command.envs(self.engine.iter().map(|socket| ("DOCKER_HOST", format!("unix://{}", socket.display()))));
         command
+    }
+
+    /// Gives both programs a further variable from now on.
+    pub fn set_variable(&self, name: &str, value: &str) {
+        self.variables.borrow_mut().insert(name.to_owned(), value.to_owned());
     }
 
     /// Writes the tiny scenario; the path.

@@ -23,6 +23,14 @@ pub enum AppError {
     /// It has no identity and no token.
     #[error("this host has not joined the fleet of that CA pin: give a join token with --token-stdin")]
     NoToken,
+    /// Its certificate has ended, and it has no token.
+    #[error(
+        "this host's certificate ended {ended}, as it was away for too long: give a new join token with --token-stdin, as `throng up` does on the coordinator's own machine"
+    )]
+    Ended {
+        /// When.
+        ended: jiff::Timestamp,
+    },
     /// It belongs to another fleet, of which nodes are left.
     #[error(
         "this host belongs to fleet {fleet} and has {nodes} of its nodes: take them down first (`throng down`), or remove {}",

@@ -40,13 +40,16 @@ pub(super) async fn obtain(options: &Options, ledger: &Ledger, machine: &str) ->
                 let (fleet, ledger) = (held.fleet().clone(), options.paths.ledger());
                 return Err(AppError::OtherFleet { fleet, nodes, ledger });
             }
-            let identity = enrol(options, machine).await?;
+            let identity = enrol(options, machine, None).await?;
             // Its epochs and generations count from the other fleet's beginning.
             ledger.forget_spec()?;
             tracing::info!(old = %held.fleet(), new = %identity.fleet(), "this host changes its fleet");
             identity
         }
-        (Step::Keep | Step::Join | Step::Replace, _) => enrol(options, machine).await?,
+        (Step::Keep | Step::Join | Step::Replace, held) => {
+            let ended = held.map(|held| held.expires()).filter(|ended| *ended <= clock::now());
+            enrol(options, machine, ended).await?
+        }
     };
     if ledger.spec()?.is_some_and(|spec| spec.fleet != *identity.fleet()) {
         ledger.forget_spec()?;
@@ -57,8 +60,16 @@ pub(super) async fn obtain(options: &Options, ledger: &Ledger, machine: &str) ->
     Ok(identity)
 }
 
-async fn enrol(options: &Options, machine: &str) -> Result<Identity, AppError> {
-    let token = options.token.clone().ok_or(AppError::NoToken)?;
+/// Joins. `ended` is when its former certificate ended, where it had one.
+async fn enrol(options: &Options, machine: &str, ended: Option<UnixMillis>) -> Result<Identity, AppError> {
+    let missing = || {
+        let millis = ended.and_then(|ended| i64::try_from(ended.0).ok());
+        match millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok()) {
+            Some(ended) => AppError::Ended { ended },
+            None => AppError::NoToken,
+        }
+    };
+    let token = options.token.clone().ok_or_else(missing)?;
     let invitation = Invitation { coordinator: options.coordinator.clone(), pin: options.ca_pin, token };
     let identity = join(&invitation, machine).await?;
     if identity.host() != &options.host {

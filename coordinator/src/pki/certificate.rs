@@ -11,8 +11,9 @@ use throng_common::status::UnixMillis;
 
 use super::{Identity, PkiError};
 
-/// How far a certificate's begin lies before its making: a host's clock may be behind.
-const CLOCK_SKEW: Duration = Duration::from_mins(5);
+/// How far a certificate's begin lies before its making: a host's clock may be behind, or may have been a day ahead when
+/// it was made and be set back by two. Nothing is lost by it: what it proves is bound to the fleet's own CA.
+const CLOCK_SKEW: Duration = Duration::from_hours(72);
 
 /// What a CA's own name begins with; its fleet follows.
 pub(super) const CA_NAME: &str = "throng CA of ";
@@ -30,7 +31,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// For so long from now on, and for five minutes before.
+    /// For so long from now on, and for three days before.
     pub fn from_now(now: SystemTime, ttl: Duration) -> Self {
         Self { not_before: now - CLOCK_SKEW, not_after: now + ttl }
     }

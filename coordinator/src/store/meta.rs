@@ -34,8 +34,9 @@ pub struct Life {
 impl Store {
     /// Begins a life of the coordinator: raises the epoch. Call it once at every start, before agents are let in.
     ///
-    /// `known` is the fleet by the word of its certificate authority, which a lost journal outlives. The epochs of such a
-    /// fleet go on from the seconds since 1970, which no count of starts reaches: its hosts have seen the older ones.
+    /// `known` is the fleet by the word of its certificate authority, which a lost journal outlives. Its hosts have seen
+    /// older epochs, also those that a lost or damaged journal does not know any more: so an epoch is at least the seconds
+    /// since 1970 of its begin, which no count of starts reaches.
     pub async fn begin_life(&self, known: Option<FleetId>, now: UnixMillis) -> Result<Life, StoreError> {
         self.run("begin a new epoch", move |connection| {
             let transaction = connection.transaction()?;
@@ -58,14 +59,13 @@ fn raise(connection: &Connection, known: Option<FleetId>, now: UnixMillis) -> Re
     let rebuilt = get(connection, REBUILT)?.is_some();
     let before: u64 = match get(connection, EPOCH)? {
         Some(text) => decode("meta", EPOCH, text.parse())?,
-        None if rebuilt => now.0 / 1000,
         None => 0,
     };
     let fleet = match kept.or(known) {
         Some(fleet) => fleet,
         None => decode("meta", FLEET, FleetId::new(format!("fleet-{}", random_suffix(FLEET_SUFFIX_LETTERS))))?,
     };
-    let epoch = Epoch(before).next();
+    let epoch = Epoch(before).next().max(Epoch(now.0 / 1000));
     set(connection, FLEET, fleet.as_str())?;
     set(connection, EPOCH, &epoch.to_string())?;
     Ok(Life { fleet, epoch, rebuilt, is_new })

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
-use throng_tests::site::{in_site, nodes, pids};
-use throng_tests::{agent, coordinator, engine};
+use throng_tests::site::{COMMAND_TIMEOUT, in_site, nodes, pids};
+use throng_tests::{agent, coordinator, engine, host};
 
 type Damage = fn(&Path);
 
@@ -70,6 +70,32 @@ fn a_cluster_outlives_the_journal_that_knew_it_and_is_still_taken_down_to_nothin
             let damaged = asides.filter(|entry| entry.file_name().to_string_lossy().contains(".db.damaged-"));
             assert_eq!(damaged.count() > 0, what == "damaged");
             let _ = site.throng(&["stop"]).expect_code(0);
+        }
+    });
+}
+
+#[test]
+fn whatever_becomes_of_the_newest_writes_the_cluster_is_still_taken_down_to_nothing() {
+    in_site(|site| {
+        for (_, by) in DAMAGES {
+            let cluster = site.up();
+            let files = [site.state_dir().join("throng.db-wal"), site.agent_state_dir().join("ledger.db-wal")];
+            host::kill_now(agent::pid(site));
+            coordinator::kill(site);
+            for file in &files {
+                assert!(file.metadata().unwrap().len() > 0, "{}: nothing was written", file.display());
+                by(file);
+            }
+            let serve = coordinator::start(site);
+            agent::start(site);
+            // What is known of it is what was written before.
+            let status = site.throng(&["status", "--format", "json"]).expect_code(0).json();
+            let known = status["clusters"].as_array().unwrap().iter().any(|known| known["cluster"] == cluster.as_str());
+            let down: &[&str] = if known { &["down", "--yes"] } else { &["down", "--orphans", "--yes"] };
+            let _ = site.throng(down).expect_code(0).expect_said(&["nothing left behind"]);
+            assert_eq!(pids_of(&cluster), BTreeMap::new());
+            let _ = site.throng(&["stop"]).expect_code(0);
+            let _ = serve.end(COMMAND_TIMEOUT);
         }
     });
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here says so by failing")]
 
 mod agent_lost;
+mod clock;
 mod commands;
 mod engine_faults;
 mod engine_killed;

@@ -23,10 +23,11 @@ const ENGINE_LOG_MAX_BYTES: u64 = 3_000_000;
 const SHIM_LOG_MAX_BYTES: u64 = 2 * 1024 * 1024 + 64 * 1024;
 
 /// Those that end, with what is said of each, in the words of all that end so and in its own.
-const ENDS: [(&str, &str, &str); 8] = [
+const ENDS: [(&str, &str, &str); 9] = [
     ("quits", "exit code 7", "last output: cannot go on"),
     ("forker", "exit code 2", "fork"),
     ("hungry", "ran into its memory limit", ""),
+    ("greedy", "ran into its memory limit", ""),
     ("full", "exit code 3", "ramdisk `data` is full: raise its `size`"),
     ("crowded", "exit code 4", "ramdisk `data` has no inodes left: raise its `inodes`"),
     ("plainforker", "exit code 2", "fork"),

@@ -1,6 +1,7 @@
 //! A cluster that is up is changed: restarted, wiped, brought to another scenario, some nodes at a time.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -109,6 +110,68 @@ fn a_changed_scenario_is_followed_node_by_node_and_by_no_node_that_it_does_not_c
         // Counts are for `scale`.
         let more = site.throng(&[&into[..], &["--set", "param.workers=5"]].concat()).expect_code(2);
         let _ = more.expect_said(&["role worker has 3 nodes, the file says 5", "throng scale worker=5"]);
+        site.down();
+    });
+}
+
+/// Another image of the same, with a file that tells it apart.
+const OTHER_IMAGE: &str = "#!/bin/sh
+./root-file-system \"$1\" busybox && echo two >version && tar -rf \"$1\" version
+";
+
+#[test]
+fn a_roles_image_is_replaced_node_by_node_while_the_others_run_on() {
+    in_site(|site| {
+        let cluster = site.up();
+        let scenario = site.tiny();
+        let before = lives(&site.wait_for_count("worker", 3));
+        site.file("other.sh", OTHER_IMAGE);
+        std::fs::set_permissions(site.folder().join("other.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let overlay = site.file("two.toml", "[role.worker.image]\nbuild = \"other.sh\"\n");
+        let into = ["up", &scenario, "--overlay", &overlay, "--into", &cluster];
+        let dry = site.throng(&[&into[..], &["--dry-run"]].concat()).expect_code(0);
+        let _ = dry.expect_said(&["3 nodes restarted", "image"]);
+        let (most, done) = most_down(site, site.start("throng", &into));
+        let _ = done.expect_code(0).expect_said(&["update worker", "3 of 3"]);
+        assert_eq!(most, 1);
+        let after = lives(&site.wait_for_count("worker", 3));
+        assert_eq!(after["hub-0000"], before["hub-0000"]);
+        let version = site.throng(&["exec", "worker", "--", "cat", "/version"]).expect_code(0);
+        let _ = version.expect_said(&["worker-[0000-0002] (3)", "two"]);
+        site.down();
+    });
+}
+
+#[test]
+fn a_change_goes_on_past_failures_within_its_budget_and_not_beyond() {
+    in_site(|site| {
+        let cluster = site.up();
+        let scenario = site.tiny();
+        let before = lives(&site.wait_for_count("worker", 3));
+        let broken = |nodes: &str| {
+            let command = format!("case {nodes} in *{{node.name}}*) exit 7;; esac; exec sh /srv/worker");
+            let role = format!("[role.worker]\ncommand = [\"sh\", \"-c\", \"{command}\"]\n");
+            site.file("broken.toml", &format!("{role}restart = {{ max = 0, backoff = \"100ms\" }}\n"))
+        };
+        let into = |overlay: &str| {
+            let words =
+                ["up", &scenario, "--overlay", overlay, "--into", &cluster, "--max-down", "2", "--max-failed", "1"];
+            site.throng_within(WITHIN, &words)
+        };
+        // One fails, and one may.
+        let _ = into(&broken("worker-0000")).expect_said(&["2 of 3, 1 failed", "worker-0000"]);
+        let now = lives(&site.ps());
+        assert!(["worker-0001", "worker-0002"].iter().all(|node| now[*node] != before[*node]), "{before:?} {now:?}");
+        assert_eq!(site.node("worker-0000")["phase"], "failed");
+        let _ = site.throng_within(WITHIN, &["up", &scenario, "--into", &cluster]).expect_code(0);
+        let before = lives(&site.wait_for_count("worker", 3));
+
+        // Two fail: the third is not touched any more.
+        let stopped = into(&broken("worker-0000,worker-0001")).expect_code(6);
+        let _ = stopped.expect_said(&["2 changed nodes are not up again, 1 may fail", "1 as before: worker-0002"]);
+        assert_eq!(lives(&site.ps())["worker-0002"], before["worker-0002"]);
+        let _ = site.throng_within(WITHIN, &["up", &scenario, "--into", &cluster]).expect_code(0);
+        site.wait_for_count("worker", 3);
         site.down();
     });
 }

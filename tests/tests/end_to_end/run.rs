@@ -91,6 +91,39 @@ fn a_run_watches_its_host_every_second_and_names_the_image_that_nodes_really_ran
     });
 }
 
+/// A worker fills half of its ramdisk, wants more CPU than it may have, and loses a child to its memory limit.
+const BUSY: &str = r#"
+[role.worker]
+cpu = 0.2
+
+[[test]]
+name = "busy"
+
+[[test.step]]
+exec = ["sh", "-c", "head -c 524288 /dev/zero >/data/half; timeout 4 sh -c 'while :; do :; done'; (s=xxxxxxxx; while :; do s=$s$s; done); true"]
+on = "worker-0001"
+
+# Until it was looked at.
+[[test.step]]
+wait = "3s"
+"#;
+
+#[test]
+fn what_a_run_says_of_nodes_is_what_they_did() {
+    in_site(|site| {
+        let scenario = site.tiny();
+        let busy = site.file("busy.toml", BUSY);
+        let _ = site.throng(&["run", &scenario, "--overlay", &busy, "--test", "busy"]).expect_code(0);
+        let report = site.throng(&["report", "--format", "json"]).expect_code(0).json();
+        let worker = report["roles"].as_array().unwrap().iter().find(|role| role["role"] == "worker").unwrap();
+        let figure = |key: &str| worker[key].as_u64().unwrap_or_else(|| panic!("no {key}: {worker:#}"));
+        assert!((524_288..=1_048_576).contains(&figure("peak_ramdisk_bytes")), "{worker:#}");
+        assert!(figure("throttled_millis") > 500, "four seconds at a fifth of a core: {worker:#}");
+        assert!(figure("oom_kills") >= 1, "{worker:#}");
+        let _ = site.throng(&["stop"]);
+    });
+}
+
 #[test]
 fn two_runs_in_a_row_are_both_stored_and_no_daemon_stays() {
     in_site(|site| {

@@ -43,7 +43,11 @@ async fn a_fleet_keeps_its_id_and_raises_its_epoch_with_every_life() {
     let first = scratch.open().begin_life(None, NOW).await.unwrap();
     let second = scratch.open().begin_life(None, NOW).await.unwrap();
     assert_eq!(first.fleet, second.fleet);
-    assert_eq!((first.epoch, second.epoch), (Epoch(1), Epoch(2)));
+    assert_eq!((first.epoch, second.epoch), (Epoch(1_700_000_000), Epoch(1_700_000_001)));
+    // A clock that was set back, and one that went on.
+    let third = scratch.open().begin_life(None, UnixMillis(5)).await.unwrap();
+    let later = scratch.open().begin_life(None, UnixMillis(NOW.0 + 60_000)).await.unwrap();
+    assert_eq!((third.epoch, later.epoch), (Epoch(1_700_000_002), Epoch(1_700_000_060)));
 }
 
 #[tokio::test]
@@ -51,11 +55,11 @@ async fn a_fleet_whose_journal_was_lost_keeps_its_id_and_goes_on_with_higher_epo
     let lost = Scratch::new().open().begin_life(None, NOW).await.unwrap();
     let scratch = Scratch::new();
     let first = scratch.open().begin_life(Some(lost.fleet.clone()), NOW).await.unwrap();
-    assert_eq!(first, Life { fleet: lost.fleet.clone(), epoch: Epoch(1_700_000_001), rebuilt: true, is_new: true });
+    assert_eq!(first, Life { fleet: lost.fleet.clone(), epoch: Epoch(1_700_000_000), rebuilt: true, is_new: true });
     let second = scratch.open().begin_life(Some(lost.fleet.clone()), UnixMillis(5)).await.unwrap();
-    assert_eq!(second, Life { epoch: Epoch(1_700_000_002), is_new: false, ..first });
+    assert_eq!(second, Life { epoch: Epoch(1_700_000_001), is_new: false, ..first });
     let usual = Scratch::new().open().begin_life(None, NOW).await.unwrap();
-    assert!(usual.is_new && !usual.rebuilt && usual.epoch == Epoch(1));
+    assert!(usual.is_new && !usual.rebuilt && usual.epoch == Epoch(1_700_000_000));
 }
 
 #[tokio::test]

@@ -79,8 +79,10 @@ pub(super) enum StartError {
     },
 }
 
-/// The daemon has threads that do little: with an arena of memory for each of them it would hold half as much again.
-const ARENAS: &str = "2";
+/// The daemon has threads that do little: with an arena of memory for each of them it would hold half as much again. And
+/// what it needed for a burst of starts it gives back: else it would hold that for good (docs/performance.md).
+const ALLOCATOR: [(&str, &str); 3] =
+    [("MALLOC_ARENA_MAX", "2"), ("MALLOC_TRIM_THRESHOLD_", "32768"), ("MALLOC_TOP_PAD_", "16384")];
 
 /// Starts the daemon and waits until its coordinator has said hello. Where one runs already for the same coordinator,
 /// only waits.
@@ -163,7 +165,7 @@ fn open_log(paths: &Paths) -> Result<(File, u64), StartError> {
 fn spawn(args: &StartArgs, paths: &Paths, log: File, token: Option<&str>) -> Result<Child, StartError> {
     let failed = |source| StartError::System { what: "start", path: THIS_PROGRAM.into(), source };
     let mut command = Command::new(THIS_PROGRAM);
-    command.env("MALLOC_ARENA_MAX", ARENAS);
+    command.envs(ALLOCATOR);
     command.arg0("throng-agent").args(["run", "--detached", "--coordinator", &args.coordinator]);
     command.args(["--ca-pin", &args.ca_pin.to_string(), "--host", args.host.as_str()]);
     command.arg("--state-dir").arg(paths.state_dir()).arg("--run-dir").arg(paths.run_dir());

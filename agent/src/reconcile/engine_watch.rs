@@ -12,6 +12,9 @@ const SAMPLE: usize = 2;
 /// Containers for which the engine did not answer last time, and that are asked after again each time.
 const SUSPECTS: usize = 4;
 
+/// Of so many looks at the processes one asks the kernel for all that it knows of each.
+const LOOKS: u32 = 6;
+
 /// What the watch remembers between two looks.
 #[derive(Debug, Default)]
 pub(super) struct EngineWatch {
@@ -26,6 +29,8 @@ pub(super) struct EngineWatch {
     suspects: BTreeSet<Key>,
     /// Processes that were gone at the last look.
     gone: BTreeMap<Key, u32>,
+    /// Looks at the processes so far.
+    looks: u32,
 }
 
 impl EngineWatch {
@@ -52,6 +57,13 @@ impl EngineWatch {
             self.suspects.remove(key);
         }
         self.suspects.extend(unanswered);
+    }
+
+    /// Whether the look at the processes that begins now is to be a thorough one: now and then, and after one that missed
+    /// some. A process that waits to be reaped looks alive to the others.
+    pub(super) fn begins_thorough_look(&mut self) -> bool {
+        self.looks = (self.looks + 1) % LOOKS;
+        self.looks == 0 || !self.gone.is_empty()
     }
 
     /// Takes in whose process is gone now; those of whom it was so at the look before as well. What ends in between is
@@ -90,6 +102,16 @@ mod tests {
         assert_eq!(seen, keys(9));
         assert_eq!(watch.sample(&BTreeSet::new()), []);
         assert_eq!(watch.sample(&keys(1)), [key(0)]);
+    }
+
+    #[test]
+    fn one_look_in_six_is_thorough_and_so_is_the_one_after_a_process_was_gone() {
+        let mut watch = EngineWatch::default();
+        let looks: Vec<bool> = (0..12).map(|_| watch.begins_thorough_look()).collect();
+        assert_eq!(looks.iter().filter(|thorough| **thorough).count(), 2);
+        watch.gone(BTreeMap::from([(key(1), 7)]));
+        assert!(watch.begins_thorough_look());
+        assert_eq!(watch.gone(BTreeMap::from([(key(1), 7)])), [(key(1), 7)]);
     }
 
     #[test]

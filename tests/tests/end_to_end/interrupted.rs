@@ -103,6 +103,36 @@ fn ctrl_c_twice_leaves_at_once_and_prints_the_command_that_sees_it_to_its_end() 
     });
 }
 
+/// Workers that take five seconds to end.
+const SLOW: &str = "[role.worker]
+command = [\"sh\", \"-c\", \"trap '' TERM; sh /srv/worker & wait; wait\"]
+stop = { grace = \"5s\" }
+";
+
+#[test]
+fn a_teardown_that_is_left_by_a_key_or_with_its_terminal_goes_on_and_can_be_watched_to_its_end() {
+    in_site(|site| {
+        let scenario = site.tiny();
+        let slow = site.file("slow.toml", SLOW);
+        for by_key in [true, false] {
+            let _ = site.throng(&["up", &scenario, "--overlay", &slow]).expect_code(0);
+            let mut down = OnTerminal::start(&site.command("throng", &["down", "--yes"]));
+            down.until_shown("down ", COMMAND_TIMEOUT);
+            if by_key {
+                down.press(CTRL_C);
+                let (code, screen) = down.end(Duration::from_secs(3));
+                assert_eq!(code, Some(130), "{screen}");
+                assert!(screen.contains("follow"), "{screen}");
+            } else {
+                assert_eq!(down.hang_up(Duration::from_secs(3)), Some(130));
+            }
+            assert!(has_containers(site), "half a teardown was waited for");
+            let _ = site.throng(&["follow"]).expect_code(0).expect_said(&["nothing left behind"]);
+            assert!(!has_containers(site));
+        }
+    });
+}
+
 #[test]
 fn a_lost_terminal_leaves_the_operation_at_work_and_status_says_how_it_is_taken_up() {
     in_every_phase(|site, phase, command| {

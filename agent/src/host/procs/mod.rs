@@ -2,5 +2,6 @@
 
 pub mod account;
 pub mod end;
+pub mod kernel_file;
 pub mod peer;
 pub mod table;

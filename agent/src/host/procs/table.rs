@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::kernel_file;
+
 /// The capability to exceed resource limits: bit 24 (linux/capability.h).
 const CAP_SYS_RESOURCE: u64 = 1 << 24;
 /// The user namespace in which capabilities are the machine's own (linux/proc_ns.h).
@@ -123,7 +125,7 @@ impl Procs {
     }
 
     fn bytes(&self, pid: u32, file: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.folder(pid).join(file))
+        kernel_file::read(&self.folder(pid).join(file))
     }
 
     pub(super) fn text(&self, pid: u32, file: &str) -> io::Result<String> {

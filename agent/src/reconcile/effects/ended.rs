@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use throng_common::error_chain::chain;
 use throng_common::span::Span;
 use throng_common::status::{Reason, ReasonKind, UnixMillis};
@@ -184,6 +187,12 @@ impl Host {
     /// Whether a process lives, by the kernel's word.
     pub fn is_alive(&self, pid: u32) -> bool {
         self.parts.procs.stat(pid).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+    }
+
+    /// Whether there is a process with this id: cheaper, and true of one that is only waiting to be reaped as well.
+    pub fn is_there(pid: u32) -> bool {
+        let pid = i32::try_from(pid).map(Pid::from_raw);
+        pid.is_ok_and(|pid| kill(pid, None) != Err(Errno::ESRCH))
     }
 
     /// How a container ended, and whether that is a failure.

@@ -42,7 +42,9 @@ impl ReconcileTask {
     /// Asks the engine whether it still answers, and the kernel whether the containers' processes are still there.
     pub(super) fn look_at_engine(&mut self) {
         self.check_engine();
-        let gone = self.containers().filter(|(_, running)| !self.host.is_alive(running.pid));
+        let thorough = self.watch.begins_thorough_look();
+        let lives = |pid: u32| if thorough { self.host.is_alive(pid) } else { Host::is_there(pid) };
+        let gone = self.containers().filter(|(_, running)| !lives(running.pid));
         let gone = gone.map(|(key, running)| (key.clone(), running.pid)).collect();
         for (key, pid) in self.watch.gone(gone) {
             self.container_ended(&key, pid, None);

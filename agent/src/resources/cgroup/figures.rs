@@ -1,11 +1,11 @@
 //! What a group uses, read from its files: one open and one read a file, paths kept by the caller.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::CgroupError;
 use super::hierarchy::{Controller, Version};
+use crate::host::procs::kernel_file;
 
 /// What a group has used and uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl FigurePaths {
 
 fn read(folder: &Path, file: &str) -> Result<String, CgroupError> {
     let path = folder.join(file);
-    fs::read_to_string(&path).map_err(|source| CgroupError::Read { path, source })
+    kernel_file::read_text(&path).map_err(|source| CgroupError::Read { path, source })
 }
 
 /// The number after a name in a file of `name number` lines.
@@ -110,7 +110,7 @@ mod tests {
     fn group(files: &[(&str, &str)]) -> (tempfile::TempDir, BTreeMap<Controller, PathBuf>) {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
-            fs::write(folder.path().join(name), text).unwrap();
+            std::fs::write(folder.path().join(name), text).unwrap();
         }
         let all = Controller::ALL.into_iter().map(|controller| (controller, folder.path().to_path_buf())).collect();
         (folder, all)

@@ -99,10 +99,20 @@ impl Running {
         &self.line
     }
 
-    /// Ctrl-C, for this process alone.
+    /// Ctrl-C, for this process alone. One that does not listen for it may have been told to ignore it, as what a shell
+    /// starts in the background is.
     pub fn interrupt(&self) {
+        self.send(Signal::SIGINT);
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        self.send(Signal::SIGTERM);
+    }
+
+    fn send(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("process ids fit"));
-        kill(pid, Signal::SIGINT).expect("the command runs and is ours");
+        kill(pid, signal).expect("the command runs and is ours");
     }
 
     /// Whether it has not ended yet.

@@ -103,6 +103,9 @@ fn is_zombie(procs: &Procs, pid: u32) -> bool {
 fn process(procs: &Procs, pid: u32, cluster: ClusterId) -> Residue {
     let command = procs.command(pid).ok().filter(|command| !command.is_empty());
     let command = command.or_else(|| procs.comm(pid).ok()).unwrap_or_else(|| "?".to_owned());
+    // One line, whatever is in it.
+    let command = command.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let command = command.collect::<Vec<_>>().join(" ");
     let shown: String = command.chars().take(COMMAND_SHOWN_CHARS).collect();
     let more = if shown.len() < command.len() { "…" } else { "" };
     Residue {

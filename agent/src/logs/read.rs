@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{Stream, StreamExt as _};
 use throng_common::error_chain::chain;
-use throng_common::ids::NodeName;
+use throng_common::ids::{Incarnation, NodeName};
 use throng_common::status::UnixMillis;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
@@ -33,6 +33,9 @@ const FOLLOW_INTERVAL: Duration = Duration::from_millis(100);
 /// How often is looked whether a node whose process has ended runs again.
 const RETURN_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often is looked whether a log that cannot be read is that of a node that is being replaced.
+const REPLACED_LOOKS: u32 = 10;
+
 /// Where a node is, at the moment of asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -41,8 +44,16 @@ pub enum Place {
     /// It has not run yet.
     Nowhere,
     /// Where it runs, or ran last.
-    At(Target),
+    At {
+        /// Where.
+        target: Target,
+        /// Tells its lives apart: another one with every start.
+        life: Life,
+    },
 }
+
+/// A node's incarnation, and how often it was started again since.
+pub type Life = (Incarnation, u32);
 
 /// Tells where a node is.
 pub type Whereabouts = Arc<dyn Fn() -> Place + Send + Sync>;
@@ -60,7 +71,7 @@ pub fn read_all(
     let turns = Arc::new(Semaphore::new(READS_AT_ONCE));
     for (node, whereabouts) in nodes {
         let (means, query, entries) = (means.clone(), Arc::clone(&query), entries.clone());
-        let reader = Reader { means, node, query, entries, whereabouts, given_nanos: None };
+        let reader = Reader { means, node, query, entries, whereabouts, given_nanos: None, given_of: None };
         let turns = Arc::clone(&turns);
         // Ends by itself when the stream is dropped: its next entry finds no taker.
         tokio::spawn(async move { reader.run(&turns).await });
@@ -79,6 +90,8 @@ struct Reader {
     whereabouts: Whereabouts,
     /// The time of the last line that was looked at; none before what there was at first was read.
     given_nanos: Option<u64>,
+    /// The container whose lines were looked at: to another one's, that time says nothing.
+    given_of: Option<ContainerId>,
 }
 
 /// Why a node's reading ends early.
@@ -107,12 +120,13 @@ impl Reader {
                 Place::Gone => return,
                 // A node that never ran has no lines; that is no error.
                 Place::Nowhere => Ok(()),
-                Place::At(Target::Container { id, .. }) => self.container(id, turns).await,
-                Place::At(Target::Process { dir }) => self.process(dir, turns).await,
+                Place::At { target: Target::Container { id, .. }, .. } => self.container(id, turns).await,
+                Place::At { target: Target::Process { dir }, .. } => self.process(dir, turns).await,
             };
             match result {
                 Ok(()) if self.query.follow => {}
                 Ok(()) | Err(Stop::CallerGone) => return,
+                Err(Stop::Failed(_)) if self.query.follow && self.is_replaced(&place).await => {}
                 Err(Stop::Failed(error)) => {
                     // Nobody may be left to hear it.
                     let _ = self.send(LogEntryKind::Failed(chain(&error))).await;
@@ -124,26 +138,34 @@ impl Reader {
         }
     }
 
-    /// Where the node runs again; none when it is gone, or nobody listens any more.
+    /// Whether what could not be read was replaced in the midst of it: that is told a moment later.
+    async fn is_replaced(&self, place: &Place) -> bool {
+        for _ in 0..REPLACED_LOOKS {
+            if (self.whereabouts)() != *place {
+                return true;
+            }
+            sleep(RETURN_INTERVAL).await;
+        }
+        false
+    }
+
+    /// Where the node is once something has become of it, also where that is over already; none when it is gone, or nobody
+    /// listens any more.
     async fn next(&self, ended: &Place) -> Option<Place> {
         loop {
-            match (self.whereabouts)() {
-                Place::Gone => return None,
-                Place::At(target) => {
-                    let place = Place::At(target.clone());
-                    let runs = match target {
-                        Target::Container { process, .. } => process.is_some_and(ProcessId::is_alive),
-                        Target::Process { dir } => is_up(&dir),
-                    };
-                    if runs && (place != *ended || matches!(place, Place::At(Target::Process { .. }))) {
-                        return Some(place);
-                    }
-                }
-                Place::Nowhere => {}
-            }
             tokio::select! {
                 () = self.entries.closed() => return None,
                 () = sleep(RETURN_INTERVAL) => {}
+            }
+            let place = (self.whereabouts)();
+            let runs = match &place {
+                Place::Gone => return None,
+                Place::Nowhere => false,
+                Place::At { target: Target::Container { process, .. }, .. } => process.is_some_and(ProcessId::is_alive),
+                Place::At { target: Target::Process { dir }, .. } => is_up(dir),
+            };
+            if runs || place != *ended {
+                return Some(place);
             }
         }
     }
@@ -165,7 +187,8 @@ impl Reader {
     }
 
     async fn send_new(&mut self, line: RawLogLine) -> Result<(), CallerGone> {
-        self.given_nanos = Some(line.at_unix_nanos);
+        // Two threads stamp the lines of a process: they need not come in the order of their times.
+        self.given_nanos = self.given_nanos.max(Some(line.at_unix_nanos));
         if is_wanted(&self.query, &line) { self.send(LogEntryKind::Line(line)).await } else { Ok(()) }
     }
 
@@ -189,8 +212,11 @@ impl Reader {
             return Ok(());
         }
         // From the second of the last line on: what was given already is known by its nanosecond.
-        let given = self.given_nanos.unwrap_or_default();
-        let since = (given > 0).then_some(UnixMillis(given / 1_000_000)).or(self.query.since);
+        let is_another = self.given_of.as_ref().is_some_and(|of| of != id);
+        let given = if is_another { 0 } else { self.given_nanos.unwrap_or_default() };
+        let since = (given > 0).then_some(UnixMillis(given / 1_000_000));
+        let since = if is_another { None } else { since.or(self.query.since) };
+        self.given_of = Some(id.clone());
         let mut lines = engine.logs(id, LogOptions { tail: None, since, follow: true });
         loop {
             tokio::select! {

@@ -73,10 +73,10 @@ impl Context {
     /// Tells at any time where a node runs, or ran last.
     pub(super) fn whereabouts(&self, cluster: ClusterId, node: NodeName) -> Whereabouts {
         let (host, board) = (Arc::clone(&self.parts.host), Arc::clone(&self.parts.board));
-        Arc::new(move || match target(&host, &board, &cluster, &node) {
-            Some(target) => Place::At(target),
-            None if board.node(&cluster, &node).is_some() => Place::Nowhere,
-            None => Place::Gone,
+        Arc::new(move || {
+            let Some(status) = board.node(&cluster, &node) else { return Place::Gone };
+            let life = (status.incarnation, status.restarts);
+            target(&host, &board, &cluster, &node).map_or(Place::Nowhere, |target| Place::At { target, life })
         })
     }
 

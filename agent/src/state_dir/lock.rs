@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,9 @@ impl StateLock {
 /// Whether a process is gone, or has nothing left but threads on their way out: it has no program then.
 fn has_ended(pid: &str) -> bool {
     pid.parse::<u32>().is_ok_and(|pid| {
-        fs::read_link(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        let unnamed = fs::read_link(format!("/proc/{pid}/exe")).err().map(|error| error.kind());
+        // One that is reaped in that very moment is refused instead.
+        unnamed == Some(ErrorKind::NotFound) || !Path::new(&format!("/proc/{pid}")).exists()
     })
 }
 

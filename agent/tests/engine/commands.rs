@@ -19,7 +19,7 @@ use throng_agent::logs::read::{Place as Here, Whereabouts, read_all};
 use throng_agent::resources::process::observe::{ProcessState, observe};
 use throng_agent::shim::members::send;
 use throng_agent::shim::record::ProcessId;
-use throng_common::ids::{NodeName, RoleName};
+use throng_common::ids::{Incarnation, NodeName, RoleName};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::engine::{Place, in_engine};
@@ -196,10 +196,14 @@ async fn a_terminal_that_is_dropped_takes_its_command_with_it() {
     wait_for("it is gone", SOON, async || if pid.is_alive() { Err(pid) } else { Ok(()) }).await;
 }
 
+fn at(target: Target, restarts: u32) -> Here {
+    Here::At { target, life: (Incarnation(1), restarts) }
+}
+
 async fn texts(means: &Means, nodes: Vec<(NodeName, Option<Target>)>, query: LogQuery) -> Vec<(u32, String)> {
     // Each is there once, and gone when it was read.
     let once = |(node, target): (NodeName, Option<Target>)| {
-        let place = Mutex::new(Some(target.map_or(Here::Nowhere, Here::At)));
+        let place = Mutex::new(Some(target.map_or(Here::Nowhere, |target| at(target, 0))));
         let whereabouts: Whereabouts = Arc::new(move || place.lock().unwrap().take().unwrap_or(Here::Gone));
         (node, whereabouts)
     };
@@ -259,12 +263,12 @@ async fn a_followed_log_gives_every_line_once_until_the_process_ends() {
 async fn a_node_that_is_started_again_is_followed_on_and_no_line_comes_twice() {
     in_engine(|place| async move {
         let means = with_engine(&place);
-        let first = container(&place, "worker-0001", "echo one; echo two").await;
+        let first = container(&place, "worker-0001", "echo one; echo two; sleep 1").await;
         let Target::Container { id, .. } = first.clone() else { panic!("a container") };
         let second = container(&place, "worker-0002", "echo three; sleep 1000").await;
         // The same node: at first in a container that has ended, then in another one, then gone.
-        let at = Arc::new(Mutex::new(Here::At(first)));
-        let now = Arc::clone(&at);
+        let here = Arc::new(Mutex::new(at(first, 0)));
+        let now = Arc::clone(&here);
         let whereabouts: Whereabouts = Arc::new(move || now.lock().unwrap().clone());
         let query = LogQuery { follow: true, ..LogQuery::default() };
         let mut entries = Box::pin(read_all(means, vec![(node(1), whereabouts)], query));
@@ -274,9 +278,9 @@ async fn a_node_that_is_started_again_is_followed_on_and_no_line_comes_twice() {
             Some(line.text)
         };
         assert_eq!((next().await.as_deref(), next().await.as_deref()), (Some("one"), Some("two")), "{id:?}");
-        *at.lock().unwrap() = Here::At(second.clone());
+        *here.lock().unwrap() = at(second.clone(), 1);
         assert_eq!(next().await.as_deref(), Some("three"));
-        *at.lock().unwrap() = Here::Gone;
+        *here.lock().unwrap() = Here::Gone;
         let Target::Container { id, .. } = second else { panic!("a container") };
         place.engine.remove(&id).await.unwrap();
         assert_eq!(next().await, None);

@@ -85,7 +85,12 @@ impl ApiService {
                 core.fleet.await_back(&host).await;
                 let problem = match core.fleet.open(&host, asked, rpc).await {
                     Ok(mut stream) => loop {
-                        match stream.next().await {
+                        // Both are cancel safe. Nobody may listen any more while nothing is written that could show it.
+                        let next = tokio::select! {
+                            () = sender.closed() => return,
+                            next = stream.next() => next,
+                        };
+                        match next {
                             Ok(Some(batch)) => {
                                 let lines = batch.lines.into_iter().map(log_line).collect();
                                 if sender.send(Ok(wire::LogBatch { lines })).await.is_err() {

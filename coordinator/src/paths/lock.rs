@@ -92,7 +92,9 @@ impl StateLock {
 
 /// Whether a process is gone, or has nothing left but threads on their way out: it has no program then.
 fn has_ended(pid: u32) -> bool {
-    std::fs::read_link(format!("/proc/{pid}/exe")).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    let unnamed = std::fs::read_link(format!("/proc/{pid}/exe")).err().map(|error| error.kind());
+    // One that is reaped in that very moment is refused instead.
+    unnamed == Some(ErrorKind::NotFound) || !std::path::Path::new(&format!("/proc/{pid}")).exists()
 }
 
 fn read_pid(file: &mut File) -> Option<u32> {

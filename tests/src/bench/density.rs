@@ -104,7 +104,7 @@ fn started_millis(ps: &serde_json::Value) -> Vec<f64> {
 
 /// How long the first and the last starts took, in seconds: a hundred each, or a third of few.
 fn spans(millis: &[f64]) -> (f64, f64) {
-    let span = SPAN.min(millis.len().div_ceil(3)).max(2);
+    let span = SPAN.min(millis.len().div_ceil(3)).max(2).min(millis.len());
     let took = |part: &[f64]| (part[part.len() - 1] - part[0]) / 1e3;
     (took(&millis[..span]), took(&millis[millis.len() - span..]))
 }

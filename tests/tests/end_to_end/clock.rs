@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use throng_tests::programs::faketime;
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site, nodes, pids};
@@ -45,6 +45,17 @@ impl Clock {
     }
 }
 
+fn now_unix_millis() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
+
+/// When the coordinator says that something happened last.
+fn newest_event(site: &Site) -> u64 {
+    let events = site.throng(&["events", "--tail", "1", "--format", "json"]).expect_code(0).json();
+    events["at_unix_millis"].as_u64().unwrap_or_else(|| panic!("an event has a time: {events:#}"))
+}
+
 /// All nodes are there, are seen, and are the processes that they were.
 fn expect_untouched(site: &Site, before: &std::collections::BTreeMap<String, i32>, when: &str) {
     let ps = site.wait_for_count("worker", 3);
@@ -67,6 +78,10 @@ fn a_clock_that_jumps_back_and_forth_costs_no_node_and_no_command() {
             let _ = site.throng(&["exec", "worker", "--", "cat", "/data/name"]).expect_code(0);
             let _ = site.throng(&["scale", "worker=4"]).expect_code(0);
             let _ = site.throng(&["scale", "worker=3"]).expect_code(0);
+            // Else nothing was tried.
+            let day = 86_400_000;
+            let apart = newest_event(site).abs_diff(now_unix_millis());
+            assert_eq!(apart > day / 2, offset.ends_with('d'), "{offset}: the daemons' clock is {apart} ms off");
         }
         site.down();
     });

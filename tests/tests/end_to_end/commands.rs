@@ -25,16 +25,16 @@ fn a_shell_on_a_terminal_is_in_the_node_whichever_way_that_runs() {
             shell.until_shown(answer, SETTLE_TIMEOUT);
             shell.until_shown("40 120", SETTLE_TIMEOUT);
             // Ctrl-C is for what runs in the node; the shell lives on.
-            shell.press(b"sleep 1000\n");
-            shell.until_shown("sleep 1000", SETTLE_TIMEOUT);
-            wait_for("it sleeps", SETTLE_TIMEOUT, || sleepers("sleep 1000"));
+            shell.press(b"sleep 4711\n");
+            shell.until_shown("sleep 4711", SETTLE_TIMEOUT);
+            wait_for("it sleeps", SETTLE_TIMEOUT, || sleepers("sleep 4711"));
             shell.press(CTRL_C);
             shell.press(b"echo back again $((6 * 7))\n");
             shell.until_shown("back again 42", SETTLE_TIMEOUT);
             shell.press(CTRL_D);
             let (code, screen) = shell.end(COMMAND_TIMEOUT);
             assert!(code.is_some(), "{screen}");
-            wait_for("the sleeper is gone", SETTLE_TIMEOUT, || match sleepers("sleep 1000") {
+            wait_for("the sleeper is gone", SETTLE_TIMEOUT, || match sleepers("sleep 4711") {
                 Ok(()) => Err("it sleeps"),
                 Err(_) => Ok(()),
             });
@@ -70,7 +70,7 @@ fn logs_go_on_with_what_nodes_write_from_now_on() {
         let _ = site.throng(&["restart", "worker-0002"]).expect_code(0);
         write("worker-0002", "3");
         shown("worker-0002 mark-3");
-        follow.interrupt();
+        follow.terminate();
         let ended = follow.end(COMMAND_TIMEOUT);
         assert!(!ended.stdout.contains("begins"), "{ended}");
         site.down();

@@ -1,4 +1,4 @@
-//! What a group uses, read from its files: one open and one read a file, paths kept by the caller.
+//! What a group uses, read from its files: paths are kept by the caller.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -33,7 +33,7 @@ fn a_shell_on_a_terminal_is_in_the_node_whichever_way_that_runs() {
             shell.until_shown("back again 42", SETTLE_TIMEOUT);
             shell.press(CTRL_D);
             let (code, screen) = shell.end(COMMAND_TIMEOUT);
-            assert!(code.is_some(), "{screen}");
+            assert_eq!(code, Some(0), "{screen}");
             wait_for("the sleeper is gone", SETTLE_TIMEOUT, || match sleepers("sleep 4711") {
                 Ok(()) => Err("it sleeps"),
                 Err(_) => Ok(()),

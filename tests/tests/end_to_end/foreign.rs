@@ -165,7 +165,7 @@ fn a_leak_of_our_own_is_found_and_listed() {
 }
 
 #[test]
-fn the_agents_audit_needs_neither_ledger_nor_database_and_names_every_kind_of_thing() {
+fn the_agents_audit_needs_neither_ledger_nor_database_and_names_all_that_bears_a_mark() {
     in_site(|site| {
         let cluster = site.up();
         let worker = engine::containers(&format!("throng-{cluster}-"))[0].clone();

@@ -22,8 +22,8 @@ pub struct NamespaceTable {
 pub struct Tables {
     /// One a mount namespace that has a process.
     pub read: Vec<NamespaceTable>,
-    /// Processes that may not be looked at, whose namespaces may therefore not have been read.
-    pub denied: Vec<u32>,
+    /// Whether a process may not be looked at, whose namespace may therefore not have been read.
+    pub denied: bool,
 }
 
 /// Reads one table a mount namespace that has a process. One that ends meanwhile is passed over, and its namespace is
@@ -35,7 +35,7 @@ pub fn all_tables(procs: &Procs) -> io::Result<Tables> {
         let namespace = match procs.namespace(pid, "mnt") {
             Ok(namespace) => namespace,
             Err(error) => {
-                tables.denied.extend((error.kind() == ErrorKind::PermissionDenied).then_some(pid));
+                tables.denied |= error.kind() == ErrorKind::PermissionDenied;
                 continue;
             }
         };

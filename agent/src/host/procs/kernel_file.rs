@@ -7,7 +7,7 @@ use std::path::Path;
 /// More than nearly all of them hold.
 const AT_ONCE_BYTES: usize = 8192;
 
-/// Reads such a file. None says its size, so none is asked for it, as a file on disk would be: that is two calls of the
+/// Reads such a file. None says its size, so none is asked for it, as a file on disk would be: that is one call of the
 /// kernel in five.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;

@@ -13,9 +13,16 @@ use crate::wait::wait_for;
 const WORKERS: u32 = 4;
 /// How long everything may take to come to rest.
 const REST_TIMEOUT: Duration = Duration::from_secs(45);
-/// Work in the midst of which an agent panics once: on a node, before, between and after the engine's calls; on the host.
-const WORK: [Point; 5] =
-    [Point::RamdiskMounted, Point::CreateAnswered, Point::ProcessRuns, Point::NodeFoldersRemoved, Point::SysctlRaised];
+/// Work in the midst of which an agent panics once: on a node, before, between and after the engine's calls; while a node
+/// is asked whether it is ready; on the host.
+const WORK: [Point; 6] = [
+    Point::RamdiskMounted,
+    Point::CreateAnswered,
+    Point::ProcessRuns,
+    Point::NodeReady,
+    Point::NodeFoldersRemoved,
+    Point::SysctlRaised,
+];
 
 /// Plays all of it; what did not hold.
 pub fn play() -> Vec<String> {

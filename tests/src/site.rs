@@ -69,8 +69,7 @@ pub fn in_site_with_engine(live_restore: bool, test: impl FnOnce(&Site, &mut Pri
 /// `mend` puts right what the test did to the engine.
 fn in_site_of(engine: Option<PathBuf>, test: impl FnOnce(&Site), mend: impl FnOnce()) {
     let suffix = random_suffix(6);
-    let site = Site::new(&format!("t{suffix}"), &format!("throng-test-{suffix}"), Build::Plain);
-    let site = Site { engine, ..site };
+    let site = Site::new(&format!("t{suffix}"), &format!("throng-test-{suffix}"), Build::Plain).at_engine(engine);
     let result = catch_unwind(AssertUnwindSafe(|| test(&site)));
     mend();
     let stopped = catch_unwind(AssertUnwindSafe(|| site.throng(&["stop", "--down"])));
@@ -147,6 +146,12 @@ impl Site {
             engine: None,
             variables: RefCell::default(),
         }
+    }
+
+    /// The same with another engine than the machine's; none: that one.
+    #[must_use]
+    pub fn at_engine(self, engine: Option<PathBuf>) -> Self {
+        Self { engine, ..self }
     }
 
     /// The name of its scenarios: all its clusters begin with it.

@@ -18,7 +18,8 @@ use crate::enrol::JoinToken;
 const WORKER_THREADS: usize = 2;
 /// Longest join token, with room to spare.
 const TOKEN_MAX_BYTES: u64 = 4096;
-/// What is logged unless `RUST_LOG` says otherwise.
+/// What is logged unless this variable says otherwise.
+const LOG_VARIABLE: &str = "THRONG_LOG";
 const DEFAULT_LOG: &str = "info";
 /// Exit code of an audit that found something; the same as the coordinator's.
 const RESIDUE: u8 = 5;
@@ -53,7 +54,8 @@ fn run(args: RunArgs) -> anyhow::Result<()> {
         // It fails for a process that leads a session already: that is as good.
         let _ = nix::unistd::setsid();
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| DEFAULT_LOG.to_owned());
+    let filter = EnvFilter::try_new(&wanted).with_context(|| format!("{LOG_VARIABLE}=`{wanted}`"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     let token = args.start.token_stdin.then(token).transpose()?;
     let StartArgs { coordinator, ca_pin, host, dirs, .. } = args.start;

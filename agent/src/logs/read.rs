@@ -200,7 +200,8 @@ impl Reader {
             {
                 let _turn = turns.acquire().await.expect("the semaphore is never closed");
                 // The engine counts lines before they are matched: with a pattern it must give them all.
-                let tail = self.query.tail.filter(|_| self.query.grep.is_none()).map(|tail| tail as u64);
+                // One line at least: by its time is known from where on to follow.
+                let tail = self.query.tail.filter(|_| self.query.grep.is_none()).map(|tail| tail.max(1) as u64);
                 let mut lines = engine.logs(id, LogOptions { tail, since: self.query.since, follow: false });
                 while let Some(line) = lines.next().await {
                     selection.add(line?);

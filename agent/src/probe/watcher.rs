@@ -73,7 +73,8 @@ pub async fn watch(
     let mut misses = 0;
     let mut told: Option<ProbeNews> = None;
     loop {
-        let outcome = check(&probe, ports, exec).await;
+        // Boxed: between two questions a node costs what its timer does, not the buffers of an answer.
+        let outcome = Box::pin(check(&probe, ports, exec)).await;
         let change = match outcome {
             Ok(()) => {
                 // The first interval of a ready node is cut short by a random part: nodes fall out of step.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec};
+use throng_common::host_spec::{ClusterSpec, DesiredState};
 use throng_common::ids::{ClusterId, Generation};
 use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, UnixMillis};
 use throng_failpoints::{Fault, planted};
 
 mod found;
+mod wishes;
 
 use super::agenda::Agenda;
 use super::command::{ActOutcome, Command, Event, HostSettings, Job, Key, WantedNode};
@@ -27,6 +28,8 @@ pub struct Core {
     /// not end what runs.
     told: bool,
     clusters: BTreeMap<ClusterId, Arc<ClusterSpec>>,
+    /// Clusters of which nobody knows any more what is wanted: what is found of them is left as it is.
+    left_alone: BTreeSet<ClusterId>,
     wanted: BTreeMap<Key, Arc<WantedNode>>,
     nodes: BTreeMap<Key, NodeState>,
     /// Nodes whose removal went to its end: nothing of them is left.
@@ -55,48 +58,6 @@ pub struct Core {
 const RETRY_MILLIS: u64 = 5_000;
 
 impl Core {
-    /// Takes a new desired state. `digest` gives the digest of a node's spec. Gives the nodes that go on running and
-    /// are to be stopped in another way from now on.
-    pub fn set_spec(&mut self, spec: &HostSpec, digest: impl Fn(&ClusterSpec, usize) -> String) -> Vec<Key> {
-        self.generation = spec.generation;
-        self.told = true;
-        let before = std::mem::take(&mut self.wanted);
-        let mut clusters = BTreeMap::new();
-        let mut otherwise = Vec::new();
-        for cluster in &spec.clusters {
-            for (at, node) in cluster.nodes.iter().enumerate() {
-                let key = Key { cluster: cluster.cluster.clone(), node: node.name.clone() };
-                self.clean.remove(&key);
-                let wanted = WantedNode { spec: node.clone(), digest: digest(cluster, at), address: cluster.address };
-                let other = before.get(&key).is_some_and(|before| before.digest != wanted.digest);
-                let known = self.nodes.contains_key(&key);
-                let state = enter(&mut self.nodes, &mut self.occupied, &key);
-                if known && (other || node.incarnation > state.incarnation) {
-                    state.begin_anew();
-                }
-                state.take_for_newest(&wanted);
-                if let Presence::Running(running) = &mut state.presence
-                    && wanted.tell_stop(running)
-                {
-                    otherwise.push(key.clone());
-                }
-                self.wanted.insert(key, Arc::new(wanted));
-            }
-            let without_nodes = ClusterSpec { nodes: Vec::new(), ..cluster.clone() };
-            clusters.insert(cluster.cluster.clone(), Arc::new(without_nodes));
-        }
-        // A cluster that is leaving keeps its ports and names until its last node is gone.
-        for (id, cluster) in std::mem::take(&mut self.clusters) {
-            if self.occupied.contains_key(&id) {
-                clusters.entry(id).or_insert(cluster);
-            }
-        }
-        self.clusters = clusters;
-        self.touched.extend(self.nodes.keys().cloned());
-        self.want_settings();
-        otherwise
-    }
-
     /// Takes note of what happened, and says what is to be done.
     pub fn handle(&mut self, event: Event, now: UnixMillis) -> Vec<Command> {
         let mut commands = Vec::new();
@@ -362,7 +323,8 @@ impl Core {
         } else {
             self.held_up.remove(key);
         }
-        if !self.wanted.contains_key(key) || state.busy.is_some() || state.retry_at.is_some() {
+        let must_go = !self.wanted.contains_key(key) && !self.left_alone.contains(&key.cluster);
+        if must_go || state.busy.is_some() || state.retry_at.is_some() {
             self.unsettled.insert(key.clone());
         } else {
             self.unsettled.remove(key);
@@ -374,6 +336,9 @@ impl Core {
     /// all else would only wait for one that is silent, in the way of those who need none.
     fn next_step(&self, key: &Key, state: &NodeState, now: UnixMillis) -> (Decision, bool) {
         let wanted = self.wanted.get(key);
+        if wanted.is_none() && self.left_alone.contains(&key.cluster) {
+            return (Decision::Nothing, false);
+        }
         let view = wanted.map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
         let next = decide(view, state, self.clean.contains(key), now);
         let Decision::Do(action) = next else { return (next, false) };

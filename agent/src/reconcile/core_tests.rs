@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use throng_common::host_spec::{
-    Limits, NodeSpec, Probe, ProbeCheck, ProcessSpec, RestartSpec, StartPace, StopSpec, Workload,
+    HostSpec, Limits, NodeSpec, Probe, ProbeCheck, ProcessSpec, RestartSpec, StartPace, StopSpec, Workload,
 };
 use throng_common::ids::{Epoch, Incarnation, NodeName};
 use throng_common::scenario::model::RestartWhen;
@@ -14,6 +14,8 @@ use super::*;
 
 #[path = "core_engine_tests.rs"]
 mod engine;
+#[path = "core_lost_tests.rs"]
+mod lost;
 
 pub(in crate::reconcile) fn node(index: u32, desired: DesiredState, incarnation: u64) -> NodeSpec {
     NodeSpec {
@@ -454,36 +456,4 @@ proptest! {
         world.settle();
         prop_assert_eq!(world.starts, starts, "the second plan is empty");
     }
-}
-
-/// What an agent finds that has lost its ledger: a node runs, and nobody remembers from what wish.
-fn found_unrecorded(index: u32, pid: u32, digest: &str) -> Found {
-    let running = Running { container: None, image_id: None, pid, digest: digest.to_owned(), stop: DEFAULT_STOP };
-    Found {
-        key: key(index),
-        presence: Presence::Running(running),
-        remembered: None,
-        reason: None,
-        of_earlier_boot: false,
-    }
-}
-
-#[test]
-fn an_agent_that_lost_its_ledger_touches_nothing_until_it_is_told_what_is_wanted() {
-    let mut world = World::default();
-    world.running.insert(key(0), 77);
-    world.tell(Event::Found { began: u64::MAX, found: vec![found_unrecorded(0, 77, "digest")] });
-    world.tell(Event::Tick);
-    assert!(world.queue.iter().all(|command| matches!(command, Command::Publish(_))), "{:?}", world.queue);
-    assert!(!world.core.progress().settled);
-    // It was restarted by somebody since it was first wanted: that is no reason to do it again.
-    world.apply(&host_spec(1, vec![node(0, DesiredState::Running, 3)]));
-    world.settle();
-    assert_eq!((world.running[&key(0)], world.starts), (77, 0));
-    world.apply(&host_spec(2, vec![node(0, DesiredState::Running, 4)]));
-    world.settle();
-    assert_eq!(world.starts, 1, "a newer wish is one");
-    world.apply(&host_spec(3, vec![]));
-    world.settle();
-    assert!(world.running.is_empty() && world.resources.is_empty());
 }

@@ -16,11 +16,13 @@ use super::command::ActOutcome;
 pub(super) async fn contained(work: impl Future<Output = ActOutcome>) -> (ActOutcome, bool) {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(outcome) => (outcome, true),
-        Err(panic) => {
-            let message = format!("a fault in throng-agent itself, worth a report: {}", text(&*panic));
-            (ActOutcome::Failed { reason: Reason::new(ReasonKind::Host, message), presence: None }, false)
-        }
+        Err(panic) => (ActOutcome::Failed { reason: fault(&*panic), presence: None }, false),
     }
+}
+
+/// A panic as a person is told of it.
+pub(super) fn fault(panic: &(dyn Any + Send)) -> Reason {
+    Reason::new(ReasonKind::Host, format!("a fault in throng-agent itself, worth a report: {}", text(panic)))
 }
 
 /// What the work comes to; a panic in it is the end of the process.

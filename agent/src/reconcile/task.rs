@@ -9,13 +9,14 @@ use throng_common::error_chain::chain;
 use throng_common::host_spec::HostSpec;
 use throng_common::ids::ClusterId;
 use throng_common::status::{AgentEvent, Reason, ReasonKind, SysctlChange};
-use throng_failpoints::{Fault, Point, hit, planted};
+use throng_failpoints::{Fault, planted};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod engine;
+mod probes;
 
 use super::command::{ActOutcome, Command, Event, Key, Settled, WantedNode};
 use super::core::Core;
@@ -29,7 +30,7 @@ use crate::board::Board;
 use crate::clock;
 use crate::host::engine::labels;
 use crate::ledger::LedgerError;
-use crate::probe::{self, ExecProbe, ProbeNews};
+use crate::probe::ExecProbe;
 
 /// Events that may wait: the ends of all nodes of a full host at once, several times over.
 const QUEUE_EVENTS: usize = 8192;
@@ -192,12 +193,15 @@ pub fn spawn(
     Ok(ReconcileHandle { requests })
 }
 
-/// Fills in what is to stay as it is held.
+/// Fills in what is to stay as it is held. Of a cluster that is not held, `kept` remains: its nodes are left as they are.
 fn keep_held(spec: &mut HostSpec, held: Option<&HostSpec>) {
     for id in std::mem::take(&mut spec.kept) {
-        let part = held.and_then(|held| held.clusters.iter().find(|part| part.cluster == id));
-        if spec.clusters.iter().all(|part| part.cluster != id) {
-            spec.clusters.extend(part.cloned());
+        if spec.clusters.iter().any(|part| part.cluster == id) {
+            continue;
+        }
+        match held.and_then(|held| held.clusters.iter().find(|part| part.cluster == id)) {
+            Some(part) => spec.clusters.push(part.clone()),
+            None => spec.kept.push(id),
         }
     }
 }
@@ -423,31 +427,6 @@ impl ReconcileTask {
     fn publish(&self, key: &Key) {
         if let Some(status) = self.core.status(key, clock::now()) {
             self.board.publish(AgentEvent::Node(status));
-        }
-    }
-
-    fn begin_probe(&mut self, key: Key, pid: u32, wanted: &WantedNode) {
-        let Some(probe) = wanted.spec.ready.clone() else { return };
-        let ports = wanted.spec.ports.clone();
-        let exec = (self.make_exec)(&key);
-        let events = self.events.clone();
-        let of = key.clone();
-        let task = self.tasks.spawn(async move {
-            let (sender, mut news) = mpsc::channel::<ProbeNews>(4);
-            let phase = f64::from(pid % 1000) / 1000.0;
-            let forward = async {
-                while let Some(news) = news.recv().await {
-                    hit(Point::NodeReady);
-                    let event = Event::Probed { key: of.clone(), pid, news };
-                    if events.send(News::Happened(event)).await.is_err() {
-                        return;
-                    }
-                }
-            };
-            tokio::join!(probe::watch(probe, &ports, exec.as_ref(), phase, sender), forward);
-        });
-        if let Some(before) = self.probes.insert(key, task.abort_handle()) {
-            before.abort();
         }
     }
 

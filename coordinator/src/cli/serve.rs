@@ -26,13 +26,23 @@ pub struct ServeArgs {
     pub detached: bool,
 }
 
+/// What is logged unless this variable says otherwise.
+const LOG_VARIABLE: &str = "THRONG_LOG";
+const DEFAULT_LOG: &str = "info";
+
 /// Runs it.
 pub async fn run(context: &Context, args: ServeArgs) -> Result<Outcome, CliError> {
     if args.detached {
         // Fails only for the leader of a process group, which is out of reach of our keys anyway.
         let _ = nix::unistd::setsid();
     }
-    let filter = EnvFilter::try_from_env("THRONG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| DEFAULT_LOG.to_owned());
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| {
+        CliError::refused(
+            format!("{LOG_VARIABLE}=`{wanted}`: {error}"),
+            "write it like `debug`, or `throng=debug,info`",
+        )
+    })?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let stop = CancellationToken::new();
     let options = AppOptions { state: context.state.clone(), listen: args.listen };

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use throng_failpoints::Point;
 
-use super::step::{Operation, Step, Trouble, Victims};
+use super::step::{Misbehaviour, Operation, Step, Trouble, Victims};
 use crate::farm::WORKERS;
 use crate::farm::daemons::Daemon;
 use crate::kill_loop::reach::{Operation as Reached, reach};
@@ -41,7 +41,7 @@ fn trouble(random: &mut StdRng, operation: Operation) -> Trouble {
     let mut millis = |most: u64| Duration::from_millis(random.random_range(0..most));
     let (soon, long) = (millis(4000), Duration::from_secs(1) + millis(4000));
     let worker = random.random_range(0..WORKERS - WORKERS_SPREAD);
-    match random.random_range(0..24) {
+    match random.random_range(0..27) {
         0..2 => Trouble::None,
         2..8 => {
             let victims = [Victims::Agent, Victims::Coordinator, Victims::Both].choose(random);
@@ -61,8 +61,16 @@ fn trouble(random: &mut StdRng, operation: Operation) -> Trouble {
         18..20 => Trouble::TakePort { worker, lasts: long },
         20 => Trouble::Setting(random.random_range(17_000..19_000)),
         21..23 => Trouble::CutLink { silently: random.random_bool(0.5), lasts: long },
+        23..26 => Trouble::Engine { how: misbehaviour(random, operation), lasts: long },
         _ => Trouble::Decoys,
     }
+}
+
+/// Commands in nodes ask the engine who they are: where it errs they say so, and have not run.
+fn misbehaviour(random: &mut StdRng, operation: Operation) -> Misbehaviour {
+    let in_nodes = matches!(operation, Operation::Exec | Operation::Test | Operation::Copy(_));
+    let any = [Misbehaviour::Hangs, Misbehaviour::BreaksOff, Misbehaviour::Errs];
+    *any[..if in_nodes { 2 } else { 3 }].choose(random).expect("there is one to choose")
 }
 
 /// A point that the operation comes by, in both of its directions.
@@ -106,6 +114,6 @@ mod tests {
         let drawn: Vec<Step> = (0..600).map(|number| Step::draw(1, number)).collect();
         let operations: BTreeSet<_> = drawn.iter().map(|step| step.operation.name()).collect();
         let troubles: BTreeSet<_> = drawn.iter().map(|step| step.trouble.name()).collect();
-        assert_eq!((operations.len(), troubles.len()), (6, 14), "{operations:?} {troubles:?}");
+        assert_eq!((operations.len(), troubles.len()), (6, 17), "{operations:?} {troubles:?}");
     }
 }

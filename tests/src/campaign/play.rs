@@ -7,7 +7,8 @@ use throng_failpoints::Point;
 
 use super::command::name;
 use super::player::{Played, Player};
-use super::step::{Operation, Trouble};
+use super::step::{Misbehaviour, Operation, Trouble};
+use crate::engine_proxy::{Effect, EngineProxy};
 use crate::farm::daemons::{self, Daemon, comings};
 use crate::farm::{Problem, SIDE_SETTINGS, address};
 use crate::finished::Running;
@@ -65,7 +66,8 @@ impl Scene {
             | Trouble::Kill { .. }
             | Trouble::Hang { .. }
             | Trouble::KillNode(..)
-            | Trouble::Setting(_) => {}
+            | Trouble::Setting(_)
+            | Trouble::Engine { .. } => {}
         }
         let of_nodes = matches!(self.trouble, Trouble::HangNode(..) | Trouble::KillNode(..) | Trouble::TakePort { .. });
         if of_nodes && !Player::is_beside(self.trouble, self.operation) && self.operation != Operation::Rest {
@@ -117,6 +119,10 @@ impl Scene {
                     link.mend();
                 }
             }
+            Trouble::Engine { how, lasts } => {
+                std::thread::sleep(UNDER_WAY);
+                played.hit = misbehave(&player.engine, how, lasts);
+            }
             Trouble::None
             | Trouble::KillNode(..)
             | Trouble::HangNode(..)
@@ -160,6 +166,22 @@ impl Scene {
         }
         true
     }
+}
+
+/// Has the engine misbehave for a while. Whether anybody met it.
+fn misbehave(engine: &EngineProxy, how: Misbehaviour, lasts: Duration) -> bool {
+    match how {
+        Misbehaviour::Hangs => engine.spoil(&[("*", Effect::Stall)]),
+        Misbehaviour::Errs => engine.spoil(&[("GET /*", Effect::Answer(500))]),
+        Misbehaviour::BreaksOff => {
+            engine.cut();
+            return true;
+        }
+    }
+    std::thread::sleep(lasts);
+    let met = engine.met() > 0;
+    engine.mend();
+    met
 }
 
 /// Waits until the agent is connected: with a coordinator that was just started it dials again. One that died meanwhile

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::command::Command;
 use super::play::Scene;
 use super::step::{Operation, Step, Trouble};
+use crate::engine_proxy::EngineProxy;
 use crate::farm::daemons::{self, Daemon};
 use crate::farm::{Farm, Problem, SIDE_SETTINGS, Wanted, finish};
 use crate::finished::Running;
@@ -31,6 +32,8 @@ pub(super) struct Player {
     pub(super) arms: String,
     pub(super) patience: Patience,
     pub(super) link: Option<Link>,
+    /// What stands before the engine.
+    pub(super) engine: EngineProxy,
     commands: u64,
 }
 
@@ -46,10 +49,11 @@ pub(super) struct Played {
 impl Player {
     /// With a new farm of so many workers, at rest.
     pub(super) fn begin(workers: u32, patience: Patience) -> Result<Self, Vec<Problem>> {
-        let farm = Farm::of(workers);
+        let engine = EngineProxy::start(&crate::engine::socket());
+        let farm = Farm::at_engine(workers, Some(engine.socket()));
         let wanted = Wanted { workers, ..Wanted::default() };
         let begun = farm.await_rest(patience.rest, &Observation::default(), &wanted);
-        let player = |seen| Self { farm, wanted, seen, arms: String::new(), patience, link: None, commands: 0 };
+        let player = |seen| Self { farm, wanted, seen, arms: String::new(), patience, link: None, engine, commands: 0 };
         // The seen is what is compared with from now on.
         begun.map(player)
     }

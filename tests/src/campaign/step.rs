@@ -92,8 +92,26 @@ pub(super) enum Trouble {
         /// For how long.
         lasts: Duration,
     },
+    /// The engine misbehaves for a while.
+    Engine {
+        /// How.
+        how: Misbehaviour,
+        /// For how long.
+        lasts: Duration,
+    },
     /// Somebody else makes what looks like throng's.
     Decoys,
+}
+
+/// What the engine does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Misbehaviour {
+    /// It takes calls and does not answer.
+    Hangs,
+    /// It breaks off all that is under way, also the stream of its events.
+    BreaksOff,
+    /// It answers questions with errors of its own.
+    Errs,
 }
 
 impl Operation {
@@ -127,6 +145,9 @@ impl Trouble {
             Self::Setting(_) => "setting changed by others",
             Self::CutLink { silently: false, .. } => "link cut",
             Self::CutLink { silently: true, .. } => "link silent",
+            Self::Engine { how: Misbehaviour::Hangs, .. } => "engine hangs",
+            Self::Engine { how: Misbehaviour::BreaksOff, .. } => "engine breaks off",
+            Self::Engine { how: Misbehaviour::Errs, .. } => "engine errs",
             Self::Decoys => "decoys planted",
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use serde_json::Value;
 use throng_common::ids::random_suffix;
@@ -73,9 +74,15 @@ impl Farm {
 
     /// The same with so many workers.
     pub(crate) fn of(workers: u32) -> Self {
+        Self::at_engine(workers, None)
+    }
+
+    /// The same at this engine; none: the machine's.
+    pub(crate) fn at_engine(workers: u32, engine: Option<PathBuf>) -> Self {
         remove_leftovers();
         let suffix = random_suffix(6);
         let site = Site::new(&format!("{NAME_PREFIX}{suffix}"), &format!("{MARK_PREFIX}{suffix}"), Build::Killable);
+        let site = site.at_engine(engine);
         let keys = SIDE_SETTINGS.iter().map(|(key, _)| key).chain(&SHARED_SETTINGS).map(|key| (*key).to_owned());
         let scope = Scope {
             name_prefix: NAME_PREFIX.to_owned(),

@@ -66,6 +66,18 @@ fn logs_go_on_with_what_nodes_write_from_now_on() {
             write(node, mark);
             shown(&format!("{node} mark-{mark}"));
         }
+        // Who wants nothing of what was gets nothing of it.
+        let anew = site.start("throng", &["logs", "worker", "--follow", "--tail", "0"]);
+        for (node, mark) in [("worker-0000", "4"), ("worker-0001", "5")] {
+            let line = format!("{node} mark-{mark}");
+            wait_for(&format!("`{line}` is shown"), SETTLE_TIMEOUT, || {
+                write(node, mark);
+                if anew.stdout().contains(&line) { Ok(()) } else { Err(anew.stdout()) }
+            });
+        }
+        anew.terminate();
+        let anew = anew.end(COMMAND_TIMEOUT);
+        assert!(!anew.stdout.contains("mark-1") && anew.stdout.contains("mark-4"), "{anew}");
         // A node that begins anew is followed on.
         let _ = site.throng(&["restart", "worker-0002"]).expect_code(0);
         write("worker-0002", "3");

@@ -147,3 +147,52 @@ fn a_lost_terminal_leaves_the_operation_at_work_and_status_says_how_it_is_taken_
         let _ = cancelled.expect_said(&["interrupted"]);
     });
 }
+
+/// Workers that take two seconds to end.
+const TARDY: &str = "[role.worker]
+command = [\"sh\", \"-c\", \"trap '' TERM; sh /srv/worker & wait; wait\"]
+stop = { grace = \"2s\" }
+";
+
+/// Gives a command that changes a live cluster, and presses Ctrl-C once it says so.
+fn interrupted(site: &Site, words: &[&str], shown: &str) -> (Option<i32>, String) {
+    let mut command = OnTerminal::start(&site.command("throng", words));
+    command.until_shown(shown, COMMAND_TIMEOUT);
+    command.press(CTRL_C);
+    command.end(COMMAND_TIMEOUT)
+}
+
+#[test]
+fn a_change_of_a_live_cluster_that_is_interrupted_leaves_it_standing_and_can_be_given_again() {
+    in_site(|site| {
+        let scenario = site.tiny();
+        let tardy = site.file("tardy.toml", TARDY);
+        let changed = site.file("changed.toml", &format!("{TARDY}env = {{ COLOUR = \"blue\" }}\n"));
+        let _ = site.throng(&["up", &scenario, "--overlay", &tardy]).expect_code(0);
+        let cluster = site.cluster();
+        let changes = [
+            (&["restart", "worker"][..], "restart worker ", 3),
+            (&["restart", "worker", "--rolling"], "restart worker ", 3),
+            (&["up", &scenario, "--overlay", &changed, "--into", &cluster], "update worker ", 3),
+            (&["scale", "worker=1"], "scale ", 1),
+        ];
+        for (words, shown, count) in changes {
+            let (code, screen) = interrupted(site, words, shown);
+            assert_eq!(code, Some(130), "{words:?}: {screen}");
+            assert!(screen.contains("interrupted"), "{words:?}: {screen}");
+            let status = site.throng(&["status", "--format", "json"]).expect_code(0).json();
+            let going = status["operations"].as_array().unwrap().iter().any(|one| one["ended"] == false);
+            assert!(!going, "{words:?}: {status:#}");
+            let _ = site.throng(words).expect_code(0);
+            site.wait_for_count("worker", count);
+            assert_eq!(site.cluster(), cluster);
+        }
+        // Half a reset helps nobody: it is left, and goes on.
+        let (code, screen) = interrupted(site, &["reset", "--yes"], "wipe ");
+        assert_eq!(code, Some(130), "{screen}");
+        assert!(screen.contains("follow"), "{screen}");
+        let _ = site.throng(&["follow"]).expect_code(0);
+        site.wait_for_count("worker", 1);
+        site.down();
+    });
+}

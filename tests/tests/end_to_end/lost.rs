@@ -79,6 +79,7 @@ fn whatever_becomes_of_the_newest_writes_the_cluster_is_still_taken_down_to_noth
     in_site(|site| {
         for (_, by) in DAMAGES {
             let cluster = site.up();
+            let before = pids_of(&cluster);
             let files = [site.state_dir().join("throng.db-wal"), site.agent_state_dir().join("ledger.db-wal")];
             host::kill_now(agent::pid(site));
             coordinator::kill(site);
@@ -91,6 +92,11 @@ fn whatever_becomes_of_the_newest_writes_the_cluster_is_still_taken_down_to_noth
             // What is known of it is what was written before.
             let status = site.throng(&["status", "--format", "json"]).expect_code(0).json();
             let known = status["clusters"].as_array().unwrap().iter().any(|known| known["cluster"] == cluster.as_str());
+            // Of what neither of them knows nothing is taken without a yes.
+            if !known {
+                let _ = site.throng(&["down", "--orphans"]).expect_code(5).expect_said(&[&cluster, "--orphans --yes"]);
+            }
+            assert_eq!(pids_of(&cluster), before, "it runs on, untouched");
             let down: &[&str] = if known { &["down", "--yes"] } else { &["down", "--orphans", "--yes"] };
             let _ = site.throng(down).expect_code(0).expect_said(&["nothing left behind"]);
             assert_eq!(pids_of(&cluster), BTreeMap::new());
@@ -139,5 +145,23 @@ fn a_journal_and_a_ledger_of_a_later_throng_are_refused_with_both_versions_and_l
         }
         let _ = site.up();
         site.down();
+    });
+}
+
+#[test]
+fn a_journal_of_the_first_schema_is_brought_up_to_date_with_its_cluster_in_it() {
+    in_site(|site| {
+        let cluster = site.up();
+        let before = pids_of(&cluster);
+        coordinator::kill(site);
+        let journal = rusqlite::Connection::open(site.state_dir().join("throng.db")).unwrap();
+        journal.execute_batch("DROP TABLE operations; PRAGMA user_version = 1;").unwrap();
+        drop(journal);
+        let serve = coordinator::start(site);
+        site.wait_for_count("worker", 3);
+        assert_eq!((site.cluster(), pids_of(&cluster)), (cluster.clone(), before));
+        site.down();
+        let _ = site.throng(&["stop"]).expect_code(0);
+        let _ = serve.end(COMMAND_TIMEOUT);
     });
 }

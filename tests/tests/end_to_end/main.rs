@@ -25,6 +25,7 @@ mod registry;
 mod remote;
 mod rolling;
 mod run;
+mod secrets;
 mod squeezed;
 mod stop;
 mod stopping;

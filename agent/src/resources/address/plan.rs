@@ -1,6 +1,6 @@
 //! Which addresses are added and removed. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
@@ -59,14 +59,14 @@ pub fn plan(wants: &BTreeSet<AddressWant>, present: &BTreeSet<IpAddr>, added: &B
             plan.steps.push(AddressStep::Remove(*address));
         }
     }
+    // Where two clusters want the same, it is added if one of them lets it be.
+    let mut missing: BTreeMap<IpAddr, bool> = BTreeMap::new();
     for want in wants.iter().filter(|want| !present.contains(&want.address) && !want.address.is_loopback()) {
-        match want.address {
-            IpAddr::V4(address) if want.manage && may_be_added(address) => {
-                let step = AddressStep::Add(address);
-                if !plan.steps.contains(&step) {
-                    plan.steps.push(step);
-                }
-            }
+        *missing.entry(want.address).or_default() |= want.manage;
+    }
+    for (address, manage) in missing {
+        match address {
+            IpAddr::V4(address) if manage && may_be_added(address) => plan.steps.push(AddressStep::Add(address)),
             other => plan.problems.push(AddressProblem::Missing(other)),
         }
     }
@@ -75,6 +75,8 @@ pub fn plan(wants: &BTreeSet<AddressWant>, present: &BTreeSet<IpAddr>, added: &B
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn set<T: Ord + std::str::FromStr<Err: std::fmt::Debug>>(all: &[&str]) -> BTreeSet<T> {
@@ -103,5 +105,49 @@ mod tests {
         assert_eq!(plan(&wants, &after, &set(&["198.18.0.5"])).steps, []);
         let end = plan(&BTreeSet::new(), &after, &set(&["198.18.0.5"]));
         assert_eq!(end.steps, [AddressStep::Remove("198.18.0.5".parse().unwrap())]);
+    }
+    /// A few addresses of each kind: of the machine, of networks, of loopback, and those that may be added.
+    fn any_address() -> impl Strategy<Value = Ipv4Addr> {
+        let first = prop::sample::select(vec![[127, 84, 0], [10, 0, 0], [198, 18, 0], [198, 19, 255], [198, 20, 0]]);
+        (first, 1u8..4).prop_map(|([a, b, c], d)| Ipv4Addr::new(a, b, c, d))
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_that_was_applied_leaves_no_step_and_takes_nothing_that_was_there_before(
+            wants in prop::collection::btree_set((any_address(), any::<bool>()), 0..6),
+            before in prop::collection::btree_set(any_address(), 0..6),
+            added in prop::collection::btree_set(any_address(), 0..6),
+            lost in any::<bool>(),
+        ) {
+            let wants: BTreeSet<AddressWant> =
+                wants.into_iter().map(|(address, manage)| AddressWant { address: address.into(), manage }).collect();
+            let mut noted: BTreeSet<Ipv4Addr> = added.difference(&before).copied().collect();
+            // What we added may be gone: the machine was booted anew.
+            let mut present: BTreeSet<IpAddr> = before.iter().map(|address| IpAddr::V4(*address)).collect();
+            if !lost {
+                present.extend(noted.iter().map(|address| IpAddr::V4(*address)));
+            }
+            let first = plan(&wants, &present, &noted);
+            for step in &first.steps {
+                match step {
+                    AddressStep::Add(address) => {
+                        prop_assert!(may_be_added(*address) && present.insert((*address).into()));
+                        noted.insert(*address);
+                    }
+                    AddressStep::Remove(address) => {
+                        prop_assert!(!before.contains(address) && present.remove(&(*address).into()));
+                        noted.remove(address);
+                    }
+                }
+            }
+            prop_assert!(before.iter().all(|address| present.contains(&IpAddr::V4(*address))));
+            let second = plan(&wants, &present, &noted);
+            prop_assert_eq!(&second.steps, &[]);
+            prop_assert_eq!(&second.problems, &first.problems);
+            let has = |want: &AddressWant| want.address.is_loopback() || present.contains(&want.address);
+            let lacking = AddressProblem::Missing;
+            prop_assert!(wants.iter().all(|want| has(want) || second.problems.contains(&lacking(want.address))));
+        }
     }
 }

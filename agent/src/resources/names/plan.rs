@@ -72,16 +72,31 @@ pub fn plan(scope: &Scope, names: Option<&[HostEntry]>, observed: &Observed) -> 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn both_files_are_brought_up_to_date_and_then_left_alone() {
-        let scope = Scope {
+    fn scope() -> Scope {
+        Scope {
             cluster: ClusterId::new("a-1").unwrap(),
             machine: "box".to_owned(),
             host_path: "/etc/hosts".into(),
             cluster_path: "/run/throng/a-1/hosts".into(),
-        };
+        }
+    }
+
+    /// The files after the plan's rewrites.
+    fn applied(mut files: Observed, scope: &Scope, names: Option<&[HostEntry]>) -> Observed {
+        for Rewrite { path, text } in plan(scope, names, &files).rewrites {
+            let file = if path == scope.host_path { &mut files.host_file } else { &mut files.cluster_file };
+            *file = Some(text);
+        }
+        files
+    }
+
+    #[test]
+    fn both_files_are_brought_up_to_date_and_then_left_alone() {
+        let scope = scope();
         let names = [HostEntry { address: "127.84.0.1".parse().unwrap(), names: vec!["worker-0000".to_owned()] }];
         let before = Observed { host_file: Some(b"127.0.0.1 localhost\n".to_vec()), cluster_file: None };
         let first = plan(&scope, Some(&names), &before);
@@ -92,5 +107,30 @@ mod tests {
         assert_eq!(end.rewrites, [Rewrite { path: scope.host_path.clone(), text: before.host_file.clone().unwrap() }]);
         assert_eq!(plan(&scope, None, &before), NamesPlan::default());
         assert_eq!(plan(&scope, None, &Observed::default()), NamesPlan::default());
+    }
+    fn any_names() -> impl Strategy<Value = Vec<HostEntry>> {
+        let entry = ("127\\.84\\.0\\.[1-9]", prop::collection::vec("[a-z]{1,8}-[0-9]{4}", 1..4));
+        let entry = entry.prop_map(|(address, names)| HostEntry { address: address.parse().unwrap(), names });
+        prop::collection::vec(entry, 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn a_plan_that_was_applied_leaves_no_rewrite_and_its_end_gives_back_what_was_there(
+            foreign in prop::option::of("([0-9.]{7} [a-z]{1,9}\\n){0,4}"),
+            first in any_names(),
+            then in any_names(),
+        ) {
+            let scope = scope();
+            let before = Observed { host_file: foreign.map(String::into_bytes), cluster_file: None };
+            let mut now = before.clone();
+            for names in [&first, &then] {
+                now = applied(now, &scope, Some(names));
+                prop_assert_eq!(plan(&scope, Some(names), &now), NamesPlan::default());
+            }
+            let end = applied(now, &scope, None);
+            prop_assert_eq!(plan(&scope, None, &end), NamesPlan::default());
+            prop_assert_eq!(end.host_file.unwrap_or_default(), before.host_file.unwrap_or_default());
+        }
     }
 }

@@ -55,6 +55,9 @@ pub fn print(
             if let (None, true, Some(end)) = (report, begins_cluster(operation), &record.end) {
                 advise(context, operation, record, end);
             }
+            if record.end.as_ref().is_some_and(|end| end.outcome == Outcome::Residue) {
+                advise_teardown(context, operation);
+            }
             if let Some(why) = worth_repeating(record)
                 && context.invocation.begins(&operation.operation)
             {
@@ -149,6 +152,7 @@ fn ending(record: &OperationRecord, end: &EndRecord, palette: Palette) -> String
         Outcome::Usage => palette.bad("refused"),
         Outcome::Environment => palette.warn("invalid: the environment, not the system"),
         Outcome::Budget => palette.bad("stopped: budget or lease"),
+        Outcome::Residue if end.residues.is_empty() => palette.bad("what is left is not known"),
         Outcome::Residue => palette.bad("left something behind"),
         Outcome::Quorum => palette.bad(&what_failed(record)),
         Outcome::Interrupted => palette.warn("interrupted"),
@@ -205,6 +209,15 @@ fn advise(context: &Context, operation: &Operation, record: &OperationRecord, en
     for words in next {
         printer.note(&format!("  {}", command(&words)));
     }
+}
+
+/// A teardown that is not proven can be asked for again, once what stood against it is mended.
+fn advise_teardown(context: &Context, operation: &Operation) {
+    let words = match operation.cluster.as_str() {
+        "" => "down --orphans --yes".to_owned(),
+        cluster => format!("down {cluster} --yes"),
+    };
+    context.printer.hint(&format!("a teardown may be repeated: `{}`", context.invocation.command(&words)));
 }
 
 /// Said when the operator left.

@@ -250,6 +250,7 @@ impl Host {
         };
         let Some(id) = id.filter(|_| !planted(Fault::SkipContainerRemoval)) else { return Ok(()) };
         let removed = during(Point::RemoveSent, self.parts.engine.remove(&id)).await;
+        self.ends.over(&id);
         hit(Point::ContainerRemoved);
         removed.or_else(ok_if_gone).map_err(|error| engine_failure(&error))
     }

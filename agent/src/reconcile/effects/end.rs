@@ -14,6 +14,7 @@ use throng_failpoints::{Fault, Point, during, hit, planted};
 use super::super::command::{Job, Key};
 use super::super::node_state::{Presence, Running};
 use super::container::ok_if_gone;
+use super::ends::PROMPT;
 use super::engine::engine_failure;
 use super::host::{Failure, Host};
 use super::process::process_failure;
@@ -57,17 +58,29 @@ impl Host {
         let end = ProcessEnd::of(pid).map_err(failed)?;
         // The kernel's own signal: it needs no engine, which may be hung. The id may be another one's by now.
         if self.is_of_container(pid, id) {
+            self.ends.begin(id).await;
             let asked = during(Point::StopSent, async { end.signal(stop.signal) }).await.map_err(failed)?;
             hit(Point::ContainerAsked);
-            if asked && !end.within(stop.grace).await {
-                end.signal(Signal::SIGKILL as i32).map_err(failed)?;
-                if !end.within(KILL_DEADLINE).await {
-                    return Err(Failure::text(ReasonKind::Host, UNKILLABLE));
+            if asked && !end.within(stop.grace.min(PROMPT)).await {
+                self.ends.over(id);
+                if !end.within(stop.grace.saturating_sub(PROMPT)).await {
+                    self.ends.begin(id).await;
+                    end.signal(Signal::SIGKILL as i32).map_err(failed)?;
+                    if !end.within(KILL_DEADLINE).await {
+                        self.ends.over(id);
+                        return Err(Failure::text(ReasonKind::Host, UNKILLABLE));
+                    }
                 }
             }
         }
         hit(Point::ContainerWaited);
-        let ended = if stays { self.parts.engine.end(id).await } else { Ok(()) };
+        let ended = if stays {
+            let ended = self.parts.engine.end(id).await;
+            self.ends.over(id);
+            ended
+        } else {
+            Ok(())
+        };
         hit(Point::ContainerEnded);
         ended.or_else(ok_if_gone).map_err(|error| {
             let failure = engine_failure(&error);

@@ -5,6 +5,7 @@ mod confirm;
 mod container;
 mod end;
 mod ended;
+mod ends;
 mod engine;
 mod host;
 mod process;

@@ -88,6 +88,9 @@ impl ReconcileTask {
                 self.begin_look();
             }
             EngineEvent::Container(event) => {
+                if matches!(event.kind, ContainerEventKind::Died { .. } | ContainerEventKind::Destroyed) {
+                    self.host.end_told(&event.id);
+                }
                 let key = |label: &str| event.labels.get(label);
                 let (Some(cluster), Some(node)) = (key(labels::CLUSTER), key(labels::NODE)) else { return };
                 let (Ok(cluster), Ok(node)) = (cluster.parse(), node.parse()) else { return };

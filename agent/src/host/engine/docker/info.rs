@@ -35,7 +35,8 @@ impl DockerEngine {
         let api_version = version.api_version.unwrap_or_default();
         let unusable = unusable(&info, components).or_else(|| too_old(&version_text, &api_version));
         let pid = engine_pid(&self.socket);
-        let init_commit = info.init_commit.and_then(|commit| commit.id).unwrap_or_default();
+        // A build of the init need not say its commit: Debian's gives none. An engine that has no init says so.
+        let init_commit = info.init_commit.and_then(|commit| commit.id);
         Ok(EngineInfo {
             facts: EngineFacts {
                 version: version_text,
@@ -47,7 +48,7 @@ impl DockerEngine {
                 unusable,
                 pid,
             },
-            has_init: !init_commit.is_empty() && init_commit != NO_COMMIT,
+            has_init: init_commit.is_some_and(|id| id != NO_COMMIT),
             data_root: PathBuf::from(info.docker_root_dir.unwrap_or_default()),
             nofile_hard: pid.and_then(|pid| Procs::default().nofile_hard(pid).ok().flatten()),
         })

@@ -31,12 +31,20 @@ async fn kill_container(
     signal: i32,
 ) -> Result<(), TargetError> {
     let engine = means.engine()?;
-    match engine.kill(id, signal).await {
+    let ends = signal == Signal::SIGKILL as i32;
+    if ends {
+        means.ends.begin(id).await;
+    }
+    let sent = engine.kill(id, signal).await;
+    if sent.is_err() {
+        means.ends.over(id);
+    }
+    match sent {
         // It does not run.
         Err(error) if error.is_conflict() => return Err(TargetError::NotRunning),
         result => result?,
     }
-    if signal != Signal::SIGKILL as i32 {
+    if !ends {
         return Ok(());
     }
     let deadline = Instant::now() + KILL_DEADLINE;

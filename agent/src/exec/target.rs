@@ -7,6 +7,7 @@ use throng_common::size::ByteSize;
 
 use crate::enter::program::SealedProgram;
 use crate::host::engine::api::Engine;
+use crate::host::engine::ends::Ends;
 use crate::host::engine::error::EngineError;
 use crate::host::engine::model::ContainerId;
 use crate::logs::file::FILE_MAX_BYTES;
@@ -38,6 +39,8 @@ pub struct Means {
     pub program: PathBuf,
     /// The same, sealed, by which commands enter containers; none where that cannot be had: then the engine runs them.
     pub entrance: Option<Arc<SealedProgram>>,
+    /// Ends that the engine has still to tell.
+    pub ends: Arc<Ends>,
 }
 
 /// Why something could not be done in a node.

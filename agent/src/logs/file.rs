@@ -117,7 +117,8 @@ mod tests {
     use crate::host::engine::model::ContainerId;
 
     async fn read_own(path: &Path, max_bytes: u64, tail: bool) -> Result<FileContents, String> {
-        let means = Means { engine: None, program: "/bin/false".into(), entrance: None };
+        let means =
+            Means { engine: None, program: "/bin/false".into(), entrance: None, ends: std::sync::Arc::default() };
         let process = ProcessId::of(std::process::id()).unwrap();
         let target = Target::Container { id: ContainerId("own".to_owned()), process: Some(process) };
         let slice = FileSlice { max_bytes, tail };

@@ -115,6 +115,11 @@ impl Core {
         self.clusters.keys().chain(self.nodes.keys().map(|key| &key.cluster)).cloned().collect()
     }
 
+    /// How many nodes there are here, wanted or not.
+    pub fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// All clusters that have a part here.
     pub fn clusters(&self) -> impl Iterator<Item = &ClusterId> {
         self.clusters.keys()

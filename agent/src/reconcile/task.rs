@@ -377,6 +377,7 @@ impl ReconcileTask {
         for command in self.core.handle(event, clock::now()) {
             self.carry_out(command);
         }
+        self.host.ends().of(self.core.count());
         let mut progress = self.core.progress();
         progress.problems.extend(self.ledger_problem.clone());
         self.board.publish(AgentEvent::Progress(progress));

@@ -103,7 +103,12 @@ impl Context {
 /// What runs commands on this host.
 pub(super) fn means(host: &Host) -> Means {
     let parts = host.parts();
-    Means { engine: Some(Arc::clone(&parts.engine)), program: parts.program.clone(), entrance: parts.entrance.clone() }
+    Means {
+        engine: Some(Arc::clone(&parts.engine)),
+        program: parts.program.clone(),
+        entrance: parts.entrance.clone(),
+        ends: Arc::clone(host.ends()),
+    }
 }
 
 /// Where a node runs, or ran last: as the board has it, else by its shim's folder.

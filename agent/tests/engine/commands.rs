@@ -46,11 +46,11 @@ fn script(text: &str) -> ExecRequest {
 }
 
 fn without_engine() -> Means {
-    Means { engine: None, program: program().to_owned(), entrance: None }
+    Means { engine: None, program: program().to_owned(), entrance: None, ends: Arc::default() }
 }
 
 fn with_engine(place: &Place) -> Means {
-    Means { engine: Some(place.engine.clone()), program: program().to_owned(), entrance: None }
+    Means { engine: Some(place.engine.clone()), program: program().to_owned(), entrance: None, ends: Arc::default() }
 }
 
 fn process(node: &ProcessNode) -> Target {

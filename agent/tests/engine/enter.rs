@@ -50,7 +50,7 @@ const BOUNDS: [&str; 17] = [
 fn entering() -> Means {
     let folder = tempfile::tempdir().unwrap();
     let sealed = SealedProgram::seal(program(), &folder.path().join("place")).unwrap();
-    Means { engine: None, program: program().to_owned(), entrance: Some(Arc::new(sealed)) }
+    Means { engine: None, program: program().to_owned(), entrance: Some(Arc::new(sealed)), ends: Arc::default() }
 }
 
 fn command(argv: &[&str]) -> ExecRequest {

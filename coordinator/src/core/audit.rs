@@ -57,12 +57,10 @@ impl Core {
             let rpc = |mut agent: AgentClient<_>, request| async move { agent.audit(request).await };
             self.fleet.call(host, AUDIT_DEADLINE, request, rpc)
         };
-        let mut silent_since = None;
+        let began = Instant::now();
         let reply = loop {
             match self.fleet.patiently(host, ask).await {
-                Err(FleetError::Answered { code: Code::Unavailable, .. })
-                    if silent_since.get_or_insert_with(Instant::now).elapsed() < SILENCE_MAX =>
-                {
+                Err(FleetError::Answered { code: Code::Unavailable, .. }) if began.elapsed() < SILENCE_MAX => {
                     sleep(AGAIN_AFTER).await;
                 }
                 answered => break answered?,

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod awaited;
 pub mod docker;
+pub mod ends;
 pub mod error;
 pub mod fake;
 pub mod labels;

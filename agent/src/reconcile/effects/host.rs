@@ -13,12 +13,12 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::super::command::{ActOutcome, Job, Key};
 use super::super::node_state::{Action, Presence};
-use super::ends::Ends;
 use super::engine::{EngineTraits, Outage, engine_failure};
 use super::turns::Turns;
 use crate::enter::program::SealedProgram;
 use crate::host::engine::api::Engine;
-use crate::host::engine::model::{ContainerId, Pull};
+use crate::host::engine::ends::Ends;
+use crate::host::engine::model::Pull;
 use crate::host::procs::table::Procs;
 use crate::ledger::Ledger;
 use crate::paths::Paths;
@@ -71,7 +71,7 @@ pub struct Host {
     /// Starts that the engine works on.
     pub(super) starts: Turns,
     /// Ends that it has still to tell.
-    pub(super) ends: Ends,
+    pub(super) ends: Arc<Ends>,
     /// Nodes of which a prepare container may be there; of others too until the engine has listed what it has.
     prepares: Mutex<BTreeSet<Key>>,
     listed: AtomicBool,
@@ -124,15 +124,15 @@ impl Host {
             looks: Semaphore::new(LOOKS),
             known: Mutex::default(),
             starts: Turns::default(),
-            ends: Ends::default(),
+            ends: Arc::default(),
             prepares: Mutex::default(),
             listed: AtomicBool::new(false),
         }
     }
 
-    /// The engine has told the end of a container.
-    pub fn end_told(&self, id: &ContainerId) {
-        self.ends.over(id);
+    /// Ends that the engine has still to tell.
+    pub fn ends(&self) -> &Arc<Ends> {
+        &self.ends
     }
 
     /// Its parts.

@@ -5,7 +5,6 @@ mod confirm;
 mod container;
 mod end;
 mod ended;
-mod ends;
 mod engine;
 mod host;
 mod process;

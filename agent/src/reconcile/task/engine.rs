@@ -89,7 +89,7 @@ impl ReconcileTask {
             }
             EngineEvent::Container(event) => {
                 if matches!(event.kind, ContainerEventKind::Died { .. } | ContainerEventKind::Destroyed) {
-                    self.host.end_told(&event.id);
+                    self.host.ends().over(&event.id);
                 }
                 let key = |label: &str| event.labels.get(label);
                 let (Some(cluster), Some(node)) = (key(labels::CLUSTER), key(labels::NODE)) else { return };

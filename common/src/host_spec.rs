@@ -27,8 +27,7 @@ pub struct HostSpec {
     pub lease: Option<Duration>,
     /// The clusters that have a part here. A cluster that is missing is torn down.
     pub clusters: Vec<ClusterSpec>,
-    /// Clusters that the coordinator does not know: their parts stay as the agent holds them, and what is found of one that
-    /// it does not hold either is left as it is.
+    /// Clusters that the coordinator does not know: their parts stay as the agent holds them.
     #[serde(default)]
     pub kept: Vec<ClusterId>,
 }

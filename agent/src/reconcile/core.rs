@@ -28,8 +28,6 @@ pub struct Core {
     /// not end what runs.
     told: bool,
     clusters: BTreeMap<ClusterId, Arc<ClusterSpec>>,
-    /// Clusters of which nobody knows any more what is wanted: what is found of them is left as it is.
-    left_alone: BTreeSet<ClusterId>,
     wanted: BTreeMap<Key, Arc<WantedNode>>,
     nodes: BTreeMap<Key, NodeState>,
     /// Nodes whose removal went to its end: nothing of them is left.
@@ -328,8 +326,7 @@ impl Core {
         } else {
             self.held_up.remove(key);
         }
-        let must_go = !self.wanted.contains_key(key) && !self.left_alone.contains(&key.cluster);
-        if must_go || state.busy.is_some() || state.retry_at.is_some() {
+        if !self.wanted.contains_key(key) || state.busy.is_some() || state.retry_at.is_some() {
             self.unsettled.insert(key.clone());
         } else {
             self.unsettled.remove(key);
@@ -341,9 +338,6 @@ impl Core {
     /// all else would only wait for one that is silent, in the way of those who need none.
     fn next_step(&self, key: &Key, state: &NodeState, now: UnixMillis) -> (Decision, bool) {
         let wanted = self.wanted.get(key);
-        if wanted.is_none() && self.left_alone.contains(&key.cluster) {
-            return (Decision::Nothing, false);
-        }
         let view = wanted.map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
         let next = decide(view, state, self.clean.contains(key), now);
         let Decision::Do(action) = next else { return (next, false) };

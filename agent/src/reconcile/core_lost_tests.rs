@@ -33,17 +33,3 @@ fn an_agent_that_lost_its_ledger_touches_nothing_until_it_is_told_what_is_wanted
     world.settle();
     assert!(world.running.is_empty() && world.resources.is_empty());
 }
-
-#[test]
-fn nodes_of_a_cluster_that_nobody_knows_are_left_as_they_are_until_it_is_given_up() {
-    let mut world = World::default();
-    world.running.insert(key(0), 77);
-    world.tell(Event::Found { began: u64::MAX, found: vec![found_unrecorded(0, 77, "digest")] });
-    world.apply(&HostSpec { kept: vec![key(0).cluster], ..host_spec(1, vec![]) });
-    world.settle();
-    assert_eq!(world.running.get(&key(0)), Some(&77));
-    assert!(world.core.progress().settled, "there is nothing to do for it");
-    world.apply(&host_spec(2, vec![]));
-    world.settle();
-    assert!(world.running.is_empty() && world.resources.is_empty());
-}

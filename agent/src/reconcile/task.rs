@@ -193,15 +193,12 @@ pub fn spawn(
     Ok(ReconcileHandle { requests })
 }
 
-/// Fills in what is to stay as it is held. Of a cluster that is not held, `kept` remains: its nodes are left as they are.
+/// Fills in what is to stay as it is held.
 fn keep_held(spec: &mut HostSpec, held: Option<&HostSpec>) {
     for id in std::mem::take(&mut spec.kept) {
-        if spec.clusters.iter().any(|part| part.cluster == id) {
-            continue;
-        }
-        match held.and_then(|held| held.clusters.iter().find(|part| part.cluster == id)) {
-            Some(part) => spec.clusters.push(part.clone()),
-            None => spec.kept.push(id),
+        let part = held.and_then(|held| held.clusters.iter().find(|part| part.cluster == id));
+        if spec.clusters.iter().all(|part| part.cluster != id) {
+            spec.clusters.extend(part.cloned());
         }
     }
 }

@@ -28,6 +28,9 @@ const SETTING: Play = (Rest, Trouble::Setting(20_011));
 /// Longer than two containers may have been asked for in either order.
 const LATER: Play = (Rest, Trouble::Hang { daemon: Daemon::Agent, lasts: Duration::from_secs(11) });
 
+/// The agent works on for so long.
+const LINGER: Play = (Rest, Trouble::Hang { daemon: Daemon::Coordinator, lasts: Duration::from_secs(7) });
+
 const fn die(victims: Victims) -> Play {
     (Rest, Trouble::Kill { victims, after: Duration::ZERO })
 }
@@ -103,7 +106,7 @@ fn wrongly_done() -> Vec<Row> {
 /// What is somebody else's.
 fn of_others() -> Vec<Row> {
     vec![
-        row(&[F::TakeForeignContainer], &[die(Victims::Agent)], Invariant::Decoys),
+        row(&[F::TakeForeignContainer], &[die(Victims::Agent), LINGER], Invariant::Decoys),
         row(&[F::TakeForeignMount], &[SHRINK], Invariant::Decoys),
         row(&[F::TakeForeignName], &[GROW], Invariant::Decoys),
         row(&[F::TakeForeignPort], &[UP], Invariant::Decoys),

@@ -61,7 +61,10 @@ impl Host {
             self.ends.begin(id).await;
             let asked = during(Point::StopSent, async { end.signal(stop.signal) }).await.map_err(failed)?;
             hit(Point::ContainerAsked);
-            if asked && !end.within(stop.grace.min(PROMPT)).await {
+            if !asked {
+                // It ended by itself, and that may have been told already.
+                self.ends.over(id);
+            } else if !end.within(stop.grace.min(PROMPT)).await {
                 self.ends.over(id);
                 if !end.within(stop.grace.saturating_sub(PROMPT)).await {
                     self.ends.begin(id).await;

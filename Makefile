@@ -19,7 +19,7 @@ test-vm: ## the demo and the tests of the whole in a guest with systemd and cgro
 	@scripts/test-vm
 
 bench: engine ## throng beside the bare engine and other programs: BENCH_PAIRS=10 BENCH_NODES=100 BENCH_ONLY=updown,exec,…
-	@cargo build --release -p throng -p throng-agent -p throng-tests --bin throng --bin throng-agent --bin bench
+	@cargo build --release -p throng -p throng-agent -p throng-tests --bin throng --bin throng-agent --bin bench --bin sweep
 	@scripts/as-root "start engines of the benchmarks' own" env $$(env | grep '^BENCH_') $${CARGO_TARGET_DIR:-target}/release/bench
 
 build: ## the two programs, in target/debug

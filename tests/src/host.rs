@@ -169,6 +169,27 @@ fn process(pid: i32, text: &str) -> Option<Process> {
     (mentions(&arguments) || mentions(&environment)).then_some(Process { pid, arguments })
 }
 
+/// The children of these processes, their children, and so on.
+pub fn descendants(of: &[i32]) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let parents: Vec<(i32, i32)> = pids.filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let mut found: Vec<i32> = Vec::new();
+    let mut at: Vec<i32> = of.to_vec();
+    while let Some(parent) = at.pop() {
+        let children = parents.iter().filter(|(pid, of)| *of == parent && !found.contains(pid)).map(|(pid, _)| *pid);
+        let children: Vec<i32> = children.collect();
+        found.extend(&children);
+        at.extend(children);
+    }
+    found
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// Whether a process lives (a zombie does not).
 pub fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -21,6 +21,7 @@ pub mod private_engine;
 pub mod programs;
 pub mod registry;
 pub mod site;
+pub mod sweep;
 pub mod terminal;
 pub mod tiny;
 pub mod verdicts;

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::engine::ask_at;
 use crate::host;
+use crate::sweep::ENGINE_MARK;
 use crate::wait::wait_for;
 
 /// A first start creates its storage.
@@ -35,7 +36,7 @@ pub struct PrivateEngine {
 impl PrivateEngine {
     /// Starts one, whose containers survive its end or do not.
     pub fn start(live_restore: bool) -> Self {
-        let folder = tempfile::Builder::new().prefix("throng-own-engine-").tempdir_in("/var/tmp");
+        let folder = tempfile::Builder::new().prefix(ENGINE_MARK).tempdir_in("/var/tmp");
         let folder = folder.expect("a folder can be made");
         let daemon = launch(folder.path(), live_restore);
         let mut engine = Self { folder, live_restore, daemon };

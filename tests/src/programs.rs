@@ -25,14 +25,19 @@ impl Build {
             Self::Plain => (name.to_owned(), "cargo build --workspace --bins"),
             Self::Killable => (format!("{name}-killable"), "cargo build -p throng-tests --bins --features failpoints"),
         };
-        let here = std::env::current_exe().expect("Linux names the running program");
-        let folder = here.parent().expect("a program lies in a folder");
-        // target/debug/deps/end_to_end-0123, target/debug/kill-loop -> target/debug
-        let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
-        let path = folder.join(file);
+        let path = beside(&file);
         assert!(path.is_file(), "{} is missing: run `{remedy}` first", path.display());
         path
     }
+}
+
+/// The place of a program in the target folder of this one, whether it is there or not.
+pub(crate) fn beside(file: &str) -> PathBuf {
+    let here = std::env::current_exe().expect("Linux names the running program");
+    let folder = here.parent().expect("a program lies in a folder");
+    // target/debug/deps/end_to_end-0123, target/debug/kill-loop -> target/debug
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    folder.join(file)
 }
 
 /// A folder with the distribution's static busybox: `bin/busybox`, `root/…`. Unpacked once, never installed.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use serde_json::Value;
 use tempfile::TempDir;
 use throng_common::ids::random_suffix;
@@ -19,11 +19,10 @@ use crate::finished::{Finished, Running, line_of};
 use crate::host::Snapshot;
 use crate::private_engine::PrivateEngine;
 use crate::programs::Build;
+use crate::sweep::{self, BESIDE_MARK, SITE_MARK};
 use crate::wait::wait_for;
 use crate::{engine, host, leftovers, tiny};
 
-/// Sites share kernel settings, `/etc/hosts`, ports and addresses: one at a time on this machine, whatever the process.
-const LOCK: &str = "/tmp/throng-end-to-end.lock";
 /// How long a command may take unless the test says otherwise.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a healthy cluster of a few nodes may take to be as desired again.
@@ -69,7 +68,8 @@ pub fn in_site_with_engine(live_restore: bool, test: impl FnOnce(&Site, &mut Pri
 /// `mend` puts right what the test did to the engine.
 fn in_site_of(engine: Option<PathBuf>, test: impl FnOnce(&Site), mend: impl FnOnce()) {
     let suffix = random_suffix(6);
-    let site = Site::new(&format!("t{suffix}"), &format!("throng-test-{suffix}"), Build::Plain).at_engine(engine);
+    let site = Site::new(&format!("t{suffix}"), &format!("{SITE_MARK}{suffix}"), Build::Plain).at_engine(engine);
+    let _note = sweep::Note::of(&site.before);
     let result = catch_unwind(AssertUnwindSafe(|| test(&site)));
     mend();
     let stopped = catch_unwind(AssertUnwindSafe(|| site.throng(&["stop", "--down"])));
@@ -92,12 +92,11 @@ fn in_site_of(engine: Option<PathBuf>, test: impl FnOnce(&Site), mend: impl FnOn
     assert!(stopped.is_ok_and(|stopped| stopped.code == Some(0)), "`throng stop --down` at the end failed\n{logs}");
 }
 
-/// Waits until no other site is on this machine; none comes while the guard lives.
+/// Waits until no other site is on this machine, and removes what those left that were killed; none comes while the guard
+/// lives.
 pub fn alone() -> Flock<File> {
-    engine::require();
     assert!(nix::unistd::geteuid().is_root(), "end-to-end tests mount and read other processes: run them as root");
-    let file = File::create(LOCK).unwrap_or_else(|error| panic!("{LOCK}: {error}"));
-    Flock::lock(file, FlockArg::LockExclusive).expect("a lock on a file of ours can be waited for")
+    sweep::alone()
 }
 
 /// A second throng on the machine of a test, taken away when it is dropped.
@@ -127,7 +126,7 @@ impl Site {
     /// Another one beside it, of which no name is part of this one's, nor the other way round.
     pub fn beside(&self) -> Beside {
         let suffix = random_suffix(6);
-        Beside(Self::new(&format!("b{suffix}"), &format!("throng-beside-{suffix}"), self.build))
+        Beside(Self::new(&format!("b{suffix}"), &format!("{BESIDE_MARK}{suffix}"), self.build))
     }
 
     /// A site whose scenarios' names begin with `name`, and the paths of whose folders contain `mark`.

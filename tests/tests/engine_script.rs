@@ -65,7 +65,7 @@ struct Said {
 
 impl Machine {
     fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("throng-test-").tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("throng-script-").tempdir().unwrap();
         let machine = Self { folder };
         for script in ["engine", "engine-get", "as-root"] {
             let text = fs::read_to_string(repository().join("scripts").join(script)).unwrap();

@@ -19,7 +19,7 @@ use throng_agent::resources::ramdisk::verify::{used_bytes, verify, verify_in_pro
 use throng_common::host_spec::RamdiskSpec;
 use throng_common::size::ByteSize;
 
-use crate::mount_namespace::in_private_mount_namespace;
+use crate::mount_namespace::{detach_below, in_private_mount_namespace};
 use crate::names::{cluster, node};
 
 /// The kernel, read through this thread's own mount table: `/proc/self` is the main thread's.
@@ -50,7 +50,7 @@ fn spec(name: &str, size: ByteSize, keep_on_restart: bool) -> RamdiskSpec {
 
 /// A folder for one test, and the ramdisk that it is about.
 struct Bench {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     paths: Paths,
     cluster: throng_common::ids::ClusterId,
 }
@@ -59,7 +59,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
         let paths = Paths::new(&folder.path().join("state"), &folder.path().join("run")).unwrap();
-        Self { _folder: folder, paths, cluster: cluster() }
+        Self { folder, paths, cluster: cluster() }
     }
 
     fn desired(&self, spec: &RamdiskSpec) -> DesiredRamdisk {
@@ -80,6 +80,12 @@ impl Bench {
         let steps = applied.outcomes.into_iter().map(take).collect();
         assert!(plan(desired, &self.table(), Occasion::Keep).is_empty(), "the second plan is empty");
         steps
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        detach_below(self.folder.path());
     }
 }
 

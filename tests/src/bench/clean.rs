@@ -30,10 +30,8 @@ const INTERRUPTED: i32 = 130;
 pub(super) struct Clean(());
 
 impl Clean {
-    /// Removes what an earlier one left, takes note of how the machine is, and from now on removes everything before a
-    /// signal ends this process.
+    /// Takes note of how the machine is, and from now on removes everything before a signal ends this process.
     pub(super) fn begin() -> Self {
-        remove_all();
         let before = serde_json::to_vec(&Snapshot::take()).expect("plain values serialise");
         fs::write(BEFORE, before).expect("a file below /run can be written");
         thread::spawn(|| {
@@ -47,7 +45,7 @@ impl Clean {
                     _ = hangup.recv() => {}
                 }
             });
-            remove_all();
+            remove_leftovers();
             std::process::exit(INTERRUPTED);
         });
         Self(())
@@ -56,11 +54,12 @@ impl Clean {
 
 impl Drop for Clean {
     fn drop(&mut self) {
-        remove_all();
+        remove_leftovers();
     }
 }
 
-fn remove_all() {
+/// Removes it all.
+pub(crate) fn remove_leftovers() {
     let deadline = Instant::now() + END_TIMEOUT;
     loop {
         let living = processes();

@@ -30,5 +30,6 @@ mod run;
 mod updown;
 
 pub use benchmark::Benchmark;
+pub(crate) use clean::remove_leftovers;
 pub use options::Options;
 pub use run::run;

@@ -21,7 +21,7 @@ pub(super) const NETWORK: [u8; 3] = [198, 18, 84];
 pub(super) const SETTINGS_FILE: &str = "settings-before";
 
 /// Removes it all.
-pub(super) fn remove_leftovers() {
+pub(crate) fn remove_leftovers() {
     Decoys::remove_leftovers(NAME_PREFIX);
     for mark in marks() {
         leftovers::remove_named(NAME_PREFIX, &mark);

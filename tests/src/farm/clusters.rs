@@ -79,7 +79,6 @@ impl Farm {
 
     /// The same at this engine; none: the machine's.
     pub(crate) fn at_engine(workers: u32, engine: Option<PathBuf>) -> Self {
-        remove_leftovers();
         let suffix = random_suffix(6);
         let site = Site::new(&format!("{NAME_PREFIX}{suffix}"), &format!("{MARK_PREFIX}{suffix}"), Build::Killable);
         let site = site.at_engine(engine);

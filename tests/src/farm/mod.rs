@@ -12,6 +12,7 @@ pub(crate) mod said;
 mod told;
 mod wanted;
 
+pub(crate) use clean::remove_leftovers;
 pub(crate) use clusters::{Farm, SIDE_SETTINGS, WORKERS};
 pub(crate) use command::finish;
 pub(crate) use rest::Problem;

@@ -15,6 +15,7 @@ mod host_resources;
 mod images;
 mod interrupted;
 mod keys;
+mod killed;
 mod link_cut;
 mod lost;
 mod misbehaving;

@@ -140,6 +140,11 @@ impl Paths {
         self.disk_root().join(cluster.as_str())
     }
 
+    /// What leads to a node's folder on disk, and holds nothing else.
+    pub fn node_disk_dir(&self, cluster: &ClusterId, node: &NodeName) -> PathBuf {
+        self.cluster_disk_dir(cluster).join(node.to_string())
+    }
+
     /// A node's folder on disk.
     pub fn disk_dir(&self, cluster: &ClusterId, node: &NodeName) -> PathBuf {
         layout::disk_dir(&self.state_dir, cluster, node).into()

@@ -32,7 +32,7 @@ pub fn ramdisk_dir(run_dir: &str, cluster: &ClusterId, node: &NodeName, ramdisk:
 
 /// The node's folder on the host's disk, `{node.disk}`.
 pub fn disk_dir(state_dir: &str, cluster: &ClusterId, node: &NodeName) -> String {
-    format!("{state_dir}/disk/{cluster}/{node}")
+    format!("{state_dir}/disk/{cluster}/{node}/data")
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
         );
         assert_eq!(
             disk_dir("/var/lib/throng-agent", &cluster, &node),
-            "/var/lib/throng-agent/disk/redis-x7k2/worker-0042"
+            "/var/lib/throng-agent/disk/redis-x7k2/worker-0042/data"
         );
     }
 }

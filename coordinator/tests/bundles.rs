@@ -59,7 +59,9 @@ async fn ship(bundle: &Bundle, store: &ContentStore) -> Contents {
 fn a_bundle_holds_every_file_that_is_named_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let scenario = folder.path().join("s");
-    write(&scenario, "scenario.toml", SCENARIO.as_bytes());
+    write(&scenario, "scenario.toml", format!("include = [\"common/base.toml\"]\n{SCENARIO}").as_bytes());
+    write(&scenario, "common/base.toml", b"include = [\"deeper.toml\", \"../secret\"]\n");
+    write(&scenario, "deeper.toml", b"include = [\"common/base.toml\"]\n");
     for name in ["image.sh", "app/a.jar", "app/lib/b", "conf/app.conf", "check.sh", "unnamed", "../secret"] {
         write(&scenario, name, name.as_bytes());
     }
@@ -70,7 +72,8 @@ fn a_bundle_holds_every_file_that_is_named_and_nothing_else() {
     write(folder.path(), "elsewhere.toml", b"[scenario]\ndescription = \"x\"\n");
     let overlay = folder.path().join("elsewhere.toml");
     let bundle = collect(&scenario.join("scenario.toml"), std::slice::from_ref(&overlay), &[], caller()).unwrap();
-    assert_eq!(names(bundle.files.keys()), [overlay.to_str().unwrap(), "conf/app.conf", "scenario.toml"]);
+    let files = [overlay.to_str().unwrap(), "common/base.toml", "conf/app.conf", "deeper.toml", "scenario.toml"];
+    assert_eq!(names(bundle.files.keys()), files);
     let inputs = ["app/a.jar", "app/lib/b", "check.sh", "image.sh", "lib/a.jar", "lib/x/y/b.jar"];
     assert_eq!(names(bundle.inputs.keys()), inputs);
     assert!(bundle.inputs["check.sh"].executable && !bundle.inputs["image.sh"].executable);
@@ -78,7 +81,8 @@ fn a_bundle_holds_every_file_that_is_named_and_nothing_else() {
 
     let errors = load(&bundle).unwrap_err();
     let codes: Vec<Code> = errors.iter().map(|one| one.code).collect();
-    assert_eq!(codes, [Code::PathEscapes, Code::MissingFile, Code::MissingFile, Code::BadPattern], "{errors}");
+    let of_scenario = [Code::PathEscapes, Code::MissingFile, Code::MissingFile, Code::BadPattern];
+    assert_eq!(codes, [&of_scenario[..], &[Code::PathEscapes, Code::IncludeCycle]].concat(), "{errors}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use throng::bundle::{Bundle, Caller};
 use throng::scenario::{Code, Diagnostics, Loaded, load};
 use throng_common::ids::RoleName;
-use throng_common::scenario::model::{ParamValue, Role};
+use throng_common::scenario::model::{Image, ParamValue, Role};
 
 const SCENARIO: &str = r#"
 format = 1
@@ -154,6 +154,40 @@ fn an_overlay_changes_tests_by_name_and_replaces_other_lists() {
     let tests: Vec<(&str, u32)> = loaded.scenario.test.iter().map(|test| (test.name.as_str(), test.repeat)).collect();
     assert_eq!(tests, [("first", 1), ("second", 2), ("third", 1)]);
     assert_eq!(worker(&loaded).command, ["other"]);
+}
+
+#[test]
+fn a_variant_begins_with_what_it_includes_each_file_once_and_changes_it() {
+    let variant = r#"
+        format = 1
+        include = ["one.toml", "two.toml"]
+        [scenario]
+        name = "variant"
+        [param]
+        workers = 7
+        [[test]]
+        name = "second"
+        repeat = 2
+        [[test]]
+        name = "third"
+        step = [ { wait = "3s" } ]
+    "#;
+    let mut bundle = bundle(variant, &[], &[]);
+    let files = [
+        ("base.toml", SCENARIO),
+        ("one.toml", "include = [\"base.toml\"]\nparam.name = \"one\"\nparam.half = 0.25"),
+        // Were the base included once more here, it would take back what the first one changed.
+        ("two.toml", "include = [\"base.toml\"]\nparam.half = 2.5"),
+    ];
+    bundle.files.extend(files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())));
+    let loaded = load(&bundle).unwrap_or_else(|errors| panic!("{errors}"));
+    let role = worker(&loaded);
+    assert_eq!(loaded.scenario.scenario.name.as_str(), "variant");
+    assert_eq!((role.count, role.cpu), (7, Some(2.5)));
+    assert_eq!(role.image, Some(Image::Name("one:7".to_owned())));
+    let tests: Vec<_> = loaded.scenario.test.iter().map(|test| (test.name.as_str(), test.repeat)).collect();
+    assert_eq!(tests, [("first", 1), ("second", 2), ("third", 1)]);
+    assert_eq!(loaded.scenario.include, ["one.toml", "two.toml"]);
 }
 
 #[test]

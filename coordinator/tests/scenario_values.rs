@@ -14,10 +14,11 @@ const EVERY_KEY: &str = include_str!("fixtures/every-key.toml");
 fn bundle(text: String) -> Bundle {
     let input = |path: &str| (path.to_owned(), InputFile { bytes: 1, executable: true });
     let inputs = ["image.sh", "lib/a.jar", "conf/a.conf", "check.sh", "data.txt", "7", "words"].map(input);
-    let files = [("every-key.toml", text), ("hub.conf", "x".to_owned()), ("7", "x".to_owned())];
+    let beside = [("less.toml", "format = 1"), ("hub.conf", "x"), ("7", "x")];
+    let files = beside.into_iter().map(|(path, text)| (path, text.to_owned())).chain([("every-key.toml", text)]);
     Bundle {
         entry: "every-key.toml".to_owned(),
-        files: files.map(|(path, text)| (path.to_owned(), text.into_bytes())).into(),
+        files: files.map(|(path, text)| (path.to_owned(), text.into_bytes())).collect(),
         inputs: inputs.into(),
         overlays: Vec::new(),
         sets: Vec::new(),
@@ -38,12 +39,13 @@ fn every_key() -> toml::Table {
     toml::from_str(EVERY_KEY).unwrap()
 }
 
-/// The paths of all values that are neither tables nor lists, but the parameters' own.
+/// The paths of all values that are neither tables nor lists, but the parameters' own and what is read before them.
 fn leaves(value: &toml::Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     match value {
         toml::Value::Table(table) => {
             let at_root = path.is_empty();
-            for (key, value) in table.iter().filter(|(key, _)| !(at_root && *key == "param")) {
+            let is_filled_in = |key: &str| !(at_root && (key == "param" || key == "include"));
+            for (key, value) in table.iter().filter(|(key, _)| is_filled_in(key)) {
                 path.push(key.clone());
                 leaves(value, path, found);
                 path.pop();

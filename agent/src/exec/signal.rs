@@ -5,8 +5,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
 
-use super::target::{Means, Target, TargetError};
+use super::target::{Means, Target, TargetError, kernel};
 use crate::host::engine::model::ContainerId;
+use crate::host::procs::end::ProcessEnd;
 use crate::resources::process::stop;
 use crate::shim::record::ProcessId;
 
@@ -30,30 +31,48 @@ async fn kill_container(
     process: Option<ProcessId>,
     signal: i32,
 ) -> Result<(), TargetError> {
-    let engine = means.engine()?;
     let ends = signal == Signal::SIGKILL as i32;
     if ends {
         means.ends.begin(id).await;
     }
-    let sent = engine.kill(id, signal).await;
+    let sent = match process {
+        Some(process) => kill_process(process, signal).await,
+        None => kill_by_engine(means, id, signal).await,
+    };
     if sent.is_err() {
         means.ends.over(id);
     }
-    match sent {
+    sent
+}
+
+/// The container's first process, as the engine would: it need not be asked, and may hang.
+async fn kill_process(process: ProcessId, signal: i32) -> Result<(), TargetError> {
+    let pid = process.pid;
+    let end = ProcessEnd::of(pid).map_err(kernel("watch the process"))?;
+    // Only now is it known whose end that is.
+    if !process.is_alive() || !end.signal(signal).map_err(kernel("send the signal"))? {
+        return Err(TargetError::NotRunning);
+    }
+    if signal == Signal::SIGKILL as i32 && !end.within(KILL_DEADLINE).await {
+        return Err(TargetError::NoEffect { pid, after: KILL_DEADLINE });
+    }
+    Ok(())
+}
+
+/// A container whose process is not known.
+async fn kill_by_engine(means: &Means, id: &ContainerId, signal: i32) -> Result<(), TargetError> {
+    let engine = means.engine()?;
+    match engine.kill(id, signal).await {
         // It does not run.
         Err(error) if error.is_conflict() => return Err(TargetError::NotRunning),
         result => result?,
     }
-    if !ends {
+    if signal != Signal::SIGKILL as i32 {
         return Ok(());
     }
     let deadline = Instant::now() + KILL_DEADLINE;
     loop {
-        let alive = match process {
-            Some(process) => process.is_alive().then_some(process.pid),
-            None => engine.inspect(id.as_str()).await?.pid,
-        };
-        let Some(pid) = alive else { return Ok(()) };
+        let Some(pid) = engine.inspect(id.as_str()).await?.pid else { return Ok(()) };
         if Instant::now() > deadline {
             return Err(TargetError::NoEffect { pid, after: KILL_DEADLINE });
         }

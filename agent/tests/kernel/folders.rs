@@ -9,7 +9,7 @@ use throng_agent::paths::Paths;
 use throng_agent::resources::files::beneath::Owner;
 use throng_agent::resources::files::error::FilesError;
 use throng_agent::resources::files::folders::{
-    Access, Before, clusters, ensure, ensure_disk, remove_cluster, remove_node,
+    Before, User, clusters, ensure, ensure_disk, remove_cluster, remove_node,
 };
 use throng_common::host_spec::DiskSpec;
 
@@ -17,6 +17,7 @@ use crate::mount_namespace::in_private_mount_namespace;
 use crate::names::{cluster, node};
 
 const USER: Owner = Owner { uid: 1234, gid: 2345 };
+const OF_PROCESS: User = User::Process(USER);
 
 fn owner_and_mode(path: &Path) -> (u32, u32, u32) {
     let metadata = fs::metadata(path).unwrap();
@@ -29,21 +30,21 @@ fn a_nodes_folders_are_made_owned_kept_or_emptied_and_removed() {
         let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
         let paths = Paths::new(&folder.path().join("state"), &folder.path().join("run")).unwrap();
         let (cluster, node) = (cluster(), node(1));
-        assert_eq!(ensure(&paths, &cluster, &node, USER).unwrap(), Before::Absent);
-        assert_eq!(ensure(&paths, &cluster, &node, USER).unwrap(), Before::Present);
+        assert_eq!(ensure(&paths, &cluster, &node, OF_PROCESS).unwrap(), Before::Absent);
+        assert_eq!(ensure(&paths, &cluster, &node, OF_PROCESS).unwrap(), Before::Present);
         assert_eq!(owner_and_mode(&paths.work_dir(&cluster, &node)), (1234, 2345, 0o750));
         assert_eq!(owner_and_mode(&paths.shim_dir(&cluster, &node)), (0, 0, 0o700));
         assert_eq!(owner_and_mode(&paths.node_dir(&cluster, &node)), (0, 0, 0o711));
 
         let kept = DiskSpec { path: None, keep_on_restart: true };
-        let disk = ensure_disk(&paths, &cluster, &node, &kept, Access::Owner(USER), false).unwrap();
+        let disk = ensure_disk(&paths, &cluster, &node, &kept, OF_PROCESS, false).unwrap();
         fs::write(disk.join("data"), "x").unwrap();
-        ensure_disk(&paths, &cluster, &node, &kept, Access::Owner(USER), true).unwrap();
+        ensure_disk(&paths, &cluster, &node, &kept, OF_PROCESS, true).unwrap();
         assert!(disk.join("data").exists());
         let fleeting = DiskSpec { keep_on_restart: false, ..kept };
-        ensure_disk(&paths, &cluster, &node, &fleeting, Access::Owner(USER), false).unwrap();
+        ensure_disk(&paths, &cluster, &node, &fleeting, OF_PROCESS, false).unwrap();
         assert!(disk.join("data").exists(), "only a restart empties");
-        ensure_disk(&paths, &cluster, &node, &fleeting, Access::Owner(USER), true).unwrap();
+        ensure_disk(&paths, &cluster, &node, &fleeting, OF_PROCESS, true).unwrap();
         assert!(!disk.join("data").exists());
         assert_eq!(owner_and_mode(&disk), (1234, 2345, 0o750));
 
@@ -56,6 +57,25 @@ fn a_nodes_folders_are_made_owned_kept_or_emptied_and_removed() {
         assert!(matches!(error, FilesError::Mounted { .. }), "{error}");
         assert!(mounted.join("kept").exists());
         umount(&mounted).unwrap();
+        remove_node(&paths, &cluster, &node).unwrap();
+        remove_cluster(&paths, &cluster).unwrap();
+        assert!(clusters(&paths).is_empty());
+    });
+}
+
+#[test]
+fn nobody_of_the_host_passes_to_what_a_container_has_and_everyone_in_it_may_write() {
+    in_private_mount_namespace(|| {
+        let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
+        let paths = Paths::new(&folder.path().join("state"), &folder.path().join("run")).unwrap();
+        let (cluster, node) = (cluster(), node(1));
+        let spec = DiskSpec { path: None, keep_on_restart: true };
+        assert_eq!(ensure(&paths, &cluster, &node, User::Container(None)).unwrap(), Before::Absent);
+        let disk = ensure_disk(&paths, &cluster, &node, &spec, User::Container(None), false).unwrap();
+        assert_eq!(owner_and_mode(&disk), (0, 0, 0o1777));
+        for way in [paths.node_dir(&cluster, &node), paths.node_disk_dir(&cluster, &node)] {
+            assert_eq!(owner_and_mode(&way), (0, 0, 0o700), "{}", way.display());
+        }
         remove_node(&paths, &cluster, &node).unwrap();
         remove_cluster(&paths, &cluster).unwrap();
         assert!(clusters(&paths).is_empty());

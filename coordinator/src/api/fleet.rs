@@ -193,7 +193,7 @@ impl ApiService {
             engine: engine.unwrap_or_default(),
             nodes: u32::try_from(nodes).unwrap_or(u32::MAX),
             generation: progress.map_or(0, |progress| progress.generation.0),
-            settled: progress.is_some_and(|progress| progress.settled),
+            settled: self.core.hosts.is_settled(host),
             problems: progress
                 .map(|progress| progress.problems.iter().map(ToString::to_string).collect())
                 .unwrap_or_default(),

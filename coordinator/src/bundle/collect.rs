@@ -1,6 +1,6 @@
 //! Collecting a bundle where the caller is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::BundleError;
 use super::model::{BUNDLE_MAX_BYTES, BUNDLE_MAX_FILES, Bundle, Caller, InputFile};
 use super::naming::Naming;
-use crate::scenario::{is_safe_path, named_files};
+use crate::scenario::{included_files, is_safe_path, named_files};
 
 /// Most inputs of a scenario: a distribution of a large system has some thousand files, a slip (a home folder) more.
 pub(super) const INPUT_FILES_MAX: usize = 20_000;
@@ -42,9 +42,10 @@ pub fn collect(path: &Path, overlays: &[PathBuf], sets: &[String], caller: Calle
         texts.push((name.clone(), content));
         names.push(name);
     }
-    let named = named_files(texts, sets.to_vec());
+    collector.add_included(&texts)?;
+    let named = named_files(texts, &collector.files, sets.to_vec());
     for name in &named.for_nodes {
-        collector.add_for_nodes(name)?;
+        collector.add_read(name)?;
     }
     for entry in &named.inputs {
         collector.add_inputs(entry)?;
@@ -118,8 +119,21 @@ impl Collector {
         below.filter(|name| is_safe_path(name)).unwrap_or_else(|| path.to_string_lossy().into_owned())
     }
 
-    /// Adds a file that nodes are given. A path with a placeholder is no path yet; loading says that it takes none.
-    fn add_for_nodes(&mut self, name: &str) -> Result<(), BundleError> {
+    /// Adds what these texts include, and what that includes.
+    fn add_included(&mut self, texts: &[(String, Vec<u8>)]) -> Result<(), BundleError> {
+        let mut open: Vec<String> = texts.iter().flat_map(|(_, content)| included_files(content)).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if seen.insert(name.clone()) {
+                self.add_read(&name)?;
+                open.extend(self.files.get(&name).map(|content| included_files(content)).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file that nodes are given or that is included. A path with a placeholder is no path yet; loading says that it takes none.
+    fn add_read(&mut self, name: &str) -> Result<(), BundleError> {
         let path = self.dir.join(name);
         if !is_safe_path(name) || !metadata(&path)?.is_some_and(|kind| kind.is_file()) {
             return Ok(());

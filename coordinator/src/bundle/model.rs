@@ -28,7 +28,7 @@ pub struct Caller {
 pub struct Bundle {
     /// The scenario's key in `files`.
     pub entry: String,
-    /// What throng itself reads: the scenario, its overlays, and the files that nodes are given. Contents by path below
+    /// What throng itself reads: the scenario, what it includes, its overlays, and the files that nodes are given. Contents by path below
     /// the scenario's folder; an overlay from elsewhere by the path that its caller gave.
     pub files: BTreeMap<String, Vec<u8>>,
     /// What only scripts and programs read, by path below the scenario's folder. Links have been followed.
@@ -54,10 +54,10 @@ pub struct InputFile {
 
 impl Bundle {
     /// The scenario and its overlays with their names, and the `--set`s.
-    pub(crate) fn texts(&self) -> crate::scenario::Texts {
+    pub(crate) fn texts(&self) -> crate::scenario::Texts<'_> {
         let names = std::iter::once(&self.entry).chain(&self.overlays);
         let content = |name: &String| (name.clone(), self.files.get(name).cloned().unwrap_or_default());
-        crate::scenario::Texts { files: names.map(content).collect(), sets: self.sets.clone() }
+        crate::scenario::Texts { files: names.map(content).collect(), beside: &self.files, sets: self.sets.clone() }
     }
 
     /// The names that lead out of the folder; overlays may, for nobody writes them anywhere.

@@ -146,6 +146,8 @@ codes! {
     PathEscapes = "path-escapes",
     /// A file that the scenario names and that is not there.
     MissingFile = "missing-file",
+    /// Files that include one another.
+    IncludeCycle = "include-cycle",
     /// An entry of `inputs` that is no pattern.
     BadPattern = "bad-pattern",
     /// A file with neither or both of its contents.

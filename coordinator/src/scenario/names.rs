@@ -1,5 +1,7 @@
 //! The files that a scenario names.
 
+use std::collections::BTreeMap;
+
 use super::document::{self, Texts};
 use super::path::KeyPath;
 use super::tree::{Entry, Node, Value};
@@ -24,9 +26,10 @@ pub struct Named {
 
 /// What a scenario names beside itself. Mistakes are passed over.
 ///
-/// `files` are the scenario and its overlays, by name and content; `sets` the texts of `--set`.
-pub fn named_files(files: Vec<(String, Vec<u8>)>, sets: Vec<String>) -> Named {
-    let (_, document) = document::read(Texts { files, sets });
+/// `files` are the scenario and its overlays, by name and content; `beside` what they may include; `sets` the texts of
+/// `--set`.
+pub fn named_files(files: Vec<(String, Vec<u8>)>, beside: &BTreeMap<String, Vec<u8>>, sets: Vec<String>) -> Named {
+    let (_, document) = document::read(Texts { files, beside, sets });
     let mut named = Named::default();
     for role in tables(&document, "role") {
         named.for_nodes.extend(tables(role, "files").filter_map(|file| text(file, "source")));
@@ -45,6 +48,11 @@ pub fn named_files(files: Vec<(String, Vec<u8>)>, sets: Vec<String>) -> Named {
         names.dedup();
     }
     named
+}
+
+/// What a scenario or an overlay includes, as it is written there. Mistakes are passed over.
+pub fn included_files(content: &[u8]) -> Vec<String> {
+    document::included(content)
 }
 
 fn of_steps(steps: &[Node], inputs: &mut Vec<String>) {

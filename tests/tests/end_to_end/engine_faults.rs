@@ -17,6 +17,8 @@ const FOUND_WITHIN: Duration = Duration::from_secs(17);
 const BACK_WITHIN: Duration = Duration::from_secs(20);
 /// Workers that are started again as often as it takes.
 const PATIENT: &str = "[role.worker]\nrestart = { max = 1000, backoff = \"100ms\" }\n";
+/// A claim that holds as soon as a worker's process is gone.
+const KILLING: &str = "[[test]]\nname = \"a worker is killed\"\nstep = [ { kill = \"worker-0001\" } ]\n";
 
 fn up(site: &Site) -> BTreeMap<String, Value> {
     let scenario = site.tiny();
@@ -228,9 +230,10 @@ const CALLS_OF_A_START: [&str; 7] = [
 fn whatever_call_answers_with_an_error_the_others_are_not_touched_and_the_node_comes_back() {
     in_proxied_site(|site, proxy| {
         let before = up(site);
-        // Each call with one of them in turn: all with all takes minutes, and the agent tells them apart by kind of call.
-        for (calls, status) in CALLS_OF_A_START.into_iter().zip([500, 409, 404].into_iter().cycle()) {
-            spoilt_restart(site, proxy, &before, (calls, status));
+        for calls in CALLS_OF_A_START {
+            for status in [500, 409, 404] {
+                spoilt_restart(site, proxy, &before, (calls, status));
+            }
         }
         site.down();
     });
@@ -256,6 +259,36 @@ fn spoilt_restart(site: &Site, proxy: &EngineProxy, before: &BTreeMap<String, Va
         if now["phase"] == "ready" && now["pid"] != node["pid"] { Ok(()) } else { Err(format!("{now:#}")) }
     });
     expect_as_before(site, before, &["worker-0000"]);
+}
+
+#[test]
+fn what_is_asked_of_running_nodes_needs_no_engine_and_what_needs_one_says_what_it_said() {
+    in_proxied_site(|site, proxy| {
+        let scenario = site.tiny();
+        let overlay = site.file("killed.toml", &format!("{PATIENT}{KILLING}"));
+        let _ = site.throng(&["up", &scenario, "--overlay", &overlay]).expect_code(0);
+        let before = by_name(&site.wait_for_count("worker", 3));
+        let copy = site.folder().join("copy").display().to_string();
+        let mut killed = pid(&before["worker-0001"]);
+        for status in [500, 409, 404] {
+            proxy.spoil(&[("*", Effect::Answer(status))]);
+            let _ = site.throng(&["exec", "worker", "--", "true"]).expect_code(0);
+            let _ = site.throng(&["cp", "worker-0000:/data/name", &copy]).expect_code(0);
+            let _ = site.throng(&["test", "--test", "a worker is killed"]).expect_code(0);
+            assert!(!is_alive(killed), "{status}: a kill is measured in effect");
+            let logs = site.throng(&["logs", "worker-0000"]);
+            assert!(logs.code == Some(1) && logs.stderr.contains(&status.to_string()), "{status}: {logs}");
+            expect_untouched(site, &before, &["worker-0001"]);
+            proxy.mend();
+            let _ = site.throng(&["logs", "worker-0000"]).expect_code(0);
+            killed = wait_for("worker-0001 comes back", SETTLE_TIMEOUT, || {
+                let node = site.node("worker-0001");
+                if node["phase"] == "ready" && pid(&node) != killed { Ok(pid(&node)) } else { Err(format!("{node:#}")) }
+            });
+            expect_as_before(site, &before, &["worker-0001"]);
+        }
+        site.down();
+    });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::host::mounts::mounter::{Detach, KernelMounter, Mounter as _};
 use crate::host::mounts::table::Device;
 use crate::ledger::NodeRecord;
 use crate::resources::files::beneath::Owner;
-use crate::resources::files::folders::{Access, Before};
+use crate::resources::files::folders::{Before, User};
 use crate::resources::files::plan::DesiredFile;
 use crate::resources::ramdisk::desired::DesiredRamdisk;
 use crate::resources::ramdisk::observe::Observed;
@@ -41,14 +41,14 @@ impl Host {
         let spec = &wanted.spec;
         let paths = &self.parts.paths;
         let host = |error: &files::error::FilesError| Failure::new(ReasonKind::Host, error);
-        let before = files::folders::ensure(paths, &key.cluster, &key.node, owner).map_err(|error| host(&error))?;
+        let user = match &spec.workload {
+            Workload::Container(container) => User::of_container(container.user.as_deref()),
+            Workload::Process(_) => User::Process(owner),
+        };
+        let before = files::folders::ensure(paths, &key.cluster, &key.node, user).map_err(|error| host(&error))?;
         hit(Point::NodeFoldersMade);
         if let Some(disk) = &spec.disk {
-            let access = match &spec.workload {
-                Workload::Container(container) => Access::of_container(container.user.as_deref()),
-                Workload::Process(_) => Access::Owner(owner),
-            };
-            let made = files::folders::ensure_disk(paths, &key.cluster, &key.node, disk, access, restart);
+            let made = files::folders::ensure_disk(paths, &key.cluster, &key.node, disk, user, restart);
             made.map_err(|error| host(&error))?;
         }
         self.write_files(key, spec, owner)?;

@@ -202,7 +202,7 @@ mod tests {
             [
                 (format!("{run}/hosts"), "/etc/hosts", true),
                 (format!("{run}/worker-0042/ramdisk/data"), "/data", false),
-                ("/var/lib/throng-agent/disk/redis-x7k2/worker-0042".to_owned(), "/disk", false),
+                ("/var/lib/throng-agent/disk/redis-x7k2/worker-0042/data".to_owned(), "/disk", false),
                 ("/f/etc/a.conf".to_owned(), "/etc/a.conf", true),
             ]
         );

@@ -16,9 +16,11 @@ use crate::paths::Paths;
 
 /// Folders that lead to a node's own: anybody may pass, only root lists and writes.
 const PASS_MODE: u32 = 0o711;
+/// The same of a container, which comes by its own folders through what is mounted into it: nobody of the host passes.
+const CLOSED_MODE: u32 = 0o700;
 /// A node's own folders: its user's alone.
 const OWN_MODE: u32 = 0o750;
-/// A folder on disk that everyone who comes by it may write to, as to a ramdisk.
+/// A folder on disk that everyone who comes by it may write to, as to a ramdisk: that is its container.
 const SHARED_MODE: u32 = 0o1777;
 /// Rendered files for containers, whose users are any.
 const FILES_MODE: u32 = 0o755;
@@ -34,15 +36,45 @@ pub enum Before {
     Present,
 }
 
+/// Who uses a node's folders, and how it comes by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// A process of the host, by their paths.
+    Process(Owner),
+    /// A container, by what is mounted into it; none: one whose user only its image knows.
+    Container(Option<Owner>),
+}
+
+impl User {
+    /// Of a container, by its user as the scenario has it.
+    pub fn of_container(user: Option<&str>) -> Self {
+        let owner = user.and_then(|user| {
+            let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+            Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+        });
+        Self::Container(owner)
+    }
+
+    /// The mode of what leads to its folders.
+    fn way(self) -> u32 {
+        match self {
+            Self::Process(_) => PASS_MODE,
+            Self::Container(_) => CLOSED_MODE,
+        }
+    }
+}
+
 /// Makes a node's folders, with their modes and owners, and says whether there were any. Safe to repeat; contents stay.
-///
-/// `owner` is the user that the node's process runs as; root for a container.
-pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, owner: Owner) -> Result<Before, FilesError> {
+pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, user: User) -> Result<Before, FilesError> {
+    let owner = match user {
+        User::Process(owner) => owner,
+        User::Container(_) => Owner::ROOT,
+    };
     let node_dir = paths.node_dir(cluster, node);
     for folder in [paths.run_dir(), &paths.cluster_dir(cluster)] {
         make(folder, PASS_MODE)?;
     }
-    let before = match DirBuilder::new().mode(PASS_MODE).create(&node_dir) {
+    let before = match DirBuilder::new().mode(user.way()).create(&node_dir) {
         Ok(()) => Before::Absent,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && node_dir.is_dir() => Before::Present,
         Err(source) => return Err(FilesError::Create { path: node_dir, source }),
@@ -64,33 +96,13 @@ pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, owner: Owner)
     Ok(before)
 }
 
-/// Who may use a node's folder on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// One user, and whoever is in its group.
-    Owner(Owner),
-    /// Whoever comes by it: of a container whose user only its image knows.
-    Everyone,
-}
-
-impl Access {
-    /// That of a container by its user, as the scenario has it.
-    pub fn of_container(user: Option<&str>) -> Self {
-        let owner = user.and_then(|user| {
-            let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
-            Some(Owner { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
-        });
-        owner.map_or(Self::Everyone, Self::Owner)
-    }
-}
-
 /// Makes a node's folder on disk and gives its path. `restart`: one that is not kept over a restart is emptied.
 pub fn ensure_disk(
     paths: &Paths,
     cluster: &ClusterId,
     node: &NodeName,
     disk: &DiskSpec,
-    access: Access,
+    user: User,
     restart: bool,
 ) -> Result<PathBuf, FilesError> {
     let path = paths.disk_dir(cluster, node);
@@ -100,9 +112,10 @@ pub fn ensure_disk(
     for folder in [paths.state_dir(), &paths.disk_root(), &paths.cluster_disk_dir(cluster)] {
         make(folder, PASS_MODE)?;
     }
-    let (owner, mode) = match access {
-        Access::Owner(owner) => (owner, OWN_MODE),
-        Access::Everyone => (Owner::ROOT, SHARED_MODE),
+    make(&paths.node_disk_dir(cluster, node), user.way())?;
+    let (owner, mode) = match user {
+        User::Process(owner) | User::Container(Some(owner)) => (owner, OWN_MODE),
+        User::Container(None) => (Owner::ROOT, SHARED_MODE),
     };
     make(&path, mode)?;
     let owned = Beneath::open(&path).and_then(|beneath| beneath.own_folder(Path::new("."), mode, owner));
@@ -116,7 +129,7 @@ pub fn remove_node(paths: &Paths, cluster: &ClusterId, node: &NodeName) -> Resul
     if planted(Fault::SkipDiskRemoval) {
         return run;
     }
-    run.and(remove(&paths.disk_dir(cluster, node)))
+    run.and(remove(&paths.node_disk_dir(cluster, node)))
 }
 
 /// Removes a cluster's folders with all that is left in them. Both are tried.
@@ -154,11 +167,11 @@ mod tests {
 
     #[test]
     fn a_containers_disk_is_its_users_where_the_scenario_says_who_that_is() {
-        let owner = |uid, gid| Access::Owner(Owner { uid, gid });
-        assert_eq!(Access::of_container(Some("1000:1001")), owner(1000, 1001));
-        assert_eq!(Access::of_container(Some("1000")), owner(1000, 0));
+        let owner = |uid, gid| User::Container(Some(Owner { uid, gid }));
+        assert_eq!(User::of_container(Some("1000:1001")), owner(1000, 1001));
+        assert_eq!(User::of_container(Some("1000")), owner(1000, 0));
         for unknown in [None, Some("redis"), Some("redis:redis"), Some("1000:redis")] {
-            assert_eq!(Access::of_container(unknown), Access::Everyone, "{unknown:?}");
+            assert_eq!(User::of_container(unknown), User::Container(None), "{unknown:?}");
         }
     }
 }

@@ -17,6 +17,10 @@ pub const FORMAT: u32 = 1;
 pub struct Scenario {
     /// Version of the scenario format: 1.
     pub format: u32,
+    /// Files of this format that come before this one, which changes them as an overlay does. Paths are relative to the
+    /// scenario that is run.
+    #[serde(default)]
+    pub include: Vec<String>,
     /// What this scenario is called.
     pub scenario: About,
     /// Where it runs.

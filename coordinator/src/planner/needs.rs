@@ -91,8 +91,7 @@ impl RoleNeeds<'_> {
 
 /// What a node of the role may use: its limit, else what its ramdisks and scratch folders may take.
 fn memory_of(role: &Role) -> ByteSize {
-    let tmpfs = role.ramdisk.values().map(|ramdisk| ramdisk.size).chain(role.scratch.values().copied()).sum();
-    role.memory.unwrap_or(tmpfs)
+    role.memory.unwrap_or_else(|| role.in_memory_max())
 }
 
 /// All roles in the order in which their nodes get places and ports: processes first, then by falling block size

@@ -8,6 +8,7 @@ pub mod folder;
 pub mod human;
 mod junit;
 pub mod load;
+pub mod memory;
 pub mod model;
 pub mod outcome;
 #[cfg(test)]

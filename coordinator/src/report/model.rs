@@ -116,8 +116,14 @@ pub struct RoleReport {
     /// Processes of all its nodes that the kernel killed for memory.
     #[serde(default)]
     pub oom_kills: Option<u64>,
+    /// What its ramdisks and scratch folders may hold.
+    #[serde(default)]
+    pub ramdisk_max_bytes: Option<u64>,
     /// The node's limit; none where it has none.
     pub memory_limit_bytes: Option<u64>,
+    /// A limit that would have done, with a reserve.
+    #[serde(default)]
+    pub proposed_limit_bytes: Option<u64>,
 }
 
 /// An image that nodes of a role ran. A role has several where its hosts have different ones under the same name.

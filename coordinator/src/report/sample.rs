@@ -144,7 +144,9 @@ pub(crate) fn passed() -> RunReport {
             peak_cpu_cores: Some(0.25),
             throttled_millis: Some(0),
             oom_kills: Some(0),
+            ramdisk_max_bytes: Some(8 << 20),
             memory_limit_bytes: Some(16 << 20),
+            proposed_limit_bytes: Some(16 << 20),
         }],
         images: vec![ImageReport {
             role: RoleName::new("worker").unwrap(),

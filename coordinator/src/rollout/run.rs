@@ -20,6 +20,7 @@ use crate::image::Supplier;
 use crate::measure::Recording;
 use crate::operation::{NoteLevel, OperationEvent, OperationHandle};
 use crate::report::folder::{PLAN_FILE, RunFolder, TRACE_FILE};
+use crate::report::memory::proposed_limit;
 use crate::report::model::{
     Ending, HostReport, ImageReport, NotRun, PhaseReport, REPORT_FORMAT, ResidueReport, RoleReport, RunReport,
     Teardown, Versions, WhyNotRun,
@@ -358,6 +359,7 @@ fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>, recording: &Recordi
     let record = cluster.map(LiveCluster::record);
     let report = |(name, role): (&RoleName, &throng_common::scenario::model::Role)| {
         let used = recording.role_use(name);
+        let ramdisk_max = role.in_memory_max().as_bytes();
         RoleReport {
             role: name.clone(),
             nodes: record.as_ref().and_then(|record| record.plan.roles.get(name)).map_or(role.count, |role| role.count),
@@ -368,7 +370,10 @@ fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>, recording: &Recordi
             peak_cpu_cores: used.map(|used| used.cpu_cores),
             throttled_millis: used.map(|used| millis(used.throttled)),
             oom_kills: used.map(|used| used.oom_kills),
+            ramdisk_max_bytes: Some(ramdisk_max),
             memory_limit_bytes: role.memory.map(throng_common::size::ByteSize::as_bytes),
+            proposed_limit_bytes: used
+                .map(|used| proposed_limit(used.anonymous_bytes, used.kernel_bytes.unwrap_or_default(), ramdisk_max)),
         }
     };
     scenario.role.iter().map(report).collect()

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::super::command::Key;
 use super::engine::engine_reason;
 use super::host::Host;
+use super::jvm::{LOOKED_AT_LINES, refined};
 use crate::host::engine::labels;
 use crate::host::engine::model::{ContainerId, ContainerState, LogOptions, RawLogLine};
 use crate::logs::shim_log::ShimLog;
@@ -199,13 +200,13 @@ impl Host {
     pub(in crate::reconcile) async fn container_end(&self, state: &ContainerState) -> (Reason, bool) {
         let ran = state.started_at.zip(state.finished_at).map(|(began, ended)| ended.since(began));
         let began = log_began(state);
-        let options = LogOptions { tail: Some(LAST_LINES as u64), since: Some(began), follow: false };
+        let options = LogOptions { tail: Some(LOOKED_AT_LINES as u64), since: Some(began), follow: false };
         let lines = self.parts.engine.logs(&state.id, options).filter_map(async |line| line.ok()).collect::<Vec<_>>();
         // Without its last words its end is still its end.
         let mut lines = timeout(LINES_DEADLINE, lines).await.unwrap_or_default();
         lines.retain(|line| is_of_run(line, began));
         let full = node_of(state).and_then(|key| full_ramdisks(&self.ramdisks_of(&key)));
-        let reason = end_reason(state).with_detail(own(ran, full, &lines));
+        let reason = refined(end_reason(state), &lines).with_detail(own(ran, full, &lines));
         match self.ended_with_engine(state).await {
             Some(with_engine) => (with_engine.with_detail(reason.to_string()), true),
             None => (reason, is_failure(state)),
@@ -221,9 +222,10 @@ impl Host {
     /// How a process of this node ended whose shim's folder this is, and whether that is a failure.
     pub(super) async fn process_end(self: &Arc<Self>, key: &Key, dir: &Path, record: ExitRecord) -> (Reason, bool) {
         let (dir, ended, ramdisks) = (dir.to_owned(), record.clone(), self.ramdisks_of(key));
-        let own = self.blocking(move |_| Ok(own_of_process(dir, &ended, &ramdisks))).await.unwrap_or_default();
         let (reason, failed) = process_reason(&record);
-        (reason.with_detail(own), failed)
+        let looked = move |_: &Self| Ok(of_process(reason, dir, &ended, &ramdisks));
+        let plain = process_reason(&record).0;
+        (self.blocking(looked).await.unwrap_or(plain), failed)
     }
 
     /// Whether a process node that was running has ended.
@@ -248,15 +250,17 @@ impl Host {
     }
 }
 
-fn own_of_process(dir: PathBuf, record: &ExitRecord, ramdisks: &Path) -> String {
+/// The reason with what is the process's own.
+fn of_process(reason: Reason, dir: PathBuf, record: &ExitRecord, ramdisks: &Path) -> Reason {
     // A process that never began has no record of who ran; its log may be of one before it.
-    let Ok(Some(began)) = read_json::<PidRecord>(&ShimFiles::new(&dir).pid()) else { return String::new() };
+    let Ok(Some(began)) = read_json::<PidRecord>(&ShimFiles::new(&dir).pid()) else { return reason };
     if matches!(record.exit, ExitCause::CouldNotStart(_)) {
-        return String::new();
+        return reason;
     }
     let mut lines = ShimLog::new(&dir).look().unwrap_or_default();
     lines.retain(|line| is_of_run(line, began.started_at));
-    own(Some(record.at.since(began.started_at)), full_ramdisks(ramdisks), &lines)
+    let own = own(Some(record.at.since(began.started_at)), full_ramdisks(ramdisks), &lines);
+    refined(reason, &lines).with_detail(own)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod end;
 mod ended;
 mod engine;
 mod host;
+mod jvm;
 mod process;
 mod resources;
 mod settle;

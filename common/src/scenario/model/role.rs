@@ -113,6 +113,13 @@ pub struct Role {
     pub collect: Vec<String>,
 }
 
+impl Role {
+    /// What its ramdisks and scratch folders may hold, all of it in memory.
+    pub fn in_memory_max(&self) -> ByteSize {
+        self.ramdisk.values().map(|ramdisk| ramdisk.size).chain(self.scratch.values().copied()).sum()
+    }
+}
+
 pub(super) fn one() -> u32 {
     1
 }

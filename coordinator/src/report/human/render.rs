@@ -239,17 +239,28 @@ fn metrics(page: &mut Page, metrics: &[MetricReport]) {
     }
 }
 
-/// The most memory that a node of each role used, where it was measured.
+/// The most memory that a node of each role used, where it was measured, beside its limit.
 fn memory(page: &mut Page, roles: &[RoleReport]) {
-    let shown = |role: &RoleReport| {
-        let peak = ByteSize::bytes(role.peak_memory_bytes?);
-        let limit = role.memory_limit_bytes.map(|limit| format!(" of {}", ByteSize::bytes(limit))).unwrap_or_default();
-        Some(format!("{} {peak}{limit}", role.role).replace(' ', UNBREAKABLE))
+    let size = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), |bytes| ByteSize::bytes(bytes).to_string());
+    let row = |role: &RoleReport| {
+        let _ = role.peak_memory_bytes?;
+        let ramdisks = match role.ramdisk_max_bytes {
+            Some(0) => "-".to_owned(),
+            Some(max) => format!("{} of {}", size(role.peak_ramdisk_bytes), ByteSize::bytes(max)),
+            None => size(role.peak_ramdisk_bytes),
+        };
+        let [anonymous, kernel] = [role.peak_anonymous_bytes, role.peak_kernel_bytes].map(size);
+        let [limit, proposed] = [role.memory_limit_bytes, role.proposed_limit_bytes].map(size);
+        Some(vec![role.role.to_string(), anonymous, ramdisks, kernel, limit, proposed])
     };
-    let text = roles.iter().filter_map(shown).collect::<Vec<_>>().join(", ");
-    if !text.is_empty() {
-        page.gap();
-        page.headed("Peak memory of one node", &text);
+    let rows: Vec<Vec<String>> = roles.iter().filter_map(row).collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.gap();
+    let head = ["Most memory of a node", "anonymous", "ramdisks", "kernel", "limit", "would do"].map(str::to_owned);
+    for line in columns(&[vec![head.to_vec()], rows].concat()) {
+        page.line(&line);
     }
 }
 

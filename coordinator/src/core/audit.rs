@@ -7,8 +7,6 @@ use throng_common::ids::HostId;
 use throng_common::ports::PortSet;
 use throng_common::status::{AuditScope, Residue, SysctlChange};
 use throng_proto::agent::{self as wire, agent_client::AgentClient};
-use tokio::time::{Instant, sleep};
-use tonic::Code;
 
 use super::coordinator::{Core, CoreError};
 use crate::cluster::ClusterRecord;
@@ -16,10 +14,6 @@ use crate::fleet::{FleetError, fan_out};
 
 /// How long a host may take to look through every mount namespace and process.
 const AUDIT_DEADLINE: Duration = Duration::from_secs(60);
-/// How long an engine may be silent before what it has is not known. One that is restarted is back within that.
-const SILENCE_MAX: Duration = Duration::from_secs(15);
-/// The wait before such a host is asked again.
-const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 impl Core {
     /// Audits the hosts of a cluster that was taken down: what the journal knows is only added to what the marks tell.
@@ -57,15 +51,7 @@ impl Core {
             let rpc = |mut agent: AgentClient<_>, request| async move { agent.audit(request).await };
             self.fleet.call(host, AUDIT_DEADLINE, request, rpc)
         };
-        let began = Instant::now();
-        let reply = loop {
-            match self.fleet.patiently(host, ask).await {
-                Err(FleetError::Answered { code: Code::Unavailable, .. }) if began.elapsed() < SILENCE_MAX => {
-                    sleep(AGAIN_AFTER).await;
-                }
-                answered => break answered?,
-            }
-        };
+        let reply = self.fleet.patiently_with_engine(host, ask).await?;
         let residues = reply.residues.into_iter().map(Residue::try_from).collect::<Result<Vec<_>, _>>();
         residues.map_err(|source| FleetError::Decode { host: host.clone(), source }.into())
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use throng_common::ids::HostId;
 use tokio::time::{Instant, sleep};
+use tonic::Code;
 
 use super::{Fleet, FleetError};
 
@@ -16,6 +17,13 @@ const BACK_MAX: Duration = Duration::from_secs(10);
 
 /// Between two tries: a link that broke may still be in the registry for a moment.
 const TRY_AGAIN_WAIT: Duration = Duration::from_millis(100);
+
+/// How long a host's engine may be silent before what is asked of it is not known. One that is restarted is back within
+/// that.
+const ENGINE_SILENT_MAX: Duration = Duration::from_secs(15);
+
+/// The wait before it is asked again.
+const ENGINE_AGAIN_WAIT: Duration = Duration::from_millis(500);
 
 impl Fleet {
     /// Waits a moment for a host that just dials again: for calls that cannot be made twice, before they are made. Of one
@@ -44,6 +52,23 @@ impl Fleet {
             tracing::info!(%host, error = %error, "waiting for the host to come back");
             self.wait_connected(host, until - now).await?;
             sleep(TRY_AGAIN_WAIT).await;
+        }
+    }
+
+    /// The same of a call for which the host's container engine is asked: one that has no answer is asked again. One that
+    /// is silent for longer than [`ENGINE_SILENT_MAX`] is the error.
+    pub async fn patiently_with_engine<T, C>(&self, host: &HostId, mut call: impl FnMut() -> C) -> Result<T, FleetError>
+    where
+        C: Future<Output = Result<T, FleetError>>,
+    {
+        let began = Instant::now();
+        loop {
+            match self.patiently(host, &mut call).await {
+                Err(FleetError::Answered { code: Code::Unavailable, .. }) if began.elapsed() < ENGINE_SILENT_MAX => {
+                    sleep(ENGINE_AGAIN_WAIT).await;
+                }
+                answered => return answered,
+            }
         }
     }
 }

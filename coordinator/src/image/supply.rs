@@ -105,7 +105,7 @@ impl Supplier {
             let file = tokio::fs::File::open(archive).await.ok();
             self.core.fleet.call(host, IMPORT_DEADLINE, chunks(file, image.to_owned()), rpc).await
         };
-        Ok(self.core.fleet.patiently(host, call).await.map(drop))
+        Ok(self.core.fleet.patiently_with_engine(host, call).await.map(drop))
     }
 
     /// Has a host fetch an image, if its policy says so. Only then is anybody asked for a login.
@@ -150,7 +150,7 @@ impl Supplier {
         image: &str,
         (pull, login): (PullPolicy, Option<wire::RegistryLogin>),
     ) -> Result<Option<String>, FleetError> {
-        self.core.fleet.patiently(host, || self.ensure_once(host, image, (pull, login.clone()))).await
+        self.core.fleet.patiently_with_engine(host, || self.ensure_once(host, image, (pull, login.clone()))).await
     }
 
     async fn ensure_once(

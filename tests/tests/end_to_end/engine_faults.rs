@@ -230,10 +230,10 @@ const CALLS_OF_A_START: [&str; 7] = [
 fn whatever_call_answers_with_an_error_the_others_are_not_touched_and_the_node_comes_back() {
     in_proxied_site(|site, proxy| {
         let before = up(site);
-        for calls in CALLS_OF_A_START {
-            for status in [500, 409, 404] {
-                spoilt_restart(site, proxy, &before, (calls, status));
-            }
+        // Each call with one of them, with another one each time: all with all takes ten minutes.
+        let turn = rand::random_range(0..3);
+        for (calls, status) in CALLS_OF_A_START.into_iter().zip([500, 409, 404].into_iter().cycle().skip(turn)) {
+            spoilt_restart(site, proxy, &before, (calls, status));
         }
         site.down();
     });
@@ -277,7 +277,7 @@ fn what_is_asked_of_running_nodes_needs_no_engine_and_what_needs_one_says_what_i
             let _ = site.throng(&["test", "--test", "a worker is killed"]).expect_code(0);
             assert!(!is_alive(killed), "{status}: a kill is measured in effect");
             let logs = site.throng(&["logs", "worker-0000"]);
-            assert!(logs.code == Some(1) && logs.stderr.contains(&status.to_string()), "{status}: {logs}");
+            assert!(logs.code == Some(1) && logs.stderr.contains("injected"), "{status}: {logs}");
             expect_untouched(site, &before, &["worker-0001"]);
             proxy.mend();
             let _ = site.throng(&["logs", "worker-0000"]).expect_code(0);

@@ -115,6 +115,10 @@ fn text(field: &[u8]) -> String {
 
 /// Decodes `\040` and its like: the kernel writes blank, tab, newline and backslash so.
 fn unescape(field: &[u8]) -> Vec<u8> {
+    // Nearly all of them, and there are thousands.
+    if !field.contains(&b'\\') {
+        return field.to_vec();
+    }
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&byte, after)) = rest.split_first() {

@@ -65,8 +65,10 @@ impl Host {
                 // It ended by itself, and that may have been told already.
                 self.ends.over(id);
             } else if !end.within(stop.grace.min(PROMPT)).await {
-                self.ends.over(id);
-                if !end.within(stop.grace.saturating_sub(PROMPT)).await {
+                self.ends.is_slow(id, stop.grace.saturating_sub(PROMPT));
+                if end.within(stop.grace.saturating_sub(PROMPT)).await {
+                    self.ends.has_ended(id);
+                } else {
                     self.ends.begin(id).await;
                     end.signal(Signal::SIGKILL as i32).map_err(failed)?;
                     if !end.within(KILL_DEADLINE).await {

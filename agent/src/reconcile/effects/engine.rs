@@ -112,7 +112,8 @@ impl Host {
             traits
         } else {
             let info = self.parts.engine.info().await.map_err(|error| engine_failure(&error))?;
-            let EngineFacts { live_restore, unusable, pid, .. } = info.facts;
+            let EngineFacts { live_restore, unusable, pid, version, .. } = info.facts;
+            self.ends().of_engine(&version);
             let traits = EngineTraits { has_init: info.has_init, live_restore, unusable, pid };
             self.known().traits = Some(traits.clone());
             traits

@@ -132,7 +132,8 @@ impl Collector {
         Ok(())
     }
 
-    /// Adds a file that nodes are given or that is included. A path with a placeholder is no path yet; loading says that it takes none.
+    /// Adds a file that nodes are given or that is included. A path with a placeholder is no path yet; loading says that
+    /// it takes none.
     fn add_read(&mut self, name: &str) -> Result<(), BundleError> {
         let path = self.dir.join(name);
         if !is_safe_path(name) || !metadata(&path)?.is_some_and(|kind| kind.is_file()) {

@@ -28,8 +28,8 @@ pub struct Caller {
 pub struct Bundle {
     /// The scenario's key in `files`.
     pub entry: String,
-    /// What throng itself reads: the scenario, what it includes, its overlays, and the files that nodes are given. Contents by path below
-    /// the scenario's folder; an overlay from elsewhere by the path that its caller gave.
+    /// What throng itself reads: the scenario, what it includes, its overlays, and the files that nodes are given.
+    /// Contents by path below the scenario's folder; an overlay from elsewhere by the path that its caller gave.
     pub files: BTreeMap<String, Vec<u8>>,
     /// What only scripts and programs read, by path below the scenario's folder. Links have been followed.
     pub inputs: BTreeMap<String, InputFile>,

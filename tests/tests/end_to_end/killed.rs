@@ -12,6 +12,8 @@ use throng_tests::{engine, host};
 const VICTIM: &str = "THRONG_TEST_VICTIM";
 /// With what the victim's line begins that says what it is called.
 const UP: &str = "up: ";
+/// How long the victim waits for its end: were nobody left to kill it, all others would wait for it.
+const KILLED_WITHIN: Duration = Duration::from_secs(30);
 /// A guard waits for its turn like everybody else, and each of the others is soon over.
 const SWEPT: Duration = Duration::from_secs(300);
 
@@ -21,7 +23,7 @@ fn a_test_that_is_killed_leaves_nothing() {
         in_site(|site| {
             let _ = site.up();
             println!("{UP}{} {}", site.name(), site.mark());
-            std::thread::park();
+            std::thread::park_timeout(KILLED_WITHIN);
         });
         return;
     }
@@ -37,13 +39,16 @@ fn a_test_that_is_killed_leaves_nothing() {
     victim.kill().unwrap();
     let _ = victim.wait().unwrap();
     wait_for("all of it is gone", SWEPT, || {
-        let containers: Vec<_> = containers().into_iter().map(|container| container.name).collect();
+        let mut left: Vec<String> = containers().into_iter().map(|container| container.name).collect();
         let mounts = [host::mounts(mark), host::mounts(&format!("throng:{name}"))].concat();
+        left.extend(mounts.iter().map(|mount| format!("{mount:?}")));
+        left.extend(host::processes(mark).iter().map(|process| format!("{process:?}")));
+        left.extend(host::cgroups(name).iter().map(|group| group.display().to_string()));
         let folders = ["/run", "/tmp"].iter().flat_map(|parent| std::fs::read_dir(parent).unwrap().flatten());
-        let folders: Vec<_> = folders.filter(|entry| entry.file_name().to_string_lossy().starts_with(mark)).collect();
+        let folders = folders.map(|entry| entry.path().display().to_string());
+        left.extend(folders.filter(|folder| folder.contains(mark)));
         let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
-        let left = (containers, mounts, host::processes(mark), host::cgroups(name), folders, hosts.contains(name));
-        let is_empty = left.0.is_empty() && left.1.is_empty() && left.2.is_empty() && left.3.is_empty();
-        if is_empty && left.4.is_empty() && !left.5 { Ok(()) } else { Err(format!("{left:?}")) }
+        left.extend(hosts.lines().filter(|line| line.contains(name)).map(str::to_owned));
+        if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
     });
 }

@@ -1,7 +1,7 @@
 //! How many containers are made to end at once.
 //!
-//! An engine that handles the ends of several containers at once can wait for itself for good. In dockerd before 24 whoever
-//! lists a network's names takes the network's lock and then the controller's (libnetwork's `getSvcRecords`), and whoever
+//! An engine that handles the ends of several containers at once can wait for itself for good. In dockerd before 23
+//! whoever lists a network's names takes the network's lock and then the controller's (libnetwork's `getSvcRecords`), and whoever
 //! hears of an endpoint that is gone takes them the other way round (`processEndpointDelete`): seen in dumps of its
 //! goroutines, in two of five teardowns of 1000 containers, eight ends at once or more. The more containers there are, the
 //! longer the locks are held; and it takes a third one that holds the controller's meanwhile. So few are made to end at
@@ -31,9 +31,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 pub const PROMPT: Duration = Duration::from_millis(250);
 /// Most that were asked and take their time: more would come to their ends at once on a host that is busy.
 const SLOW_MAX: usize = 12;
-/// Engines from this version on take the locks in one order.
-const SOUND_FROM: u32 = 24;
-/// Most at once of those: more gain nothing.
+/// Engines from this version on take the locks in one order: `libnetwork/store.go` of 23.0.0 and 24.0.0.
+const SOUND_FROM: u32 = 23;
+/// Most at once of those, so that there is a bound.
 const AT_ONCE_SOUND: usize = 64;
 
 /// The ends that the engine is still to tell.
@@ -91,8 +91,8 @@ impl Ends {
         begins
     }
 
-    /// It takes its time to end, so long at the most.
-    pub fn is_slow(&self, id: &ContainerId, at_most: Duration) {
+    /// One that was asked takes its time to end, so long at the most.
+    pub fn lingers(&self, id: &ContainerId, at_most: Duration) {
         let mut asked = self.asked();
         if asked.untold.remove(id).is_some() {
             asked.slow.insert(id.clone(), Instant::now() + at_most);
@@ -102,7 +102,7 @@ impl Ends {
     }
 
     /// One that took its time has ended: the engine is still to tell.
-    pub fn has_ended(&self, id: &ContainerId) {
+    pub fn ended(&self, id: &ContainerId) {
         let mut asked = self.asked();
         if asked.slow.remove(id).is_some() {
             asked.untold.insert(id.clone(), Instant::now());
@@ -162,19 +162,19 @@ mod tests {
         let ends = Ends::default();
         for number in 0..SLOW_MAX {
             ends.begin(&id(number)).await;
-            ends.is_slow(&id(number), MINUTE * 2);
+            ends.lingers(&id(number), MINUTE * 2);
         }
         assert!(timeout(MINUTE, ends.begin(&id(100))).await.is_err(), "one too many that is slow");
         ends.begin(&id(0)).await;
         ends.begin(&id(100)).await;
-        ends.is_slow(&id(100), MINUTE);
-        ends.has_ended(&id(1));
+        ends.lingers(&id(100), MINUTE);
+        ends.ended(&id(1));
         ends.begin(&id(101)).await;
         ends.over(&id(2));
         ends.over(&id(101));
         ends.begin(&id(102)).await;
         // Nobody says any more what becomes of the others.
-        ends.is_slow(&id(102), MINUTE);
+        ends.lingers(&id(102), MINUTE);
         assert!(timeout(MINUTE * 3, ends.begin(&id(103))).await.is_ok());
     }
 

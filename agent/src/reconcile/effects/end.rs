@@ -65,9 +65,9 @@ impl Host {
                 // It ended by itself, and that may have been told already.
                 self.ends.over(id);
             } else if !end.within(stop.grace.min(PROMPT)).await {
-                self.ends.is_slow(id, stop.grace.saturating_sub(PROMPT));
+                self.ends.lingers(id, stop.grace.saturating_sub(PROMPT));
                 if end.within(stop.grace.saturating_sub(PROMPT)).await {
-                    self.ends.has_ended(id);
+                    self.ends.ended(id);
                 } else {
                     self.ends.begin(id).await;
                     end.signal(Signal::SIGKILL as i32).map_err(failed)?;

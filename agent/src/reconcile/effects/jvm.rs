@@ -8,7 +8,7 @@ use crate::host::engine::model::RawLogLine;
 pub(super) const LOOKED_AT_LINES: usize = 50;
 /// What it writes then: before it ends by `-XX:+ExitOnOutOfMemoryError`, or where nobody caught the error.
 const OUT_OF_MEMORY: &str = "java.lang.OutOfMemoryError";
-/// The kinds of it, by how they begin, with what each lacks. See `src/hotspot/share/memory/universe.cpp` of OpenJDK.
+/// The kinds of it, by how they begin, with what each lacks: OpenJDK's `universe.cpp`, `jvm.cpp` and `java.nio.Bits`.
 const REMEDIES: [(&str, &str); 5] = [
     ("Metaspace", "raise -XX:MaxMetaspaceSize"),
     ("Compressed class space", "raise -XX:CompressedClassSpaceSize"),

@@ -15,11 +15,11 @@ use crate::host::mounts::table::read_table;
 /// not followed, also where they are swapped in meanwhile (std opens every folder relative to its parent).
 pub fn remove(path: &Path) -> Result<(), FilesError> {
     let failed = |source| FilesError::Remove { path: path.to_path_buf(), source };
-    let mounted = match mounted_by_folders(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(_) => mounted_by_table(path).map_err(failed)?,
-        Ok(mounted) => mounted,
-    };
+    if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
+    // Folders that go meanwhile cannot be asked: then the table is.
+    let mounted = mounted_by_folders(path).or_else(|_| mounted_by_table(path)).map_err(failed)?;
     if let Some(mount) = mounted {
         return Err(FilesError::Mounted { path: path.to_path_buf(), mount });
     }
@@ -29,8 +29,8 @@ pub fn remove(path: &Path) -> Result<(), FilesError> {
     }
 }
 
-/// A folder at or below the path on which something is mounted. The folders themselves are asked, of which there are few: the
-/// mount table is as long as there are nodes. Not every kernel (from 5.8 on) and file system can say so.
+/// A folder at or below the path on which something is mounted. The folders themselves are asked, of which there are
+/// few: the mount table is as long as there are nodes. Not every kernel (from 5.8 on) and file system can say so.
 fn mounted_by_folders(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut open = vec![path.to_path_buf()];
     while let Some(folder) = open.pop() {

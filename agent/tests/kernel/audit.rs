@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::BufRead;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use throng_agent::audit::scan::{LabelledContainer, scan};
 use throng_agent::paths::Paths;
@@ -57,6 +58,16 @@ fn of(cluster: &ClusterId) -> AuditScope {
     AuditScope { cluster: Some(cluster.clone()), ..AuditScope::default() }
 }
 
+/// Waits until just these kinds are found.
+fn await_kinds(scope: &AuditScope, paths: &Paths, expected: &[ResidueKind]) {
+    let expected = expected.iter().copied().collect::<BTreeSet<_>>();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while kinds(scope, paths, &[]) != expected {
+        assert!(Instant::now() < deadline, "{expected:?} expected, found {:?}", kinds(scope, paths, &[]));
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn every_planted_leak_is_found_and_gone_when_it_is_mended() {
     demand_root();
@@ -73,7 +84,8 @@ fn every_planted_leak_is_found_and_gone_when_it_is_mended() {
     assert_eq!(kinds(&scope, &paths, &[]), BTreeSet::new());
 
     let sleeper = Ended(Command::new("sleep").arg("600").env("THRONG_CLUSTER", cluster.as_str()).spawn().unwrap());
-    assert_eq!(kinds(&scope, &paths, &[]), BTreeSet::from([ResidueKind::Process]));
+    // A program that has just been executed has its environment a moment later.
+    await_kinds(&scope, &paths, &[ResidueKind::Process]);
     drop(sleeper);
 
     let cgroups = Cgroups::discover().unwrap();
@@ -104,11 +116,7 @@ fn a_shim_is_known_by_its_arguments() {
     let mut command = Command::new("sh");
     command.current_dir(folder.path()).args(["shim", "--dir"]).arg(&shim_dir).stdin(Stdio::piped());
     let _child = Ended(command.spawn().unwrap());
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while kinds(&of(&cluster), &paths, &[]) != BTreeSet::from([ResidueKind::Process]) {
-        assert!(std::time::Instant::now() < deadline, "the shim is not found");
-        std::thread::yield_now();
-    }
+    await_kinds(&of(&cluster), &paths, &[ResidueKind::Process]);
 }
 
 #[test]

@@ -109,7 +109,7 @@ pub enum DesiredState {
 /// One node, everything filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeSpec {
-    /// Its name; also its host name.
+    /// Its name; also its host name, unless a container was given another.
     pub name: NodeName,
     /// Whether it should run.
     pub desired: DesiredState,
@@ -167,6 +167,9 @@ pub struct ProcessSpec {
 /// A container with host networking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerSpec {
+    /// The host name of a container that bears another node's; none: its own name.
+    #[serde(default)]
+    pub hostname: Option<NodeName>,
     /// The image's name.
     pub image: String,
     /// When to ask a registry.

@@ -202,6 +202,8 @@ listed! {
         HostTold = "coordinator.host-told",
         /// The hosts know of a wave.
         WaveTold = "coordinator.wave-told",
+        /// A node runs that was prepared for others, and they are not told.
+        NodePrepared = "coordinator.node-prepared",
         /// A wave is up.
         WaveUp = "coordinator.wave-up",
         /// New counts are planned, and nowhere on disk.

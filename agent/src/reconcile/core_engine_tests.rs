@@ -18,6 +18,7 @@ fn world_of_containers(count: u32) -> World {
 
 fn containers(generation: u64, count: u32) -> HostSpec {
     let container = ContainerSpec {
+        hostname: None,
         image: "x".into(),
         pull: PullPolicy::Missing,
         command: vec![],

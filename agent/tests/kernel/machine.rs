@@ -44,6 +44,7 @@ pub(crate) fn container_node(index: u32) -> NodeSpec {
         desired: DesiredState::Running,
         incarnation: Incarnation(1),
         workload: Workload::Container(ContainerSpec {
+            hostname: None,
             image: IMAGE.to_owned(),
             pull: PullPolicy::Never,
             command: vec!["sleep".to_owned(), "1000".to_owned()],

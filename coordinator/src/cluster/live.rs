@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use throng_common::ids::{ClusterId, HostId, Incarnation, NodeName, RoleName};
 use throng_common::scenario::model::Scenario;
-use throng_common::status::{NodeSample, NodeStatus, SysctlChange, UnixMillis};
+use throng_common::status::{NodePhase, NodeSample, NodeStatus, SysctlChange, UnixMillis};
 use tokio::sync::watch;
 
 use super::membership::{Column, RoleMembership, Said, SeenColumn};
 use super::sighting::{Directory, Sighting};
 use crate::planner::plan::Plan;
+use crate::planner::preparing::{Preparing, is_shared};
 
 /// Where a cluster stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +75,9 @@ pub struct ClusterRecord {
     pub wanted: BTreeMap<RoleName, RoleWanted>,
     /// Nodes that were asked to begin anew, with how often.
     pub incarnations: BTreeMap<NodeName, Incarnation>,
+    /// Nodes that run or ran, of those for which others wait, for they prepare for them too.
+    #[serde(default)]
+    pub prepared: BTreeSet<NodeName>,
     /// Sysctls that agents changed, by host: a second copy of what the agents' ledgers hold.
     pub sysctls: BTreeMap<HostId, BTreeMap<String, SysctlChange>>,
     /// Where it stands.
@@ -302,7 +306,16 @@ impl LiveCluster {
             None => Said::Nothing,
             Some(column) => Said::Column(column),
         };
-        RoleMembership::count(role, &wanted, |node| inner.statuses.get(node).map(|heard| &heard.status), said)
+        let status = |node: &NodeName| inner.statuses.get(node).map(|heard| &heard.status);
+        let mut counted = RoleMembership::count(role, &wanted, status, said);
+        if is_shared(&inner.record.scenario, role) {
+            let preparing = Preparing::of(&inner.record.plan, &inner.record.scenario);
+            counted.explain_waiting(|node| {
+                let first = preparing.before(node).filter(|first| !inner.record.prepared.contains(*first))?;
+                Some((first, status(first).is_some_and(|status| status.phase == NodePhase::Failed)))
+            });
+        }
+        counted
     }
 
     /// All roles, counted.
@@ -332,7 +345,6 @@ impl LiveCluster {
 #[cfg(test)]
 mod tests {
     use throng_common::ids::Incarnation;
-    use throng_common::status::NodePhase;
 
     use super::*;
     use crate::cluster::sample;

@@ -142,6 +142,18 @@ impl RoleMembership {
         counted
     }
 
+    /// Says of nodes that stand still for whom they wait, and whether that one has failed, which they then have too.
+    pub(super) fn explain_waiting<'n>(&mut self, before: impl Fn(&NodeName) -> Option<(&'n NodeName, bool)>) {
+        for node in self.reasons.remove(phase_word(NodePhase::Stopped)).iter().flat_map(NodeSet::iter) {
+            let why = match before(&node) {
+                Some((first, false)) => format!("waits until {first} has been prepared"),
+                Some((first, true)) => format!("failed: it waits for {first}, which failed"),
+                None => phase_word(NodePhase::Stopped).to_owned(),
+            };
+            self.reasons.entry(why).or_default().insert(&node);
+        }
+    }
+
     /// What stands in the way of nodes without names.
     pub fn unnamed(&self) -> Option<&str> {
         self.reasons.iter().find(|(_, nodes)| nodes.is_empty()).map(|(why, _)| why.as_str())

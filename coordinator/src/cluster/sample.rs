@@ -1,6 +1,6 @@
 //! Clusters for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use throng_common::scenario::model::Scenario;
@@ -19,6 +19,7 @@ pub(crate) fn up(id: &str, scenario: Scenario, plan: Plan) -> ClusterRecord {
         files: BTreeMap::new(),
         wanted: BTreeMap::new(),
         incarnations: BTreeMap::new(),
+        prepared: BTreeSet::new(),
         sysctls: BTreeMap::new(),
         state: ClusterState::Up,
         created: UnixMillis(0),

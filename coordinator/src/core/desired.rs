@@ -163,5 +163,6 @@ pub(crate) fn rendered_as(
         })
         .collect::<BTreeMap<_, _>>();
     let texts = Texts::new(plan, scenario);
-    host_spec(&RenderInput { texts: &texts, files, desired: &desired, incarnations: &record.incarnations })
+    let (incarnations, prepared) = (&record.incarnations, &record.prepared);
+    host_spec(&RenderInput { texts: &texts, files, desired: &desired, incarnations, prepared })
 }

@@ -10,6 +10,7 @@ mod desired;
 mod fan;
 mod hosts;
 mod ops;
+mod prepared;
 mod reserved;
 mod seen;
 mod session;

@@ -128,7 +128,7 @@ impl Core {
     }
 
     /// Takes in what a host sees, until its stream ends or samples are wanted at another pace: it is asked anew then.
-    async fn take_in(&self, host: &HostId) -> Result<WatchEnd, crate::fleet::FleetError> {
+    async fn take_in(self: &Arc<Self>, host: &HostId) -> Result<WatchEnd, crate::fleet::FleetError> {
         let mut recording = self.measurements.watch();
         let is_run = *recording.borrow_and_update() > 0;
         let request = watch_request(is_run);
@@ -184,11 +184,12 @@ impl Core {
     }
 
     /// Takes in what happened on a host; what of it is to be journalled.
-    fn happened(&self, host: &HostId, event: AgentEvent) -> Option<NewEvent> {
+    fn happened(self: &Arc<Self>, host: &HostId, event: AgentEvent) -> Option<NewEvent> {
         match event {
             AgentEvent::Node(status) => {
                 let cluster = self.cluster(&status.cluster)?;
                 let before = cluster.node_seen(host, status.clone());
+                self.let_begin(&cluster, &status);
                 return notable(&status, before.as_ref());
             }
             AgentEvent::Gone { cluster, node } => {

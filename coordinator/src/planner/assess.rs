@@ -272,11 +272,12 @@ fn kept(need: &RoleNeeds<'_>, hosts: &[HostBase<'_>], previous: Option<&Plan>) -
     hosts.iter().enumerate().flat_map(lay).collect()
 }
 
-/// The container role with the most nodes, else the role with the most; the first by name among equals.
+/// The container role with the most nodes, else the role with the most; the first by name among equals. One that is
+/// paired has no count of its own accord.
 fn largest(needs: &[RoleNeeds<'_>]) -> usize {
     let rank = |position: &usize| {
         let need = &needs[*position];
-        (need.is_container(), need.role.count, std::cmp::Reverse(need.name))
+        (need.role.with.is_none(), need.is_container(), need.role.count, std::cmp::Reverse(need.name))
     };
     (0..needs.len()).max_by_key(rank).expect("a scenario has a role")
 }

@@ -22,6 +22,7 @@ mod order;
 mod placement;
 pub mod plan;
 pub mod planning;
+pub mod preparing;
 pub mod refusal;
 mod remedy;
 pub mod render;

@@ -94,6 +94,15 @@ fn memory_of(role: &Role) -> ByteSize {
     role.memory.unwrap_or_else(|| role.in_memory_max())
 }
 
+/// The place of the role that each is paired with.
+pub(super) fn partners(needs: &[RoleNeeds<'_>]) -> Vec<Option<usize>> {
+    let partner = |need: &RoleNeeds<'_>| {
+        let with = need.role.with.as_ref()?;
+        needs.iter().position(|other| other.name == with && other.role.with.is_none())
+    };
+    needs.iter().map(partner).collect()
+}
+
 /// All roles in the order in which their nodes get places and ports: processes first, then by falling block size
 /// (large blocks find room most easily while nothing is taken), then by name. It depends on no count, so that a node
 /// more moves no other.
@@ -103,6 +112,13 @@ pub(super) fn needs(scenario: &Scenario) -> Result<Vec<RoleNeeds<'_>>, Vec<Probl
     for (name, role) in &scenario.role {
         if role.count > NODES_PER_ROLE_MAX {
             problems.push(Problem::TooManyNodes { role: name.clone(), count: role.count });
+        }
+        if let Some(with) = &role.with
+            && let Some(partner) = scenario.role.get(with)
+            && partner.count < role.count
+        {
+            let (count, partners) = (role.count, partner.count);
+            problems.push(Problem::Unpaired { role: name.clone(), count, with: with.clone(), partners });
         }
         match PortLayout::of(&role.ports) {
             Ok(layout) => needs.push(RoleNeeds { name, role, memory: memory_of(role), layout }),

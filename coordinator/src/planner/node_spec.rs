@@ -7,9 +7,11 @@ use throng_common::host_spec::{
     ContainerSpec, DesiredState, DiskSpec, FileSpec, Limits, NodeSpec, PrepareSpec, Probe, ProbeCheck, ProcessSpec,
     RamdiskSpec, RestartSpec, StopSpec, Workload,
 };
+use throng_common::ids::NodeName;
 use throng_common::scenario::model::{FileDecl, Ramdisk, Ready, Role, RunKind};
 
 use super::plan::NodePlan;
+use super::preparing::Preparing;
 use super::render::{RenderError, RenderInput};
 use super::structure::{Structure, leave_counts};
 use super::texts::Saved;
@@ -41,18 +43,27 @@ enum Counts {
 }
 
 /// Fills in everything that an agent must know of a node.
-pub(super) fn node_spec(input: &RenderInput<'_>, node: &NodePlan) -> Result<NodeSpec, RenderError> {
+pub(super) fn node_spec(
+    input: &RenderInput<'_>,
+    node: &NodePlan,
+    preparing: &Preparing,
+) -> Result<NodeSpec, RenderError> {
     let name = &node.name;
     let role =
         input.texts.scenario().role.get(name.role()).ok_or_else(|| RenderError::NoRole { node: name.clone() })?;
     let rendering = Rendering::new(input, node, role, Counts::Filled);
-    let prepare = role.prepare.as_ref().map(|prepare| {
+    let before = preparing.before(name);
+    let desired = match before {
+        Some(first) if !input.prepared.contains(first) => DesiredState::Stopped,
+        Some(_) | None => input.desired.get(name.role()).copied().unwrap_or(DesiredState::Stopped),
+    };
+    let prepare = role.prepare.as_ref().filter(|_| before.is_none()).map(|prepare| {
         let command = rendering.list("prepare.command", &prepare.command)?;
         Ok(PrepareSpec { command, timeout: prepare.timeout.0 })
     });
     let mut spec = NodeSpec {
         name: name.clone(),
-        desired: input.desired.get(name.role()).copied().unwrap_or(DesiredState::Stopped),
+        desired,
         incarnation: input.incarnations.get(name).copied().unwrap_or_default(),
         workload: rendering.workload()?,
         env: rendering.env(&role.env)?,
@@ -123,6 +134,7 @@ impl<'a> Rendering<'a> {
             RunKind::Container => {
                 let image = plan.roles.get(self.node.name.role()).and_then(|role| role.image.clone());
                 Ok(Workload::Container(ContainerSpec {
+                    hostname: role.with.clone().map(|with| NodeName::new(with, self.node.name.index())),
                     image: image.ok_or_else(|| RenderError::NoImage { node: self.node.name.clone() })?,
                     pull: role.pull,
                     command,

@@ -1,11 +1,12 @@
 //! Which node lies on which host.
 //!
 //! A node's host depends on its role, its index, the hosts' memory and where earlier nodes of its role lie, never on
-//! how many nodes come after it: a node more moves no other, and when N fit, N-1 fit.
+//! how many nodes come after it: a node more moves no other, and when N fit, N-1 fit. A node of a role that is paired
+//! with another lies where its partner lies.
 
 use std::collections::BTreeMap;
 
-use super::needs::RoleNeeds;
+use super::needs::{RoleNeeds, partners};
 
 /// Where a node of the plan before lay: by index, the host's place.
 pub(super) type Kept = BTreeMap<u32, usize>;
@@ -21,16 +22,25 @@ impl Places {
     /// Assigns so many nodes of each role as `lengths` says.
     pub(super) fn new(needs: &[RoleNeeds<'_>], weights: &[u64], kept: &[Kept], lengths: &[u32]) -> Self {
         let hosts = Hosts { weights };
-        let assign = |role: usize| hosts.assign(needs, role, &kept[role], lengths[role]);
-        Self { hosts: weights.len(), assigned: (0..needs.len()).map(assign).collect() }
+        let partners = partners(needs);
+        // Whether a partner has as many nodes is looked at when they are counted.
+        let length = |role: usize| {
+            let pairs = (0..needs.len()).filter(|pair| partners[*pair] == Some(role)).map(|pair| lengths[pair]);
+            pairs.fold(lengths[role], u32::max)
+        };
+        let assigned: Vec<Vec<usize>> =
+            (0..needs.len()).map(|role| hosts.assign(needs, role, &kept[role], length(role))).collect();
+        let paired = |role: usize| match partners[role] {
+            Some(partner) => assigned[partner].iter().copied().take(count_of(lengths[role])).collect(),
+            None => assigned[role].clone(),
+        };
+        Self { hosts: weights.len(), assigned: (0..needs.len()).map(paired).collect() }
     }
 
     /// By role and index, the host. `counts` gives each role's nodes, at most as many as were assigned.
     pub(super) fn assigned(&self, counts: &[u32]) -> Vec<&[usize]> {
-        let prefix = |(hosts, count): (&'_ Vec<usize>, &u32)| {
-            usize::try_from(*count).ok().map_or(0, |count| count.min(hosts.len()))
-        };
-        self.assigned.iter().zip(counts).map(|pair| &pair.0[..prefix(pair)]).collect()
+        let prefix = |hosts: &Vec<usize>, count: u32| count_of(count).min(hosts.len());
+        self.assigned.iter().zip(counts).map(|(hosts, count)| &hosts[..prefix(hosts, *count)]).collect()
     }
 
     /// By host and role, how many nodes.
@@ -46,6 +56,10 @@ impl Places {
         }
         by_host
     }
+}
+
+fn count_of(count: u32) -> usize {
+    usize::try_from(count).expect("a count of nodes fits into memory's own")
 }
 
 /// The hosts as placement sees them.
@@ -76,7 +90,7 @@ impl Hosts<'_> {
     /// enough, so that what is measured is not disturbed by containers.
     fn allowed(&self, needs: &[RoleNeeds<'_>], role: usize) -> Vec<usize> {
         let hosts = self.weights.len();
-        let processes = needs.iter().filter(|need| !need.is_container()).count();
+        let processes = needs.iter().filter(|need| !need.is_container() && need.role.with.is_none()).count();
         if hosts == 1 || processes == 0 || processes == needs.len() {
             return (0..hosts).collect();
         }

@@ -87,6 +87,18 @@ pub enum Problem {
         /// Which, with commas.
         roles: String,
     },
+    /// A role that is paired with one of fewer nodes.
+    #[error("role.{role} has {count} nodes, and {with}, which it is paired with (`with`), has {partners}")]
+    Unpaired {
+        /// The role.
+        role: RoleName,
+        /// Its count.
+        count: u32,
+        /// The role that it is paired with.
+        with: RoleName,
+        /// That one's count.
+        partners: u32,
+    },
     /// A kernel setting that throng keeps itself.
     #[error("tuning.sysctl sets {key}, which throng itself keeps")]
     ReservedSysctl {
@@ -107,6 +119,7 @@ impl Problem {
                 "name an address that the machine has, one in 127.0.0.0/8, or one in 198.18.0.0/15 (added and removed by throng); or leave it out".to_owned()
             }
             Self::PortLayout { .. } => "change `count` or `plus`".to_owned(),
+            Self::Unpaired { role, with, .. } => format!("lower the count of {role}, or raise that of {with}"),
             Self::Cycle { .. } => "remove one of the `after` entries".to_owned(),
             Self::ReservedSysctl { .. } => "remove the key: the ports of all nodes are added to the list anyway".to_owned(),
         }
@@ -122,6 +135,7 @@ impl Problem {
             | Self::Address { .. }
             | Self::PortLayout { .. }
             | Self::Cycle { .. }
+            | Self::Unpaired { .. }
             | Self::ReservedSysctl { .. } => None,
         }
     }

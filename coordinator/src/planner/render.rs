@@ -1,12 +1,13 @@
 //! From a plan to what every host is told: all placeholders filled in, so that an agent knows no scenario.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use throng_common::host_spec::{ClusterSpec, DesiredState};
 use throng_common::ids::{HostId, Incarnation, NodeName, RoleName};
 
 use super::node_spec::node_spec;
 use super::plan::HostPlan;
+use super::preparing::Preparing;
 use super::texts::{TextError, Texts};
 
 /// What the hosts' desired state is made of, besides the plan and the scenario.
@@ -20,6 +21,8 @@ pub struct RenderInput<'a> {
     pub desired: &'a BTreeMap<RoleName, DesiredState>,
     /// How often a node was asked to begin anew; 0 for one that is missing here.
     pub incarnations: &'a BTreeMap<NodeName, Incarnation>,
+    /// Nodes that run or ran, of those for which others wait, for they prepare for them too.
+    pub prepared: &'a BTreeSet<NodeName>,
 }
 
 /// Why a node cannot be told what to do. A checked scenario with all its files gives none of these.
@@ -72,8 +75,13 @@ pub enum RenderError {
 /// The first node and key that cannot be filled in.
 pub fn host_spec(input: &RenderInput<'_>) -> Result<Vec<(HostId, ClusterSpec)>, RenderError> {
     let names = input.texts.plan().names();
+    let preparing = Preparing::of(input.texts.plan(), input.texts.scenario());
     let spec = |host: &HostPlan| {
-        let nodes = host.nodes.iter().map(|node| node_spec(input, node)).collect::<Result<Vec<_>, RenderError>>()?;
+        let nodes = host
+            .nodes
+            .iter()
+            .map(|node| node_spec(input, node, &preparing))
+            .collect::<Result<Vec<_>, RenderError>>()?;
         let spec = ClusterSpec {
             cluster: input.texts.plan().cluster.clone(),
             address: host.address,

@@ -1,6 +1,6 @@
 //! From a bundle to a planned cluster in the journal: check, build images, plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -173,6 +173,7 @@ pub(super) async fn prepare(
         files: named_files(scenario, bundle),
         wanted,
         incarnations: BTreeMap::new(),
+        prepared: BTreeSet::new(),
         sysctls: BTreeMap::new(),
         state: ClusterState::Starting,
         created: clock::now(),

@@ -70,6 +70,9 @@ pub async fn scale(
             *incarnation = incarnation.next();
         }
         record.plan = planned;
+        // One that comes again under a name that was there before has prepared nothing yet.
+        let plan = &record.plan;
+        record.prepared.retain(|node| plan.node(node).is_some());
     });
     drop(reservation);
     hit(Point::ScalePlanned);

@@ -98,6 +98,8 @@ codes! {
     UnknownRole = "unknown-role",
     /// Roles that wait for one another.
     RoleCycle = "role-cycle",
+    /// A role that cannot be paired with the one that it names.
+    BadPair = "bad-pair",
     /// A role whose name selectors take for all nodes.
     ReservedName = "reserved-name",
     /// A `seen` that asks a role which starts only after its own.

@@ -157,6 +157,7 @@ mod tests {
     fn spec() -> HostSpec {
         let process = Workload::Process(ProcessSpec { command: vec!["x".into()], user: "0:0".into(), workdir: None });
         let container = Workload::Container(ContainerSpec {
+            hostname: Some("worker-0007".parse().unwrap()),
             image: "redis:7".into(),
             pull: PullPolicy::Never,
             command: vec![],

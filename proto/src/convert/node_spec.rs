@@ -149,6 +149,7 @@ impl From<&ContainerSpec> for wire::ContainerSpec {
             capabilities: spec.capabilities.clone(),
             read_only: spec.read_only,
             scratch: spec.scratch.iter().map(scratch).collect(),
+            hostname: spec.hostname.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -166,6 +167,7 @@ impl TryFrom<wire::ContainerSpec> for ContainerSpec {
             return Err(DecodeError::new("image", "is empty"));
         }
         Ok(Self {
+            hostname: spec.hostname.map(|name| text("hostname", &name)).transpose()?,
             image: spec.image,
             pull,
             command: spec.command,

@@ -32,5 +32,6 @@ mod stop;
 mod stopping;
 mod systemd;
 mod taken_up;
+mod together;
 mod twice;
 mod up;

@@ -58,7 +58,7 @@ pub fn plan(owner: &Owner<'_>, node: &NodeSpec, container: &ContainerSpec, place
     let mut plan = ContainerPlan {
         name: container_name(owner.cluster, owner.node),
         image: container.image.clone(),
-        hostname: owner.node.to_string(),
+        hostname: container.hostname.as_ref().unwrap_or(owner.node).to_string(),
         labels: BTreeMap::new(),
         command: container.command.clone(),
         entrypoint: container.entrypoint.clone(),
@@ -140,7 +140,7 @@ pub fn has_its_texts(found: &BTreeMap<String, String>, plan: &ContainerPlan) -> 
 
 #[cfg(test)]
 mod tests {
-    use throng_common::host_spec::{DiskSpec, RamdiskSpec};
+    use throng_common::host_spec::{DiskSpec, RamdiskSpec, Workload};
     use throng_common::ids::{FleetId, Generation};
     use throng_common::size::ByteSize;
 
@@ -176,6 +176,12 @@ mod tests {
     fn a_container_is_named_and_labelled_for_its_node() {
         let plan = planned(&container_node(42), 7);
         assert_eq!((plan.name.as_str(), plan.hostname.as_str()), ("throng-redis-x7k2-worker-0042", "worker-0042"));
+        let mut paired = container_node(42);
+        if let Workload::Container(container) = &mut paired.workload {
+            container.hostname = Some("store-0042".parse().unwrap());
+        }
+        let paired = planned(&paired, 7);
+        assert_eq!((paired.name.as_str(), paired.hostname.as_str()), ("throng-redis-x7k2-worker-0042", "store-0042"));
         let expected = [
             (labels::CLUSTER, "redis-x7k2"),
             (labels::ROLE, "worker"),

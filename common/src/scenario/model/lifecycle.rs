@@ -15,9 +15,25 @@ pub struct Prepare {
     /// Program and arguments, run with the node's image, limits, files and ramdisks.
     #[schemars(length(min = 1))]
     pub command: Vec<String>,
+    /// For whom it is run once.
+    #[serde(default)]
+    pub per: PreparePer,
     /// How long it may take.
     #[serde(default = "default_prepare_timeout")]
     pub timeout: Span,
+}
+
+/// For whom a prepare command is run once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PreparePer {
+    /// Each node runs it.
+    #[default]
+    Node,
+    /// The first node of the role on each host runs it; the others there begin when that one runs.
+    Host,
+    /// The first node of the role runs it; the others begin when that one runs.
+    Cluster,
 }
 
 fn default_prepare_timeout() -> Span {

@@ -17,7 +17,7 @@ mod test;
 pub use document::{About, FORMAT, ParamValue, Scenario};
 pub use fleet::{Fleet, Provider, Reserve, SysctlValue, Tuning, TuningProfile};
 pub use image::{Image, ImageBuild, PullPolicy};
-pub use lifecycle::{Prepare, Restart, RestartWhen, Start, Stop};
+pub use lifecycle::{Prepare, PreparePer, Restart, RestartWhen, Start, Stop};
 pub use probe::{Each, EachJson, Metric, Ready, Seen};
 pub use role::{Role, RunKind};
 pub use storage::{Disk, FileDecl, Ramdisk};

@@ -30,6 +30,10 @@ pub struct Role {
     #[serde(default = "one")]
     #[schemars(range(min = 1))]
     pub count: u32,
+    /// The role that this one is paired with, as a sidecar is: node `i` lies on the host of that role's node `i`, and a
+    /// container has its host name.
+    #[serde(default)]
+    pub with: Option<RoleName>,
     /// Roles that must be up before this one starts.
     #[serde(default)]
     pub after: Vec<RoleName>,

@@ -1,6 +1,6 @@
 //! What nodes, probes and tests are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use throng_common::host_spec::{ClusterSpec, DesiredState, NodeSpec, ProbeCheck, Workload};
 use throng_common::ids::{Incarnation, NodeName};
@@ -13,16 +13,25 @@ use crate::planner::render::{RenderError, RenderInput, host_spec};
 use crate::planner::texts::{Saved, Texts};
 
 fn rendered(plan: &Plan, scenario: &Scenario) -> Result<ClusterSpec, RenderError> {
+    rendered_when(plan, scenario, &BTreeSet::new())
+}
+
+fn rendered_when(plan: &Plan, scenario: &Scenario, prepared: &BTreeSet<NodeName>) -> Result<ClusterSpec, RenderError> {
     let texts = Texts::new(plan, scenario);
     let files = BTreeMap::from([("conf.tmpl".to_owned(), b"port {port.redis}\n".to_vec())]);
     let desired = BTreeMap::from([("primary".parse().unwrap(), DesiredState::Running)]);
     let incarnations = BTreeMap::from([("worker-0001".parse().unwrap(), Incarnation(3))]);
-    let input = RenderInput { texts: &texts, files: &files, desired: &desired, incarnations: &incarnations };
+    let input = RenderInput { texts: &texts, files: &files, desired: &desired, incarnations: &incarnations, prepared };
     Ok(host_spec(&input)?.remove(0).1)
 }
 
 fn node(spec: &ClusterSpec, name: &str) -> NodeSpec {
     spec.nodes.iter().find(|node| node.name.to_string() == name).unwrap().clone()
+}
+
+/// What a host is told of a node.
+pub(super) fn told(plan: &Plan, scenario: &Scenario, name: &str) -> NodeSpec {
+    node(&rendered(plan, scenario).unwrap(), name)
 }
 
 #[test]
@@ -49,6 +58,21 @@ fn an_agent_is_told_everything_filled_in() {
     assert_eq!((worker.desired, worker.incarnation), (DesiredState::Stopped, Incarnation(3)));
     assert_eq!((worker.ramdisks[0].inodes, worker.limits.pids), (2048, Some(512)));
     assert_eq!((spec.names.len(), spec.pace.per_second), (4, Some(40.0)));
+}
+
+#[test]
+fn those_for_whom_another_prepares_run_when_that_one_has_run_and_prepare_nothing() {
+    let text = REDIS.replace("memory = \"256MiB\"", "prepare = { command = [\"x\"], per = \"cluster\" }\ncount = 3");
+    let scenario =
+        super::fixture::with_count(scenario(&text.replace("{role.primary.", "{role.primary[0].")), "worker", 1);
+    let plan = fitting(&scenario);
+    let first = BTreeSet::from(["primary-0000".parse().unwrap()]);
+    for (prepared, others) in [(BTreeSet::new(), DesiredState::Stopped), (first, DesiredState::Running)] {
+        let spec = rendered_when(&plan, &scenario, &prepared).unwrap();
+        let said = |name| (node(&spec, name).desired, node(&spec, name).prepare.is_some());
+        assert_eq!(said("primary-0000"), (DesiredState::Running, true));
+        assert_eq!((said("primary-0001"), said("primary-0002")), ((others, false), (others, false)));
+    }
 }
 
 #[test]

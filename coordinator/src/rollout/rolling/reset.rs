@@ -51,7 +51,10 @@ async fn reset(core: &Arc<Core>, cluster: &Arc<LiveCluster>, operation: &Operati
         return Err(RolloutError::Away(why));
     }
     hit(Point::ResetWiped);
-    cluster.edit(|record| record.state = ClusterState::Starting);
+    cluster.edit(|record| {
+        record.state = ClusterState::Starting;
+        record.prepared.clear();
+    });
     core.journal(cluster).await?;
     let id = cluster.record().id.clone();
     core.note(Some(&id), &id, "cluster-wiped", "all that its nodes had written is gone").await;

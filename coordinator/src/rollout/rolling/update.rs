@@ -18,6 +18,7 @@ use super::target::{Target, TargetError};
 use crate::cluster::{ClusterRecord, LiveCluster, Pending};
 use crate::core::Core;
 use crate::operation::{NoteLevel, OperationHandle, Wish};
+use crate::planner::preparing::Preparing;
 use crate::rollout::commands::{ended, fail, free, spawn};
 use crate::rollout::failure::RolloutError;
 use crate::rollout::images;
@@ -109,6 +110,8 @@ fn finish(record: &mut ClusterRecord) {
 /// Notes what the cluster is brought to from now on: something new, what it was on its way to, or what it came from.
 fn take_up(cluster: &LiveCluster, wanted: &Pending) -> Result<Arc<ClusterRecord>, TargetError> {
     let record = cluster.record();
+    // All its nodes have begun: none waits for what a new scenario would have prepared before.
+    let prepared = Preparing::of(&wanted.plan, &wanted.scenario).firsts();
     let is =
         |scenario: &Scenario, files: &BTreeMap<String, Vec<u8>>| *scenario == wanted.scenario && *files == wanted.files;
     let pending = match &record.pending {
@@ -120,13 +123,17 @@ fn take_up(cluster: &LiveCluster, wanted: &Pending) -> Result<Arc<ClusterRecord>
             let back = Pending { done, ..wanted.clone() };
             let held = held.clone();
             return Ok(cluster.edit(|record| {
+                record.prepared.extend(prepared);
                 (record.scenario, record.plan, record.files) = (held.scenario, held.plan, held.files);
                 record.pending = Some(back);
             }));
         }
         Some(_) => return Err(TargetError::HalfDone(record.id.to_string())),
     };
-    Ok(cluster.edit(|record| record.pending = Some(pending)))
+    Ok(cluster.edit(|record| {
+        record.prepared.extend(prepared);
+        record.pending = Some(pending);
+    }))
 }
 
 #[cfg(test)]

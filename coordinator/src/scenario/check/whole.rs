@@ -1,7 +1,7 @@
 //! The scenario as a whole.
 
 use throng_common::ids::RoleName;
-use throng_common::scenario::model::{FORMAT, Scenario};
+use throng_common::scenario::model::{FORMAT, Role, Scenario};
 use throng_common::scenario::selector::Selector;
 
 use super::context::Checker;
@@ -58,12 +58,33 @@ fn check_roles(checker: &mut Checker<'_>) {
                 Fault::new(Code::ReservedName, format!("selectors take `{name}` for every node of the cluster"));
             checker.key_fault(&path.join(name), fault.hint("give the role another name"));
         }
+        if let Some(with) = &role.with {
+            check_pair(checker, name, role, with);
+        }
         for (index, before) in role.after.iter().enumerate() {
             let path = path.join(name).join("after").join(index);
             if checker.role(before, &path).is_some() {
                 check_round(checker, name, before, &path);
             }
         }
+    }
+}
+
+/// Reports a role that is paired with itself, with one that is itself paired, or with one of fewer nodes.
+fn check_pair(checker: &mut Checker<'_>, name: &RoleName, role: &Role, with: &RoleName) {
+    let place = KeyPath::from_iter(["role", name.as_str(), "with"]);
+    let Some(partner) = checker.role(with, &place) else { return };
+    let counts = [name, with].map(|role| KeyPath::from_iter(["role", role.as_str(), "count"]));
+    if with == name {
+        let fault = Fault::new(Code::BadPair, format!("`{name}` cannot be paired with itself"));
+        checker.fault(&place, fault.hint("name the role beside whose nodes its nodes shall lie"));
+    } else if let Some(next) = &partner.with {
+        let fault = Fault::new(Code::BadPair, format!("`{with}` is itself paired with `{next}`"));
+        checker.fault(&place, fault.hint(format!("write with = \"{next}\"")));
+    } else if role.count > partner.count && !counts.iter().any(|count| checker.is_tainted(count)) {
+        let message = format!("`{name}` has {} nodes, and `{with}` has {}", role.count, partner.count);
+        let fault = Fault::new(Code::BadPair, message);
+        checker.fault(&place, fault.hint(format!("each needs one of `{with}` beside it: lower the count of `{name}`")));
     }
 }
 

@@ -95,6 +95,9 @@ pub struct StartPace {
     pub parallel: u32,
     /// Most starts a second; none: no bound.
     pub per_second: Option<f64>,
+    /// Most nodes that were started and have not been ready yet; 0: no bound.
+    #[serde(default)]
+    pub at_once: u32,
 }
 
 /// Whether a node should run.

@@ -83,7 +83,8 @@ impl FromStr for ByteSize {
             return Err(wrong());
         }
         let thousandths: u128 = format!("{whole}{fraction:0<3}").parse().map_err(|_| wrong())?;
-        let bytes = thousandths * u128::from(size) / 1000;
+        // Up, to a whole byte: what is written with one decimal is shown so again.
+        let bytes = (thousandths * u128::from(size)).div_ceil(1000);
         u64::try_from(bytes).map(Self).map_err(|_| wrong())
     }
 }
@@ -150,6 +151,7 @@ mod tests {
         for (text, bytes, shown) in [
             ("8MiB", 8 << 20, "8MiB"),
             ("1.5GiB", 3 << 29, "1.5GiB"),
+            ("1.2GiB", 1_288_490_189, "1.2GiB"),
             (" 100 B ", 100, "100B"),
             ("0MiB", 0, "0B"),
             ("1025KiB", 1025 << 10, "1MiB"),

@@ -18,6 +18,7 @@ use super::engine_state::{EngineState, needs_engine};
 use super::node_state::{Action, NodeState, Presence};
 use super::pacer::Pacer;
 use super::settling::{Next, Settling};
+use super::warming::Warming;
 use crate::probe::ProbeNews;
 
 /// All that is known.
@@ -37,6 +38,7 @@ pub struct Core {
     /// Nodes that changed since the last plan.
     touched: BTreeSet<Key>,
     agenda: Agenda,
+    warming: Warming,
     /// Nodes that are worked on, wait for another try, or must go.
     unsettled: BTreeSet<Key>,
     settings: Settling,
@@ -274,6 +276,8 @@ impl Core {
                 ProbeNews::NotReady(reason) => Err(reason),
             };
             state.probed(answer, now);
+            // Another one may be started now.
+            self.touched.insert(key.clone());
             commands.push(Command::Publish(key));
         }
     }
@@ -314,6 +318,7 @@ impl Core {
 
     /// Decides what a node needs next.
     fn file(&mut self, key: &Key, now: UnixMillis) {
+        self.warming.note(key, self.nodes.get(key));
         let Some(state) = self.nodes.get(key) else {
             self.agenda.strike(key);
             self.unsettled.remove(key);
@@ -356,6 +361,7 @@ impl Core {
             self.clean.remove(&key);
             self.nodes.remove(&key);
             self.agenda.strike(&key);
+            self.warming.note(&key, None);
             self.unsettled.remove(&key);
             self.ended_at.remove(&key);
             if let Some(count) = self.occupied.get_mut(&key.cluster) {
@@ -384,10 +390,14 @@ impl Core {
     fn plan_starts(&mut self, cluster: &ClusterId, now: UnixMillis, commands: &mut Vec<Command>) {
         let Some(pace) = self.clusters.get(cluster).map(|cluster| cluster.pace) else { return };
         while let Some((key, action)) = self.agenda.first_start(cluster) {
-            match self.pacer.start(pace, now) {
+            let room = match pace.at_once {
+                0 => Ok(()),
+                at_once => self.warming.has_room(cluster, at_once, now),
+            };
+            match room.and_then(|()| self.pacer.start(pace, now)) {
                 Ok(()) => self.begin(&key, action, now, commands),
                 Err(Some(at)) => return self.wake(at),
-                // The end of another start wakes the loop.
+                // The end of another start wakes the loop, or that a node is ready.
                 Err(None) => return,
             }
         }

@@ -49,7 +49,7 @@ fn host_spec(generation: u64, nodes: Vec<NodeSpec>) -> HostSpec {
         names: vec![],
         ports: throng_common::ports::PortSet::default(),
         sysctls: vec![],
-        pace: StartPace { parallel: 2, per_second: None },
+        pace: StartPace { parallel: 2, per_second: None, at_once: 0 },
         nodes,
     };
     HostSpec {
@@ -76,6 +76,8 @@ struct World {
     settles: u32,
     starts: u32,
     most_at_once: usize,
+    /// Most nodes that were being started or asked whether they are ready.
+    most_warming: usize,
     /// How each node was stopped.
     stops: Vec<(Key, StopSpec)>,
     /// Whether what is started is a container.
@@ -94,6 +96,8 @@ impl World {
         self.queue.extend(commands);
         let acting = self.queue.iter().filter(|command| matches!(command, Command::Act(_))).count();
         self.most_at_once = self.most_at_once.max(acting);
+        let asked = self.queue.iter().filter(|command| matches!(command, Command::Probe { .. })).count();
+        self.most_warming = self.most_warming.max(acting + asked);
     }
 
     /// Does what it is told until nothing is left, time passing where it must.
@@ -191,6 +195,20 @@ fn key(index: u32) -> Key {
 
 fn running_nodes(count: u32) -> Vec<NodeSpec> {
     (0..count).map(|index| node(index, DesiredState::Running, 1)).collect()
+}
+
+#[test]
+fn no_more_than_asked_for_are_on_their_way_to_being_ready() {
+    for (at_once, most) in [(3, 3..=3), (0, 4..=40)] {
+        let nodes = (0..20).map(|index| node(index, DesiredState::Running, 1)).collect();
+        let mut spec = host_spec(1, nodes);
+        spec.clusters[0].pace = StartPace { parallel: 100, per_second: None, at_once };
+        let mut world = World::default();
+        world.apply(&spec);
+        world.settle();
+        assert_eq!((world.running.len(), world.core.progress().settled), (20, true));
+        assert!(most.contains(&world.most_warming), "{at_once}: {}", world.most_warming);
+    }
 }
 
 #[test]

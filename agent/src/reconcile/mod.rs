@@ -26,4 +26,5 @@ mod pacer;
 mod panics;
 mod settling;
 pub mod task;
+mod warming;
 mod width;

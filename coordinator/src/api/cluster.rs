@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use throng_common::host_spec::NamedPorts;
 use throng_common::ids::ClusterId;
+use throng_common::scenario::model::Provider;
 use throng_common::scenario::selector::Selector;
 use throng_proto::operator as wire;
 use tonic::Status;
@@ -15,6 +16,7 @@ use super::wire::bundle_from_wire;
 use crate::authz::Caller;
 use crate::cluster::{LiveCluster, RoleMembership};
 use crate::planner::description::describe;
+use crate::planner::imagined::plan_imagined;
 use crate::planner::input::PlanInput;
 use crate::planner::planning::plan;
 use crate::planner::texts::Texts;
@@ -28,7 +30,10 @@ impl ApiService {
     ) -> Result<wire::PlanReply, Status> {
         let (bundle, contents) = bundle_from_wire(request.bundle, caller)?;
         let admitted = rollout::admit(bundle, contents).map_err(of_rollout)?;
-        let hosts = rollout::plan_inputs(&self.core, None).await.map_err(of_rollout)?;
+        let hosts = match admitted.scenario.fleet.provider {
+            Provider::Local => rollout::plan_inputs(&self.core, None).await.map_err(of_rollout)?,
+            Provider::PlanOnly => Vec::new(),
+        };
         let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
         let caller = &admitted.bundle.caller;
         let input = PlanInput {
@@ -41,7 +46,7 @@ impl ApiService {
             previous: None,
             preview: true,
         };
-        match plan(&input) {
+        match plan_imagined(&input).unwrap_or_else(|| plan(&input)) {
             Ok(plan) => {
                 let plan_json = serde_json::to_string(&plan).map_err(|error| Status::internal(error.to_string()))?;
                 Ok(wire::PlanReply { plan_json, problems: vec![] })

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use throng_common::ids::{ClusterId, HostId};
 use throng_common::ports::PortSet;
+use throng_common::scenario::model::Provider;
 use throng_common::size::ByteSize;
 use throng_common::status::HostFacts;
 use throng_common::verdict::Outcome;
@@ -22,6 +23,7 @@ use crate::daemon::agent::LOCAL_HOST;
 use crate::daemon::agent_program::AgentProgram;
 use crate::daemon::facts;
 use crate::output::plan::plan_text;
+use crate::planner::imagined::plan_imagined;
 use crate::planner::input::{HostInput, PlanInput};
 use crate::planner::plan::Plan;
 use crate::planner::planning::plan;
@@ -69,12 +71,13 @@ struct RefusalView<'a> {
 pub async fn run(context: &Context, args: PlanArgs) -> Result<Outcome, CliError> {
     let file = ScenarioFile::read_and_warn(context, &args.scenario)?;
     let planned = match &args.facts {
-        Some(path) => here(&file, read_facts(path)?),
+        Some(path) => here(&file, &[host_with(read_facts(path)?)]),
+        None if file.scenario.fleet.provider == Provider::PlanOnly => here(&file, &[]),
         None => match context.client().await {
             Ok(client) => by_coordinator(client, file).await?,
             Err(CliError::Client(ClientError::NoCoordinator { .. })) => {
                 let agent = AgentProgram::find(context.agent.as_deref()).await?;
-                here(&file, facts::facts(&agent).await?)
+                here(&file, &[host_with(facts::facts(&agent).await?)])
             }
             Err(error) => return Err(error),
         },
@@ -118,23 +121,28 @@ async fn by_coordinator(mut client: Client, file: ScenarioFile) -> Result<Planne
     Ok(Planned::Refused(reply.problems.into_iter().map(view).collect()))
 }
 
-/// Plans in this process, for one machine on which nothing runs yet.
-fn here(file: &ScenarioFile, facts: HostFacts) -> Planned {
-    let cluster = ClusterId::new(NO_CLUSTER).expect("a plain word is a name");
+/// One machine on which nothing runs yet.
+fn host_with(facts: HostFacts) -> HostInput {
     let host = HostId::new(LOCAL_HOST).expect("a plain word is a name");
-    let hosts = [HostInput { host, facts, other_ports: PortSet::default(), other_memory: ByteSize::ZERO }];
+    HostInput { host, facts, other_ports: PortSet::default(), other_memory: ByteSize::ZERO }
+}
+
+/// Plans in this process, for these hosts or for those that the scenario imagines.
+fn here(file: &ScenarioFile, hosts: &[HostInput]) -> Planned {
+    let cluster = ClusterId::new(NO_CLUSTER).expect("a plain word is a name");
     let caller = &file.bundle.caller;
-    let planned = plan(&PlanInput {
+    let input = PlanInput {
         scenario: &file.scenario,
         cluster: &cluster,
         caller: &format!("{}:{}", caller.uid, caller.gid),
         scenario_dir: &file.bundle.dir.display().to_string(),
         images: &BTreeMap::new(),
-        hosts: &hosts,
+        hosts,
         previous: None,
         preview: true,
-    });
-    match planned {
+    };
+    let imagined = if hosts.is_empty() { plan_imagined(&input) } else { None };
+    match imagined.unwrap_or_else(|| plan(&input)) {
         Ok(plan) => Planned::Fits(Box::new(plan)),
         Err(refusal) => Planned::Refused(
             refusal

@@ -116,6 +116,11 @@ impl Recording {
             let over = inner.phases.insert(status.node.clone(), seen);
             inner.over(&status.node, over, status.observed_at);
         }
+        // One that had begun before it was watched says nothing of how it began.
+        let began = matches!(before, Some(NodePhase::Preparing | NodePhase::Starting));
+        if let (true, NodePhase::Ready, Some(ready_at)) = (began, status.phase, status.ready_at) {
+            inner.roles.ready(&status.node, ready_at);
+        }
         let ended = matches!(status.phase, NodePhase::Backoff | NodePhase::Failed) && before != Some(status.phase);
         let how = status.reason.as_ref().map(|reason| reason.kind);
         let by_itself = matches!(how, Some(ReasonKind::Exited | ReasonKind::Signalled | ReasonKind::OutOfMemory));

@@ -23,6 +23,8 @@ pub(crate) struct RoleUse {
     pub(crate) throttled: Duration,
     /// Processes that the kernel killed for memory, of all nodes together.
     pub(crate) oom_kills: u64,
+    /// CPU time that a start took until the node was ready, the median of those that were watched; none where none was.
+    pub(crate) start_cpu: Option<Duration>,
 }
 
 /// What is known of all nodes of a cluster.
@@ -30,6 +32,10 @@ pub(crate) struct RoleUse {
 pub(super) struct RoleUses {
     roles: BTreeMap<RoleName, RoleUse>,
     nodes: BTreeMap<NodeName, Tracked>,
+    /// Nodes that became ready, and of which no sample of after that came in yet.
+    fresh: BTreeMap<NodeName, UnixMillis>,
+    /// By role, the CPU time of each start.
+    starts: BTreeMap<RoleName, Vec<Duration>>,
 }
 
 #[derive(Debug)]
@@ -46,6 +52,12 @@ impl RoleUses {
         of_role.anonymous_bytes = of_role.anonymous_bytes.max(sample.anonymous_bytes);
         of_role.ramdisk_bytes = of_role.ramdisk_bytes.max(sample.ramdisk_bytes);
         of_role.kernel_bytes = of_role.kernel_bytes.max(sample.kernel_bytes);
+        if self.fresh.get(&sample.node).is_some_and(|ready_at| sample.at >= *ready_at) {
+            self.fresh.remove(&sample.node);
+            let started = self.starts.entry(sample.node.role().clone()).or_default();
+            // Its counter began with it.
+            started.push(Duration::from_micros(sample.cpu_usage_micros));
+        }
         let Some(tracked) = self.nodes.get_mut(&sample.node) else {
             self.nodes.insert(sample.node.clone(), Tracked { last: sample.clone(), throttled: Duration::ZERO });
             return;
@@ -57,9 +69,19 @@ impl RoleUses {
         tracked.last = sample.clone();
     }
 
+    /// A node that was watched while it started is ready: its next sample, a second later at the most, tells what that took.
+    pub(super) fn ready(&mut self, node: &NodeName, at: UnixMillis) {
+        self.fresh.insert(node.clone(), at);
+    }
+
     /// The role's figures, where a node of it was sampled.
     pub(super) fn of(&self, role: &RoleName) -> Option<RoleUse> {
-        self.roles.get(role).copied()
+        let start_cpu = self.starts.get(role).and_then(|starts| {
+            let mut starts = starts.clone();
+            starts.sort();
+            starts.get(starts.len() / 2).copied()
+        });
+        self.roles.get(role).map(|used| RoleUse { start_cpu, ..*used })
     }
 }
 
@@ -101,6 +123,20 @@ mod tests {
         uses.push(&NodeSample { anonymous_bytes: 40, kernel_bytes: Some(3), ..busy });
         let of = uses.of(&"worker".parse().unwrap()).unwrap();
         assert_eq!((of.memory_bytes, of.anonymous_bytes, of.ramdisk_bytes, of.kernel_bytes), (60, 40, 50, Some(3)));
+    }
+
+    #[test]
+    fn what_a_start_took_is_told_by_the_first_sample_of_after_it() {
+        let mut uses = RoleUses::default();
+        let role = "worker".parse().unwrap();
+        for (node, ready_at) in [("worker-0000", 2_500), ("worker-0001", 3_000), ("worker-0002", 900)] {
+            uses.push(&sample(node, 1_000, 0, 0));
+            uses.ready(&node.parse().unwrap(), UnixMillis(ready_at));
+            for at in [2_000, 3_000, 4_000] {
+                uses.push(&sample(node, at, 0, 0));
+            }
+        }
+        assert_eq!(uses.of(&role).unwrap().start_cpu, Some(Duration::from_millis(1_500)), "of 1.5, 1.5 and 1 s");
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! A plan as people read it: who lies where, the sums, what will be tuned, and which limit breaks first.
 
+use std::time::Duration;
+
 use throng_common::ports::PortSet;
 use throng_common::scenario::model::RunKind;
 
 use super::palette::Palette;
 use super::table::Table;
+use crate::planner::estimate::{Estimate, estimate};
 use crate::planner::limit::Limit;
 use crate::planner::plan::{HostPlan, MemorySum, Plan, RolePlan, SysctlPlan};
 use crate::planner::refusal::{PlanRefusal, Problem};
 
 /// Ranges of ports that are shown one by one: a torn pool would fill the screen.
 const PORT_RANGES_SHOWN: usize = 4;
+/// Hosts that are named one by one.
+const HOSTS_NAMED: usize = 4;
 /// Share in percent below which a limit that does not break is only named.
 const FAR_PERCENT: f64 = 1.0;
 
@@ -117,7 +122,15 @@ fn alike(plan: &Plan) -> Vec<(String, &HostPlan)> {
             None => groups.push((vec![host.host.to_string()], host)),
         }
     }
-    groups.into_iter().map(|(names, host)| (names.join(", "), host)).collect()
+    groups.into_iter().map(|(names, host)| (list(&names), host)).collect()
+}
+
+/// Hosts by name, many of them by their first and last.
+fn list(names: &[String]) -> String {
+    match names {
+        [first, .., last] if names.len() > HOSTS_NAMED => format!("{first} … {last} ({} hosts)", names.len()),
+        names => names.join(", "),
+    }
 }
 
 fn memory(sum: &MemorySum) -> String {
@@ -186,7 +199,22 @@ fn limits(plan: &Plan, palette: Palette, width_columns: Option<u16>) -> String {
         text.push('\n');
     }
     text.push_str(&verdict(plan, palette));
+    text.push_str(&time(plan));
     text
+}
+
+/// How long it takes, as an order of size.
+fn time(plan: &Plan) -> String {
+    let Estimate { starts_cpu, up, down } = estimate(plan);
+    let about = |time: Duration| match time.as_secs_f64().ceil() {
+        seconds if seconds < 120.0 => format!("{seconds} s"),
+        seconds => format!("{} min", (seconds / 60.0).ceil()),
+    };
+    let work = match starts_cpu {
+        Duration::ZERO => String::new(),
+        cpu => format!("; the starts take {} of CPU time", about(cpu)),
+    };
+    format!("About {} up and {} down, as measured with Docker 20.10{work}.\n", about(up), about(down))
 }
 
 /// A row of the limits; where there is one host, its column says nothing.
@@ -231,7 +259,7 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planner::tests::fixture::{host, redis, try_plan};
+    use crate::planner::tests::fixture::{REDIS, host, imagined, redis, scenario, try_plan, with_count};
 
     #[test]
     fn the_redis_scenario_with_100_workers_reads_well() {
@@ -250,6 +278,20 @@ mod tests {
         let mut uneven = redis(100);
         uneven.fleet.memory_overcommit = 1.5;
         let plan = try_plan(&uneven, &[host("a"), host("b"), host("c")], None).unwrap();
+        insta::assert_snapshot!(plan_text(&plan, Palette::PLAIN, None));
+    }
+
+    #[test]
+    fn a_thousand_workers_on_hosts_that_nobody_has_yet_read_well() {
+        let text = REDIS
+            .replace(
+                "[role.primary]",
+                "[fleet]\nprovider = \"plan-only\"\nhost = { cpus = 64, memory = \"488GiB\" }\n[role.primary]",
+            )
+            .replace("memory = \"16MiB\"", "memory = \"1.2GiB\"")
+            .replace("rate = \"40/s\"", "cpu = \"1800ms\"")
+            .replace("8MiB", "64MiB");
+        let plan = imagined(&with_count(scenario(&text), "worker", 1000)).unwrap();
         insta::assert_snapshot!(plan_text(&plan, Palette::PLAIN, None));
     }
 

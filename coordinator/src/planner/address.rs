@@ -16,7 +16,7 @@ pub(super) fn address_of(
 ) -> Result<(IpAddr, bool), Problem> {
     let Some(address) = fleet.address else {
         return match fleet.provider {
-            Provider::Local => Ok((own_address(position), false)),
+            Provider::Local | Provider::PlanOnly => Ok((own_address(position), false)),
         };
     };
     let refuse = |reason| Problem::Address { address, host: host.host.clone(), reason };

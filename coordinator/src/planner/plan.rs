@@ -56,6 +56,9 @@ pub struct RolePlan {
     pub memory: ByteSize,
     /// Most starts a second over the whole fleet.
     pub starts_per_second: Option<f64>,
+    /// CPU time that one start takes, as far as the scenario says.
+    #[serde(default)]
+    pub start_cpu: Option<Span>,
     /// The nodes that must be up.
     pub quorum: u32,
     /// How long the start may take.
@@ -71,6 +74,9 @@ pub struct HostPlan {
     pub address: IpAddr,
     /// Whether the agent adds the address to `lo` and removes it at the end.
     pub manage_address: bool,
+    /// Cores that may be used; 0 in a plan that was made before this was kept.
+    #[serde(default)]
+    pub cores: u32,
     /// Where its agent keeps what must not outlive a boot.
     pub run_dir: String,
     /// Where its agent keeps what must.

@@ -144,6 +144,7 @@ fn roles(input: &PlanInput<'_>, assessor: &Assessor<'_>, waves: &[Vec<RoleName>]
             image: given(need.name, role.image.as_ref()),
             memory: need.memory,
             starts_per_second: role.start.rate.map(per_second),
+            start_cpu: role.start.cpu,
             quorum: role.start.quorum.of(role.count),
             timeout: role.start.timeout,
         };
@@ -163,6 +164,7 @@ fn hosts(assessor: &Assessor<'_>, counts: &[u32], nodes: Vec<Vec<NodePlan>>) -> 
             host: base.input.host.clone(),
             address: base.address,
             manage_address: base.manage_address,
+            cores: base.input.facts.cpu_cores,
             run_dir: base.input.facts.run_dir.clone(),
             state_dir: base.input.facts.state_dir.clone(),
             sysctls: sysctls(base, &assessor.scenario.tuning, &wants, &reserved),

@@ -26,6 +26,9 @@ fn summary(problems: &[Problem]) -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Problem {
+    /// A fleet that is only planned cannot hold anything.
+    #[error("fleet.provider is \"plan-only\": nobody provides these hosts")]
+    PlanOnly,
     /// There is no host.
     #[error("there is no host to plan for")]
     NoHosts,
@@ -111,6 +114,9 @@ impl Problem {
     /// What a person can do about it.
     pub fn remedy(&self) -> String {
         match self {
+            Self::PlanOnly => {
+                "`throng plan` shows what they would hold; fleet.provider = \"local\" without `host` runs it on this machine".to_owned()
+            }
             Self::NoHosts => "start an agent: `throng hosts` shows those that there are".to_owned(),
             Self::TooManyNodes { .. } => "lower the count".to_owned(),
             Self::OverLimit { remedy, .. } => remedy.clone(),
@@ -129,7 +135,8 @@ impl Problem {
     pub fn limit(&self) -> Option<&LimitName> {
         match self {
             Self::OverLimit { limit, .. } => Some(limit),
-            Self::NoHosts
+            Self::PlanOnly
+            | Self::NoHosts
             | Self::TooManyNodes { .. }
             | Self::Engine { .. }
             | Self::Address { .. }

@@ -110,6 +110,9 @@ pub struct RoleReport {
     /// The most cores.
     #[serde(default)]
     pub peak_cpu_cores: Option<f64>,
+    /// CPU time that a start took until the node was ready: the median of those that the run watched.
+    #[serde(default)]
+    pub start_cpu_millis: Option<u64>,
     /// How long the node waited that waited longest because of its CPU limit.
     #[serde(default)]
     pub throttled_millis: Option<u64>,

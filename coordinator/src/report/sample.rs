@@ -140,6 +140,7 @@ pub(crate) fn passed() -> RunReport {
             peak_memory_bytes: Some(9 << 20),
             peak_anonymous_bytes: Some(3 << 20),
             peak_ramdisk_bytes: Some(6 << 20),
+            start_cpu_millis: Some(210),
             peak_kernel_bytes: Some(1 << 20),
             peak_cpu_cores: Some(0.25),
             throttled_millis: Some(0),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::select_ok;
 use throng_common::ids::{ClusterId, HostId, RoleName};
 use throng_common::ports::PortSet;
-use throng_common::scenario::model::{Image, Scenario};
+use throng_common::scenario::model::{Image, Provider, Scenario};
 use throng_common::scenario::steps::Step;
 use throng_common::size::ByteSize;
 use throng_common::status::HostFacts;
@@ -26,6 +26,7 @@ use crate::operation::{NoteLevel, OperationHandle};
 use crate::planner::input::{HostInput, PlanInput};
 use crate::planner::plan::Plan;
 use crate::planner::planning::plan;
+use crate::planner::refusal::{PlanRefusal, Problem};
 use crate::scenario;
 
 /// How long a host may take to say what it has.
@@ -194,6 +195,9 @@ pub(super) async fn make_plan(
     images: &BTreeMap<RoleName, String>,
     previous: Option<&Plan>,
 ) -> Result<(Plan, Reservation), RolloutError> {
+    if scenario.fleet.provider == Provider::PlanOnly {
+        return Err(PlanRefusal { problems: vec![Problem::PlanOnly] }.into());
+    }
     let _turn = core.reservations.turn().await;
     let hosts = plan_inputs(core, previous.map(|plan| &plan.cluster)).await?;
     let input = PlanInput {

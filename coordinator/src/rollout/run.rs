@@ -366,6 +366,9 @@ fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>, recording: &Recordi
             peak_memory_bytes: used.map(|used| used.memory_bytes),
             peak_anonymous_bytes: used.map(|used| used.anonymous_bytes),
             peak_ramdisk_bytes: used.map(|used| used.ramdisk_bytes),
+            start_cpu_millis: used
+                .and_then(|used| used.start_cpu)
+                .map(|cpu| u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX)),
             peak_kernel_bytes: used.and_then(|used| used.kernel_bytes),
             peak_cpu_cores: used.map(|used| used.cpu_cores),
             throttled_millis: used.map(|used| millis(used.throttled)),

@@ -46,7 +46,11 @@ impl From<&ClusterSpec> for wire::ClusterSpec {
             names: spec.names.iter().map(Into::into).collect(),
             ports: spec.ports.to_string(),
             sysctls: spec.sysctls.iter().map(Into::into).collect(),
-            pace: Some(wire::StartPace { parallel: spec.pace.parallel, per_second: spec.pace.per_second }),
+            pace: Some(wire::StartPace {
+                parallel: spec.pace.parallel,
+                per_second: spec.pace.per_second,
+                at_once: spec.pace.at_once,
+            }),
             nodes: spec.nodes.iter().map(Into::into).collect(),
         }
     }
@@ -63,7 +67,7 @@ impl TryFrom<wire::ClusterSpec> for ClusterSpec {
             names: list("names", spec.names)?,
             ports: text("ports", &spec.ports)?,
             sysctls: list("sysctls", spec.sysctls)?,
-            pace: StartPace { parallel: pace.parallel, per_second: pace.per_second },
+            pace: StartPace { parallel: pace.parallel, per_second: pace.per_second, at_once: pace.at_once },
             nodes: list("nodes", spec.nodes)?,
         })
     }
@@ -190,7 +194,7 @@ mod tests {
                     sysctl(SysctlWant::Ports("1-2".parse().unwrap())),
                     sysctl(SysctlWant::Exactly("a b".into())),
                 ],
-                pace: StartPace { parallel: 4, per_second: Some(2.5) },
+                pace: StartPace { parallel: 4, per_second: Some(2.5), at_once: 3 },
                 nodes: vec![node("a-0000", process, tcp), node("b-0001", container, http)],
             }],
             kept: vec!["d-x7k2".parse().unwrap()],

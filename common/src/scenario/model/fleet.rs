@@ -13,6 +13,8 @@ use crate::size::ByteSize;
 pub struct Fleet {
     /// Who provides the hosts.
     pub provider: Provider,
+    /// The kind of hosts that a fleet which is only planned has.
+    pub host: Option<HostKind>,
     /// The address that nodes of this machine listen on. Default: one of throng's own in 127.84.0.0/16. Inside 198.18.0.0/15 it is added to `lo` and removed at the end; any other must exist.
     pub address: Option<std::net::IpAddr>,
     /// The pool from which nodes get their ports, below the kernel's ephemeral range.
@@ -27,6 +29,7 @@ impl Default for Fleet {
     fn default() -> Self {
         Self {
             provider: Provider::Local,
+            host: None,
             address: None,
             ports: crate::ports::PortRange::new(20_000, 32_000).expect("20000 lies below 32000"),
             reserve: Reserve::default(),
@@ -37,11 +40,28 @@ impl Default for Fleet {
 
 /// Who provides the hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Provider {
     /// This machine is the one host.
     #[default]
     Local,
+    /// Nobody: `throng plan` says what such hosts would hold, and nothing can be started.
+    PlanOnly,
+}
+
+/// A kind of hosts that are only planned for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostKind {
+    /// Cores of each.
+    #[schemars(range(min = 1, max = 4096))]
+    pub cpus: u32,
+    /// Memory of each.
+    pub memory: ByteSize,
+    /// How many there are. Default: as few as hold the cluster.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub count: Option<u32>,
 }
 
 /// What is left alone on every host.

@@ -93,6 +93,12 @@ impl Default for Restart {
 pub struct Start {
     /// Most starts a second over the whole fleet: `"40/s"`. Default: as fast as the hosts can.
     pub rate: Option<Rate>,
+    /// Most nodes of one host that were started and have not been ready yet: for programs that keep the CPU busy while
+    /// they start. Default: no bound.
+    #[schemars(range(min = 1))]
+    pub at_once: Option<u32>,
+    /// CPU time that one start takes, from which `plan` estimates how long all take. Every run says what it was.
+    pub cpu: Option<Span>,
     /// The share of nodes that must be up, as a percentage.
     pub quorum: Quorum,
     /// How long all of it may take.
@@ -101,6 +107,6 @@ pub struct Start {
 
 impl Default for Start {
     fn default() -> Self {
-        Self { rate: None, quorum: Quorum::ALL, timeout: Span::seconds(300) }
+        Self { rate: None, at_once: None, cpu: None, quorum: Quorum::ALL, timeout: Span::seconds(300) }
     }
 }

@@ -15,7 +15,7 @@ mod storage;
 mod test;
 
 pub use document::{About, FORMAT, ParamValue, Scenario};
-pub use fleet::{Fleet, Provider, Reserve, SysctlValue, Tuning, TuningProfile};
+pub use fleet::{Fleet, HostKind, Provider, Reserve, SysctlValue, Tuning, TuningProfile};
 pub use image::{Image, ImageBuild, PullPolicy};
 pub use lifecycle::{Prepare, PreparePer, Restart, RestartWhen, Start, Stop};
 pub use probe::{Each, EachJson, Metric, Ready, Seen};

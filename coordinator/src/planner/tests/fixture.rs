@@ -8,6 +8,7 @@ use throng_common::scenario::model::Scenario;
 use throng_common::size::ByteSize;
 use throng_common::status::{EngineFacts, HostFacts, UnixMillis};
 
+use crate::planner::imagined::plan_imagined;
 use crate::planner::input::{HostInput, PlanInput};
 use crate::planner::limit::LimitName;
 use crate::planner::plan::Plan;
@@ -131,6 +132,23 @@ pub(crate) fn try_plan(scenario: &Scenario, hosts: &[HostInput], previous: Optio
 /// Plans a scenario on a host, only to show it.
 pub(crate) fn try_preview(scenario: &Scenario, host: HostInput) -> Result<Plan, PlanRefusal> {
     plan_for(scenario, &[host], None, true)
+}
+
+/// Plans a scenario on the hosts that it imagines.
+pub(crate) fn imagined(scenario: &Scenario) -> Result<Plan, PlanRefusal> {
+    let cluster = ClusterId::new("redis-replicas-x7k2").unwrap();
+    let images = BTreeMap::new();
+    plan_imagined(&PlanInput {
+        scenario,
+        cluster: &cluster,
+        caller: "1000:1000",
+        scenario_dir: "/home/me/redis",
+        images: &images,
+        hosts: &[],
+        previous: None,
+        preview: true,
+    })
+    .unwrap()
 }
 
 fn plan_for(

@@ -1,6 +1,7 @@
 //! Claims about plans.
 
 pub(crate) mod fixture;
+mod imagined;
 mod pairs;
 mod properties;
 mod refusals;

@@ -17,6 +17,9 @@ const WIDTH_MIN: usize = 60;
 /// The widest: longer lines are hard to read.
 const WIDTH_MAX: usize = 120;
 
+/// The least CPU time of a start that is worth a line, in milliseconds.
+const START_CPU_SHOWN_MILLIS: u64 = 100;
+
 /// Stands for a space at which no line is broken, until the lines are made.
 const UNBREAKABLE: &str = "\u{a0}";
 
@@ -68,6 +71,7 @@ pub fn render_now(report: &RunReport, width: usize, color: bool, cluster: Standi
     failures(&mut page, report);
     metrics(&mut page, &report.metrics);
     memory(&mut page, &report.roles);
+    starts(&mut page, &report.roles);
     shortages(&mut page, &report.hosts);
     phases(&mut page, &report.phases);
     teardown(&mut page, report, cluster);
@@ -261,6 +265,18 @@ fn memory(page: &mut Page, roles: &[RoleReport]) {
     let head = ["Most memory of a node", "anonymous", "ramdisks", "kernel", "limit", "would do"].map(str::to_owned);
     for line in columns(&[vec![head.to_vec()], rows].concat()) {
         page.line(&line);
+    }
+}
+
+/// What a start of each role took of the CPU, where that is more than a program of nothing takes.
+fn starts(page: &mut Page, roles: &[RoleReport]) {
+    let shown = |role: &RoleReport| {
+        let millis = role.start_cpu_millis.filter(|millis| *millis >= START_CPU_SHOWN_MILLIS)?;
+        Some(format!("{} {}", role.role, duration(millis)).replace(' ', UNBREAKABLE))
+    };
+    let shown: Vec<String> = roles.iter().filter_map(shown).collect();
+    if !shown.is_empty() {
+        page.headed("CPU time of a start", &shown.join(", "));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use throng_common::ports::PortRange;
-use throng_common::scenario::model::Fleet;
+use throng_common::scenario::model::{Fleet, Provider};
 
 use super::context::Checker;
 use crate::scenario::code::Code;
@@ -26,10 +26,27 @@ pub(super) fn check(checker: &mut Checker<'_>, fleet: &Fleet) {
         check_address(checker, address, &path.join("address"));
     }
     check_pool(checker, fleet.ports, &path.join("ports"));
+    check_kind(checker, fleet, &path);
     if !(1.0..=OVERCOMMIT_MAX).contains(&fleet.memory_overcommit) {
         let message = format!("a factor of {} admits nothing sensible", fleet.memory_overcommit);
         let fault = Fault::new(Code::OutOfRange, message).hint("write a factor from 1.0 (no overcommit) to 10.0");
         checker.fault(&path.join("memory_overcommit"), fault);
+    }
+}
+
+/// That a fleet says which hosts it has just when nobody provides them.
+fn check_kind(checker: &mut Checker<'_>, fleet: &Fleet, path: &KeyPath) {
+    let place = path.join("host");
+    match (fleet.provider, &fleet.host) {
+        (Provider::PlanOnly, None) if !checker.is_doubtful(&place) => {
+            let fault = Fault::new(Code::MissingKey, "a fleet that is only planned needs `host`");
+            let hint = "say of what kind its hosts are: host = { cpus = 64, memory = \"488GiB\" }";
+            checker.fault(&path.join("provider"), fault.hint(hint));
+        }
+        (Provider::Local, Some(_)) if !checker.is_doubtful(&path.join("provider")) => {
+            checker.stray(&place, true, "hosts that there are say of what kind they are");
+        }
+        (Provider::PlanOnly | Provider::Local, _) => {}
     }
 }
 

@@ -154,6 +154,9 @@ fn check_user(checker: &mut Checker<'_>, role: &Role, name: &RoleName, path: &Ke
 fn check_restart(checker: &mut Checker<'_>, role: &Role, path: &KeyPath) {
     checker.positive(role.restart.backoff, &path.join("restart").join("backoff"));
     checker.positive(role.start.timeout, &path.join("start").join("timeout"));
+    if let Some(cpu) = role.start.cpu {
+        checker.positive(cpu, &path.join("start").join("cpu"));
+    }
 }
 
 /// A word: what stands after the dot in a placeholder.

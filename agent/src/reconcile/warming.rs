@@ -1,0 +1,117 @@
+//! Nodes that were started and have not been ready yet, counted by cluster. Pure: time is data.
+
+use std::collections::BTreeMap;
+
+use throng_common::ids::ClusterId;
+use throng_common::status::{NodePhase, UnixMillis};
+
+use super::command::Key;
+use super::node_state::NodeState;
+
+/// How long after its start a node that is not ready yet is counted, in milliseconds. Nodes that are only ready once
+/// others have been started must not wait for these for ever.
+const COUNTED_MILLIS: u64 = 60_000;
+
+/// By cluster, the nodes on their way to being ready, each with when it was started; none while that is under way.
+#[derive(Debug, Default)]
+pub(super) struct Warming(BTreeMap<ClusterId, BTreeMap<Key, Option<UnixMillis>>>);
+
+impl Warming {
+    /// Takes note of how a node stands; none when there is nothing of it.
+    pub(super) fn note(&mut self, key: &Key, state: Option<&NodeState>) {
+        let started = state.and_then(|state| match state.phase(true) {
+            NodePhase::Preparing => Some(None),
+            NodePhase::Starting => Some(state.started_at),
+            NodePhase::Pending
+            | NodePhase::Ready
+            | NodePhase::Unready
+            | NodePhase::Backoff
+            | NodePhase::Stopping
+            | NodePhase::Stopped
+            | NodePhase::Failed
+            | NodePhase::Unknown => None,
+        });
+        if let Some(started) = started {
+            self.0.entry(key.cluster.clone()).or_default().insert(key.clone(), started);
+        } else if let Some(cluster) = self.0.get_mut(&key.cluster) {
+            cluster.remove(key);
+            if cluster.is_empty() {
+                self.0.remove(&key.cluster);
+            }
+        }
+    }
+
+    /// Whether one more of a cluster may be started where so many may be on their way at once; else when to look again,
+    /// unless one that becomes ready leads to that.
+    pub(super) fn has_room(
+        &self,
+        cluster: &ClusterId,
+        at_once: u32,
+        now: UnixMillis,
+    ) -> Result<(), Option<UnixMillis>> {
+        let Some(nodes) = self.0.get(cluster) else { return Ok(()) };
+        let until = |started: UnixMillis| UnixMillis(started.0.saturating_add(COUNTED_MILLIS));
+        let counted =
+            || nodes.values().map(|started| started.map(until)).filter(|until| until.is_none_or(|at| at > now));
+        if counted().count() < usize::try_from(at_once).unwrap_or(usize::MAX) {
+            return Ok(());
+        }
+        Err(counted().flatten().min())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use throng_common::ids::{Incarnation, NodeName};
+
+    use super::super::node_state::{Action, Running};
+    use super::*;
+
+    fn key(index: u32) -> Key {
+        Key { cluster: "c-x7k2".parse().unwrap(), node: NodeName::new("worker".parse().unwrap(), index) }
+    }
+
+    fn running(at: u64) -> NodeState {
+        let stop = throng_common::host_spec::StopSpec { signal: 15, grace: std::time::Duration::ZERO };
+        let running = Running { container: None, image_id: None, pid: 7, digest: String::new(), stop };
+        let mut state = NodeState::default();
+        state.started(running, Incarnation(1), true, UnixMillis(at));
+        state
+    }
+
+    #[test]
+    fn those_that_are_started_count_until_they_are_ready_gone_or_long_on_their_way() {
+        let mut warming = Warming::default();
+        let cluster = key(0).cluster;
+        let room = |warming: &Warming, now: u64| warming.has_room(&cluster, 2, UnixMillis(now));
+        assert_eq!(room(&warming, 0), Ok(()));
+        warming.note(&key(0), Some(&NodeState { busy: Some(Action::Start), ..NodeState::default() }));
+        assert_eq!(room(&warming, 0), Ok(()));
+        warming.note(&key(1), Some(&running(5_000)));
+        assert_eq!(room(&warming, 6_000), Err(Some(UnixMillis(65_000))));
+        warming.note(&key(0), Some(&running(7_000)));
+        assert_eq!(room(&warming, 64_999), Err(Some(UnixMillis(65_000))));
+        assert_eq!(room(&warming, 65_000), Ok(()), "the first has been on its way for a minute");
+
+        let mut ready = running(7_000);
+        ready.probed(Ok(()), UnixMillis(8_000));
+        warming.note(&key(0), Some(&ready));
+        assert_eq!(room(&warming, 8_000), Ok(()));
+        ready.probed(
+            Err(throng_common::status::Reason::new(throng_common::status::ReasonKind::Probe, "no")),
+            UnixMillis(9_000),
+        );
+        warming.note(&key(0), Some(&ready));
+        assert_eq!(room(&warming, 9_000), Ok(()), "one that was ready once is not on its way");
+        warming.note(&key(1), None);
+        assert_eq!(warming.0, BTreeMap::new());
+    }
+
+    #[test]
+    fn clusters_are_counted_apart() {
+        let mut warming = Warming::default();
+        warming.note(&key(0), Some(&running(0)));
+        assert_eq!(warming.has_room(&"other-x7k2".parse().unwrap(), 1, UnixMillis(1)), Ok(()));
+        assert!(warming.has_room(&key(0).cluster, 1, UnixMillis(1)).is_err());
+    }
+}

@@ -5,14 +5,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::figure::Figure;
 use crate::text_type::text_type;
 
 /// A relation and the number on its right side.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Condition {
     relation: Relation,
-    bound: f64,
+    bound: Figure,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +44,10 @@ pub struct ConditionError {
 }
 
 impl Condition {
-    /// Whether it holds for this figure. Nothing but `!=` holds for what is not a number.
-    pub fn holds(self, figure: f64) -> bool {
+    /// Whether it holds for this figure.
+    pub fn holds(self, figure: Figure) -> bool {
         match self.relation {
-            #[expect(clippy::float_cmp, reason = "a scenario that writes == means exactly equal: counts, mostly")]
             Relation::Equal => figure == self.bound,
-            #[expect(clippy::float_cmp, reason = "as above")]
             Relation::Unequal => figure != self.bound,
             Relation::AtLeast => figure >= self.bound,
             Relation::Above => figure > self.bound,
@@ -65,8 +64,8 @@ impl FromStr for Condition {
         let trimmed = text.trim();
         let find = |(sign, relation): (&str, Relation)| Some((relation, trimmed.strip_prefix(sign)?));
         let (relation, number) = RELATIONS.into_iter().find_map(find).ok_or_else(wrong)?;
-        let bound: f64 = number.trim().parse().map_err(|_| wrong())?;
-        if bound.is_finite() { Ok(Self { relation, bound }) } else { Err(wrong()) }
+        let bound = number.parse().map_err(|_| wrong())?;
+        Ok(Self { relation, bound })
     }
 }
 
@@ -99,9 +98,15 @@ mod tests {
             ("!= 90", true, false, true),
         ] {
             let condition: Condition = text.parse().unwrap();
-            assert_eq!([89.0, 90.0, 91.0].map(|figure| condition.holds(figure)), [below, at, above], "{text}");
+            assert_eq!([89_u64, 90, 91].map(|figure| condition.holds(figure.into())), [below, at, above], "{text}");
             assert_eq!(condition.to_string().parse::<Condition>().unwrap(), condition);
         }
+    }
+
+    #[test]
+    fn ids_of_64_bits_are_told_apart() {
+        let condition: Condition = "== 9223372036854775807".parse().unwrap();
+        assert_eq!([i64::MAX as u64 - 1, i64::MAX as u64].map(|id| condition.holds(id.into())), [false, true]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The scenario's language: its tables, steps, selectors and placeholders.
 
 pub mod condition;
+pub mod figure;
 pub mod mode;
 pub mod model;
 pub mod placeholder;

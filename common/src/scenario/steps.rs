@@ -68,6 +68,10 @@ pub struct Step {
     pub timeout: Option<Span>,
     /// Values kept for later steps as `{saved.NAME}`: a regular expression whose first group is kept, or a JSON pointer.
     pub save: BTreeMap<String, String>,
+    /// Figures that the run's report shows, by name: texts that are numbers once their placeholders are filled in.
+    pub record: BTreeMap<String, String>,
+    /// What the recorded figures are shown against: a text that is a number, like `"{role.worker.count}"`.
+    pub at: Option<String>,
     /// How often the step is run.
     pub repeat: Option<u32>,
     /// What the step is for, shown in place of its kind.
@@ -302,6 +306,7 @@ impl Step {
             ("save", !self.save.is_empty(), takes(&["exec", "http", "program", "kill", "restart"])),
             ("timeout", self.timeout.is_some(), takes(&["exec", "http", "program", "check"])),
             ("within", self.within.is_some(), !takes(&["parallel"])),
+            ("at", self.at.is_some(), !self.record.is_empty()),
         ]
         .into_iter()
         .find_map(|(key, given, taken)| (given && !taken).then_some(key))

@@ -31,6 +31,7 @@ fn test(failures: &[(&str, u32, Cause)]) -> TestReport {
         failures: failures.iter().map(failure).collect(),
         notes: Vec::new(),
         artefacts: Vec::new(),
+        recorded: Vec::new(),
         steps: Vec::new(),
     };
     TestReport {

@@ -11,6 +11,7 @@ pub mod load;
 pub mod memory;
 pub mod model;
 pub mod outcome;
+mod recorded;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod trace;

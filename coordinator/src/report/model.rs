@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use throng_common::ids::{ClusterId, HostId, RoleName, RunId};
+use throng_common::scenario::figure::Figure;
 use throng_common::status::{Residue, UnixMillis};
 use throng_common::verdict::{Outcome, Verdict};
 
@@ -232,8 +233,31 @@ pub struct StepReport {
     pub notes: Vec<String>,
     /// Files in the run's folder.
     pub artefacts: Vec<String>,
+    /// Figures that it recorded.
+    #[serde(default)]
+    pub recorded: Vec<Recorded>,
     /// The steps that it ran in parallel.
     pub steps: Vec<StepReport>,
+}
+
+/// A figure that a step recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Its name.
+    pub name: String,
+    /// The figure.
+    pub value: Figure,
+    /// What it is shown against.
+    pub at: Option<RecordedAt>,
+}
+
+/// What a figure is shown against: how many workers there were, for instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedAt {
+    /// Of what.
+    pub of: String,
+    /// How much.
+    pub value: Figure,
 }
 
 /// One way in which a step did not hold, with the nodes that it happened on.
@@ -351,13 +375,13 @@ pub struct Summary {
     /// How many samples.
     pub count: u64,
     /// The least.
-    pub min: f64,
+    pub min: Figure,
     /// The middle one.
-    pub median: f64,
+    pub median: Figure,
     /// The most.
-    pub max: f64,
+    pub max: Figure,
     /// The last.
-    pub last: f64,
+    pub last: Figure,
 }
 
 /// One sample of a metric.
@@ -366,7 +390,7 @@ pub struct MetricSample {
     /// When it was asked for.
     pub at: UnixMillis,
     /// The figure.
-    pub value: f64,
+    pub value: Figure,
 }
 
 /// How a run came to its end.

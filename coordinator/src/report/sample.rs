@@ -1,6 +1,7 @@
 //! Reports for tests: of a run where all passed, and pieces to change it with.
 
 use throng_common::ids::{ClusterId, HostId, RoleName, RunId};
+use throng_common::scenario::figure::Figure;
 use throng_common::status::{Residue, ResidueKind, UnixMillis};
 use throng_common::verdict::{Outcome, Verdict};
 
@@ -22,6 +23,7 @@ pub(super) fn step(number: &str, title: &str, failures: Vec<Failure>) -> StepRep
         failures,
         notes: Vec::new(),
         artefacts: Vec::new(),
+        recorded: Vec::new(),
         steps: Vec::new(),
     }
 }
@@ -75,15 +77,16 @@ fn phase(phase: &str, took_millis: u64) -> PhaseReport {
     PhaseReport { phase: phase.to_owned(), took_millis, ok: true, detail: String::new() }
 }
 
-fn metric(name: &str, unit: &str, values: &[f64]) -> MetricReport {
+fn metric(name: &str, unit: &str, values: &[&str]) -> MetricReport {
+    let values: Vec<Figure> = values.iter().map(|value| value.parse().unwrap()).collect();
     let at = |index: usize| UnixMillis(1_790_000_000_000 + 5_000 * u64::try_from(index).unwrap());
     let samples: Vec<MetricSample> =
         values.iter().enumerate().map(|(index, value)| MetricSample { at: at(index), value: *value }).collect();
     let summary = Summary {
         count: u64::try_from(values.len()).unwrap(),
-        min: values.iter().copied().fold(f64::INFINITY, f64::min),
+        min: values.iter().copied().min().unwrap(),
         median: values[values.len() / 2],
-        max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        max: values.iter().copied().max().unwrap(),
         last: values[values.len() - 1],
     };
     MetricReport {
@@ -109,6 +112,19 @@ fn load() -> HostLoad {
     let without_ticker = LoadSample { at: UnixMillis(1_790_000_002_000), late_millis: None, ..calm.clone() };
     let summary = LoadSummary { watched_millis: 2_000, memory_available_bytes: 9 << 30, ..LoadSummary::default() };
     HostLoad { summary, samples: vec![calm, without_ticker] }
+}
+
+/// Steps that recorded how two figures go with the number of workers, and one that stands for itself.
+fn recording() -> Vec<StepReport> {
+    let at = |workers: u64, create: u64, stat: &str| {
+        let of = || Some(RecordedAt { of: "worker".to_owned(), value: workers.into() });
+        let figure = |name: &str, value: Figure| Recorded { name: name.to_owned(), value, at: of() };
+        let recorded = vec![figure("create, ops/s", create.into()), figure("stat, ops/s", stat.parse().unwrap())];
+        StepReport { recorded, ..step("1", "exec on primary: bench", Vec::new()) }
+    };
+    let alone = Recorded { name: "files".to_owned(), value: 1_000.into(), at: None };
+    let first = StepReport { recorded: vec![alone], ..step("1", "exec on primary: redis-cli set k 1", Vec::new()) };
+    vec![first, at(0, 1_000, "6100.5"), at(50, 980, "6050"), at(100, 940, "6010.25"), at(100, 950, "6010.25")]
 }
 
 /// A run where all passed and nothing was left.
@@ -166,7 +182,7 @@ pub(crate) fn passed() -> RunReport {
             phase("audit", 320),
         ],
         tests: vec![
-            test("every replica sees a write", Verdict::Pass, 1_230, steps()),
+            test("every replica sees a write", Verdict::Pass, 1_230, recording()),
             test(
                 "a killed replica comes back with the same name and ports and catches up",
                 Verdict::Pass,
@@ -176,8 +192,8 @@ pub(crate) fn passed() -> RunReport {
         ],
         not_run: Vec::new(),
         metrics: vec![
-            metric("replicas", "", &[100.0, 90.0, 97.0, 100.0]),
-            metric("throughput", "ops/s", &[81_234.0, 79_000.5, 80_100.25]),
+            metric("replicas", "", &["100", "90", "97", "100"]),
+            metric("throughput", "ops/s", &["81234", "79000.5", "80100.25"]),
         ],
         ending: Ending::Completed,
         teardown: Teardown::Clean,

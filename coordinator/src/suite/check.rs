@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use throng_common::ids::RoleName;
 use throng_common::scenario::condition::Condition;
+use throng_common::scenario::figure::Figure;
 use throng_common::scenario::model::Metric;
 use throng_common::scenario::steps::{Comparison, Step};
 use throng_common::span::Span;
@@ -23,8 +24,8 @@ const EVENTUALLY_DEFAULT: Span = Span::seconds(30);
 #[derive(Debug, Default)]
 struct Seen {
     samples: u32,
-    range: Option<(f64, f64)>,
-    last: Option<Result<f64, SampleError>>,
+    range: Option<(Figure, Figure)>,
+    last: Option<Result<Figure, SampleError>>,
 }
 
 /// Runs a `check` step.
@@ -121,7 +122,7 @@ async fn always(
 
 impl Seen {
     /// Takes a sample; gives it with the pause before the next.
-    async fn sample(&mut self, context: &Context<'_>, metric: &Metric) -> (Result<f64, SampleError>, Duration) {
+    async fn sample(&mut self, context: &Context<'_>, metric: &Metric) -> (Result<Figure, SampleError>, Duration) {
         let began = Instant::now();
         let value = context.sampler.sample(metric).await;
         self.samples += 1;

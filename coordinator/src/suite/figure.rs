@@ -2,6 +2,7 @@
 
 use regex::Regex;
 use serde_json::Value;
+use throng_common::scenario::figure::Figure;
 use throng_common::scenario::model::Metric;
 
 use super::excerpt::quote;
@@ -34,7 +35,7 @@ pub(super) enum FigureError {
 }
 
 /// Reads the figure.
-pub(super) fn figure(metric: &Metric, output: &str) -> Result<f64, FigureError> {
+pub(super) fn figure(metric: &Metric, output: &str) -> Result<Figure, FigureError> {
     if let Some(pointer) = &metric.pointer {
         let document: Option<Value> = serde_json::from_str(output.trim()).ok();
         let value = document.as_ref().and_then(|document| document.pointer(pointer));
@@ -52,9 +53,8 @@ pub(super) fn figure(metric: &Metric, output: &str) -> Result<f64, FigureError> 
     finite(found.ok_or_else(no_match)?.as_str())
 }
 
-fn finite(text: &str) -> Result<f64, FigureError> {
-    let value: Option<f64> = text.trim().parse().ok();
-    value.filter(|value| value.is_finite()).ok_or_else(|| FigureError::NotANumber(quote(text.trim())))
+fn finite(text: &str) -> Result<Figure, FigureError> {
+    text.parse().map_err(|_| FigureError::NotANumber(quote(text.trim())))
 }
 
 #[cfg(test)]
@@ -69,17 +69,19 @@ mod tests {
     #[test]
     fn figures_are_found_and_all_else_is_refused() {
         for (key, how, output, value) in [
-            ("match", "slaves:(\\d+)", "connected_slaves:97\r\n", Some(97.0)),
-            ("match", "[0-9.]+", "12.5 ops", Some(12.5)),
+            ("match", "slaves:(\\d+)", "connected_slaves:97\r\n", Some("97")),
+            ("match", "[0-9.]+", "12.5 ops", Some("12.5")),
             ("match", "slaves:(\\d+)", "nothing", None),
             ("match", "(", "1", None),
             ("match", "(.*)", "NaN", None),
-            ("pointer", "/a", r#"{"a":3}"#, Some(3.0)),
-            ("pointer", "/a", r#"{"a":"3.5"}"#, Some(3.5)),
+            ("pointer", "/a", r#"{"a":3}"#, Some("3")),
+            ("pointer", "/a", r#"{"a":"3.5"}"#, Some("3.5")),
+            ("pointer", "/id", r#"{"id":9223372036854775807}"#, Some("9223372036854775807")),
             ("pointer", "/a", r#"{"a":true}"#, None),
             ("pointer", "/b", r#"{"a":3}"#, None),
         ] {
-            assert_eq!(figure(&metric(key, how), output).ok(), value, "{key} {how} {output}");
+            let found = figure(&metric(key, how), output).ok().map(|figure| figure.to_string());
+            assert_eq!(found.as_deref(), value, "{key} {how} {output}");
         }
     }
 }

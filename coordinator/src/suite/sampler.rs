@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use throng_common::ids::{NodeName, RoleName};
+use throng_common::scenario::figure::Figure;
 use throng_common::scenario::model::{Metric, Scenario};
 use throng_common::scenario::selector::Selector;
 use throng_common::scenario::steps::{Action, Step};
@@ -90,7 +91,7 @@ impl Sampler {
     }
 
     /// Takes a sample now, and records it.
-    pub(super) async fn sample(&self, metric: &Metric) -> Result<f64, SampleError> {
+    pub(super) async fn sample(&self, metric: &Metric) -> Result<Figure, SampleError> {
         let at = self.clock.now();
         let limit = metric.timeout.0 + GRACE;
         let sampled = match timeout(limit, self.take(metric)).await {
@@ -106,7 +107,7 @@ impl Sampler {
         sampled
     }
 
-    async fn take(&self, metric: &Metric) -> Result<f64, SampleError> {
+    async fn take(&self, metric: &Metric) -> Result<Figure, SampleError> {
         let node = asked(&metric.on, &self.ops.nodes()).ok_or(SampleError::NoNode)?;
         // A metric asks as a step does; it expects success and nothing else.
         let step = Step { timeout: Some(metric.timeout), ..Step::default() };

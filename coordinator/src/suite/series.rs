@@ -1,5 +1,6 @@
 //! The samples of one metric, in bounded memory. Pure.
 
+use throng_common::scenario::figure::Figure;
 use throng_common::scenario::model::Metric;
 use throng_common::status::UnixMillis;
 
@@ -18,18 +19,18 @@ pub(super) struct Series {
     /// One of so many samples is kept.
     stride: u64,
     count: u64,
-    extremes: Option<(f64, f64)>,
-    last: f64,
+    extremes: Option<(Figure, Figure)>,
+    last: Option<Figure>,
     failed: u64,
     errors: Vec<String>,
 }
 
 impl Series {
     /// Adds a figure.
-    pub(super) fn push(&mut self, at: UnixMillis, value: f64) {
+    pub(super) fn push(&mut self, at: UnixMillis, value: Figure) {
         let (min, max) = self.extremes.unwrap_or((value, value));
         self.extremes = Some((min.min(value), max.max(value)));
-        self.last = value;
+        self.last = Some(value);
         if self.count.is_multiple_of(self.stride.max(1)) {
             self.samples.push(MetricSample { at, value });
         }
@@ -54,12 +55,12 @@ impl Series {
 
     /// The report.
     pub(super) fn report(&self, metric: &Metric) -> MetricReport {
-        let summary = self.extremes.map(|(min, max)| Summary {
+        let summary = self.extremes.zip(self.last).map(|((min, max), last)| Summary {
             count: self.count,
             min,
-            median: median(&self.samples),
+            median: median(&self.samples).unwrap_or(last),
             max,
-            last: self.last,
+            last,
         });
         MetricReport {
             name: metric.name.clone(),
@@ -72,14 +73,11 @@ impl Series {
     }
 }
 
-/// The middle one; of an even number, the mean of the two in the middle.
-fn median(samples: &[MetricSample]) -> f64 {
-    let mut values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
-    values.sort_by(f64::total_cmp);
-    match (values.get((values.len().saturating_sub(1)) / 2), values.get(values.len() / 2)) {
-        (Some(low), Some(high)) => f64::midpoint(*low, *high),
-        _ => 0.0,
-    }
+/// The middle one; of an even number, the mean of the two in the middle; none of none.
+fn median(samples: &[MetricSample]) -> Option<Figure> {
+    let mut values: Vec<Figure> = samples.iter().map(|sample| sample.value).collect();
+    values.sort();
+    Some(values.get((values.len().saturating_sub(1)) / 2)?.midpoint(*values.get(values.len() / 2)?))
 }
 
 #[cfg(test)]
@@ -95,10 +93,11 @@ mod tests {
     fn the_figures_are_those_of_all_samples() {
         let mut series = Series::default();
         assert_eq!(series.report(&metric()).summary, None);
-        for value in [5.0, 1.0, 9.0, 4.0] {
-            series.push(UnixMillis(0), value);
+        for value in [5_u64, 1, 9, 4] {
+            series.push(UnixMillis(0), value.into());
         }
-        let summary = Summary { count: 4, min: 1.0, median: 4.5, max: 9.0, last: 4.0 };
+        let [min, max, last] = [1_u64, 9, 4].map(Figure::from);
+        let summary = Summary { count: 4, min, median: Figure::Real(4.5), max, last };
         assert_eq!(series.report(&metric()).summary, Some(summary));
     }
 
@@ -106,12 +105,12 @@ mod tests {
     fn a_long_run_is_thinned_out_and_keeps_its_extremes() {
         let mut series = Series::default();
         for index in 0..1_000_000_u32 {
-            series.push(UnixMillis(u64::from(index)), f64::from(index));
+            series.push(UnixMillis(u64::from(index)), u64::from(index).into());
         }
         let report = series.report(&metric());
         let summary = report.summary.unwrap();
         assert!(report.samples.len() < SAMPLES_MAX && report.samples.len() > SAMPLES_MAX / 4);
-        assert!(summary.count == 1_000_000 && summary.min < 0.5 && summary.max > 999_998.5);
+        assert!(summary.count == 1_000_000 && summary.min == 0.into() && summary.max == 999_999.into());
         let steps: Vec<u64> = report.samples.windows(2).map(|pair| pair[1].at.0 - pair[0].at.0).collect();
         assert!(steps.iter().all(|step| *step == steps[0]), "thinned out evenly");
     }

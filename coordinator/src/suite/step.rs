@@ -1,6 +1,8 @@
 //! One step: what it does by its kind, how often, and what is reported of it.
 
 use futures_util::future::join_all;
+use throng_common::ids::NodeName;
+use throng_common::scenario::figure::Figure;
 use throng_common::scenario::steps::{Action, Comparison, Step};
 use tokio::time::{Instant, sleep};
 
@@ -10,8 +12,7 @@ use super::expect::Miss;
 use super::ops::OpFuture;
 use super::{check, fanout, lifecycle, nodefault, program};
 use crate::planner::texts::Saved;
-use crate::report::model::StepReport;
-use throng_common::ids::NodeName;
+use crate::report::model::{Recorded, RecordedAt, StepReport};
 
 /// Longest title of a step, in characters: it shares a line with its time.
 const TITLE_MAX_CHARS: usize = 72;
@@ -40,12 +41,19 @@ pub(super) fn run_step<'a>(
         let mut known = saved.clone();
         let mut repetitions = 0;
         let mut attempts = 0;
+        let mut recorded = Vec::new();
         let result = loop {
             repetitions += 1;
             let place = Place { repetition: (place.repetition.0, repetitions), ..place.clone() };
-            let result = run_once(context, &place, step, &known).await;
+            let mut result = run_once(context, &place, step, &known).await;
             attempts = attempts.max(result.attempts);
             known.extend(result.saved.clone());
+            if result.held() {
+                match record(context, step, &known) {
+                    Ok(figures) => recorded.extend(figures),
+                    Err(miss) => result.failures.push(super::fold::whole(miss)),
+                }
+            }
             if !result.held() || repetitions >= step.repeat.unwrap_or(1) {
                 break result;
             }
@@ -64,10 +72,36 @@ pub(super) fn run_step<'a>(
             failures: result.failures,
             notes: result.notes,
             artefacts: result.artefacts,
+            recorded,
             steps: result.steps,
         };
         StepRun { report, saved: known, failing: result.failing }
     })
+}
+
+/// The figures that a step records.
+fn record(context: &Context<'_>, step: &Step, saved: &Saved) -> Result<Vec<Recorded>, Miss> {
+    let figure = |what: &str, text: &str| {
+        let filled = context.ops.texts().fill(text, None, saved).map_err(Miss::mistake)?;
+        filled.parse::<Figure>().map_err(|error| Miss::mistake(format_args!("cannot record {what}: {error}")))
+    };
+    let at = match &step.at {
+        Some(text) => Some(RecordedAt { of: place_name(text), value: figure("where it was measured", text)? }),
+        None => None,
+    };
+    let recorded = |(name, text): (&String, &String)| {
+        Ok(Recorded { name: name.clone(), value: figure(&format!("`{name}`"), text)?, at: at.clone() })
+    };
+    step.record.iter().map(recorded).collect()
+}
+
+/// What figures are recorded at, in a word: `{role.worker.count}` is `worker`.
+fn place_name(text: &str) -> String {
+    let inner = text.trim().trim_start_matches('{').trim_end_matches('}');
+    let word = inner.strip_prefix("role.").and_then(|rest| rest.strip_suffix(".count"));
+    let word = word
+        .or_else(|| inner.split_once('.').filter(|(kind, _)| ["param", "saved"].contains(kind)).map(|(_, name)| name));
+    word.unwrap_or("at").to_owned()
 }
 
 async fn run_once(context: &Context<'_>, place: &Place<'_>, step: &Step, saved: &Saved) -> StepResult {

@@ -221,6 +221,7 @@ impl Current {
             failures: vec![fold::whole(miss)],
             notes: Vec::new(),
             artefacts: Vec::new(),
+            recorded: Vec::new(),
             steps: Vec::new(),
         }
     }

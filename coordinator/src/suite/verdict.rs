@@ -64,6 +64,7 @@ mod tests {
             failures: cause.map(failure).into_iter().collect(),
             notes: Vec::new(),
             artefacts: Vec::new(),
+            recorded: Vec::new(),
             steps: Vec::new(),
         }
     }

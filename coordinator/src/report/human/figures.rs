@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use throng_common::scenario::figure::Figure;
+
 /// A duration with about three digits: `45ms`, `1.2s`, `3m05s`, `1h02m`.
 pub(super) fn duration(millis: u64) -> String {
     let seconds = millis / 1000;
@@ -14,7 +16,11 @@ pub(super) fn duration(millis: u64) -> String {
 }
 
 /// A figure: whole where it is, else with as many decimals as its size deserves.
-pub(super) fn figure(value: f64) -> String {
+pub(super) fn figure(value: Figure) -> String {
+    let value = match value {
+        Figure::Whole(whole) => return whole.to_string(),
+        Figure::Real(real) => real,
+    };
     let decimals = match value.abs() {
         _ if value.fract() == 0.0 && value.abs() < 1e15 => 0,
         size if size >= 100.0 => 1,
@@ -85,7 +91,7 @@ mod tests {
         let durations = [0, 45, 999, 1_000, 12_340, 59_999, 60_000, 185_000, 3_720_000].map(duration);
         assert_eq!(durations, ["0ms", "45ms", "999ms", "1.0s", "12.3s", "60.0s", "1m00s", "3m05s", "1h02m"]);
         assert_eq!(
-            [0.0, 97.0, 0.123_456, 12.345, 123.456, 81_234.0].map(figure),
+            ["0", "97", "0.123456", "12.345", "123.456", "81234"].map(|text| figure(text.parse().unwrap())),
             ["0", "97", "0.1235", "12.35", "123.5", "81234"]
         );
     }

@@ -3,6 +3,7 @@
 pub mod failures;
 mod figures;
 mod hosts;
+mod recorded;
 mod render;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use throng_common::verdict::Verdict;
 use super::failures::failure_block;
 use super::figures::{columns, counted, cut, duration, figure, wrap};
 use super::hosts::shortage;
+use super::recorded::recorded;
 use crate::report::model::{
     Ending, HostReport, MetricReport, PhaseReport, ResidueReport, RoleReport, RunReport, Teardown, TestReport,
     WhyNotRun,
@@ -37,7 +38,7 @@ enum Ink {
 }
 
 /// Where lines go, and how wide they may be.
-struct Page {
+pub(super) struct Page {
     text: String,
     width: usize,
     color: bool,
@@ -70,6 +71,7 @@ pub fn render_now(report: &RunReport, width: usize, color: bool, cluster: Standi
     verdicts(&mut page, report);
     failures(&mut page, report);
     metrics(&mut page, &report.metrics);
+    recorded(&mut page, report);
     memory(&mut page, &report.roles);
     starts(&mut page, &report.roles);
     shortages(&mut page, &report.hosts);
@@ -80,12 +82,12 @@ pub fn render_now(report: &RunReport, width: usize, color: bool, cluster: Standi
 }
 
 impl Page {
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         self.text.push_str(text.trim_end());
         self.text.push('\n');
     }
 
-    fn gap(&mut self) {
+    pub(super) fn gap(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
@@ -100,7 +102,7 @@ impl Page {
     }
 
     /// A paragraph behind its heading.
-    fn headed(&mut self, head: &str, text: &str) {
+    pub(super) fn headed(&mut self, head: &str, text: &str) {
         let indent = head.len() + 2;
         for (index, line) in wrap(text, self.width.saturating_sub(indent)).iter().enumerate() {
             let head = if index == 0 { head } else { "" };

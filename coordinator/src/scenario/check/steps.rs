@@ -47,6 +47,18 @@ fn check(checker: &mut Checker<'_>, step: &Step, saved: &mut BTreeSet<String>, p
         }
     }
     check_save(checker, step, saved, &path.join("save"));
+    let scope = Scope::cluster().with_saved(saved);
+    for (name, text) in &step.record {
+        let place = path.join("record").join(name);
+        if name.trim().is_empty() {
+            let fault = Fault::new(Code::EmptyText, "a figure that is recorded needs a name");
+            checker.key_fault(&place, fault.hint("name it as the report shall, with its unit: \"create, ops/s\""));
+        }
+        checker.text(text, &scope, &place);
+    }
+    if let Some(at) = &step.at {
+        checker.text(at, &scope, &path.join("at"));
+    }
 }
 
 /// Checks what belongs to the step's kind; gives the scope of its texts.

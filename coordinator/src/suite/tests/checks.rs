@@ -87,7 +87,7 @@ async fn metrics_are_sampled_during_the_whole_run_and_failures_of_it_are_recorde
     assert_eq!(ran.verdicts(), [Some(Verdict::Pass)]);
     let metric = &ran.result.metrics[0];
     let summary = metric.summary.unwrap();
-    assert_eq!((summary.count, summary.min, summary.max, summary.last), (5, 1.0, 7.0, 7.0));
+    assert_eq!((summary.count, summary.min, summary.max, summary.last), (5, 1.into(), 7.into(), 7.into()));
     assert_eq!(metric.failed, 2);
     assert_eq!(
         metric.errors,

@@ -6,7 +6,7 @@ use throng_common::verdict::Verdict;
 use super::super::fake::{FakeCluster, Reply, say};
 use super::super::ops::OpError;
 use super::{How, failures, run_on, run_with};
-use crate::report::model::Cause;
+use crate::report::model::{Cause, Recorded, RecordedAt};
 
 const WORKERS: &[(&str, u32)] = &[("primary", 1), ("worker", 10)];
 
@@ -256,4 +256,32 @@ async fn the_nodes_are_indexed_once_a_step_however_many_they_are() {
         run_with(tests, cluster.clone(), How::default()).await;
         assert_eq!(cluster.texts_made(), 1, "{count} workers");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_holds_records_figures_and_what_is_none_fails_it() {
+    let tests = r#"
+        [[test]]
+        name = "fast"
+        [[test.step]]
+        exec = ["bench"]
+        on = "primary"
+        save = { rate = "/rate" }
+        record = { "rate, ops/s" = "{saved.rate}", ten = "10" }
+        at = "{role.worker.count}"
+        repeat = 2
+
+        [[test]]
+        name = "no figure"
+        step = [{ exec = ["bench"], on = "primary", save = { name = "/name" }, record = { name = "{saved.name}" } }]
+    "#;
+    let ran = run_on(tests, FakeCluster::new(WORKERS, |_| say(r#"{"rate": 9223372036854775807, "name": "x"}"#))).await;
+    let [fast, none] = &ran.result.tests[..] else { panic!("two tests") };
+    assert_eq!(fast.verdict, Some(Verdict::Pass), "{fast:?}");
+    let at = Some(RecordedAt { of: "worker".to_owned(), value: 10.into() });
+    let one = |name: &str, value: u64| Recorded { name: name.to_owned(), value: value.into(), at: at.clone() };
+    let once = [one("rate, ops/s", i64::MAX as u64), one("ten", 10)];
+    assert_eq!(fast.steps[0].recorded, [once.clone(), once].concat());
+    assert_eq!(none.verdict, Some(Verdict::Fail));
+    assert_eq!(failures(none), ["cannot record `name`: `x` is not a number"]);
 }

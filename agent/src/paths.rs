@@ -150,6 +150,21 @@ impl Paths {
         layout::disk_dir(&self.state_dir, cluster, node).into()
     }
 
+    /// What holds the folders that nodes of a cluster share.
+    pub fn shared_root(&self, cluster: &ClusterId) -> PathBuf {
+        self.cluster_disk_dir(cluster).join(".shared")
+    }
+
+    /// What leads to a folder that nodes of a cluster share, and holds nothing else.
+    pub fn shared_way(&self, cluster: &ClusterId, name: &str) -> PathBuf {
+        self.shared_root(cluster).join(name)
+    }
+
+    /// A folder on disk that nodes of a cluster share.
+    pub fn shared_dir(&self, cluster: &ClusterId, name: &str) -> PathBuf {
+        layout::shared_dir(&self.state_dir, cluster, name).into()
+    }
+
     /// A cluster's folder.
     pub fn cluster_dir(&self, cluster: &ClusterId) -> PathBuf {
         layout::cluster_dir(&self.run_dir, cluster).into()

@@ -95,9 +95,6 @@ pub struct StartPace {
     pub parallel: u32,
     /// Most starts a second; none: no bound.
     pub per_second: Option<f64>,
-    /// Most nodes that were started and have not been ready yet; 0: no bound.
-    #[serde(default)]
-    pub at_once: u32,
 }
 
 /// Whether a node should run.
@@ -130,6 +127,9 @@ pub struct NodeSpec {
     pub ramdisks: Vec<RamdiskSpec>,
     /// A folder on the host's disk.
     pub disk: Option<DiskSpec>,
+    /// Folders on the host's disk that it shares with other nodes of its cluster there.
+    #[serde(default)]
+    pub shared: Vec<SharedSpec>,
     /// Limits.
     pub limits: Limits,
     /// Run once, to its end, before the first start.
@@ -140,6 +140,9 @@ pub struct NodeSpec {
     pub stop: StopSpec,
     /// What happens when it ends by itself.
     pub restart: RestartSpec,
+    /// Most nodes of its role on this host that were started and have not been ready yet; 0: no bound.
+    #[serde(default)]
+    pub at_once: u32,
     /// Where its texts say how many nodes there are: a digest of its texts with that left open, in place of the texts
     /// themselves when it is judged whether what runs is still what is wanted. So a node is not replaced because others
     /// come or go; it has the new number when it is next started.
@@ -171,7 +174,7 @@ pub struct ProcessSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerSpec {
     /// The host name of a container that bears another node's; none: its own name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<NodeName>,
     /// The image's name.
     pub image: String,
@@ -241,6 +244,21 @@ pub struct DiskSpec {
     pub path: Option<String>,
     /// Whether its data outlive a restart.
     pub keep_on_restart: bool,
+}
+
+/// A folder on the host's disk that nodes of a cluster share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedSpec {
+    /// Its name.
+    pub name: String,
+    /// Where a container sees it; none: where it lies on the host.
+    pub path: Option<String>,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Its permissions.
+    pub mode: u32,
 }
 
 /// Limits of a node.

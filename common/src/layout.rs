@@ -35,6 +35,11 @@ pub fn disk_dir(state_dir: &str, cluster: &ClusterId, node: &NodeName) -> String
     format!("{state_dir}/disk/{cluster}/{node}/data")
 }
 
+/// A folder on the host's disk that nodes share, `{shared.NAME}`. No node is named like what leads to it.
+pub fn shared_dir(state_dir: &str, cluster: &ClusterId, name: &str) -> String {
+    format!("{state_dir}/disk/{cluster}/.shared/{name}/data")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +58,10 @@ mod tests {
         assert_eq!(
             disk_dir("/var/lib/throng-agent", &cluster, &node),
             "/var/lib/throng-agent/disk/redis-x7k2/worker-0042/data"
+        );
+        assert_eq!(
+            shared_dir("/var/lib/throng-agent", &cluster, "ufs"),
+            "/var/lib/throng-agent/disk/redis-x7k2/.shared/ufs/data"
         );
     }
 }

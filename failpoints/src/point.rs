@@ -58,6 +58,8 @@ listed! {
         // The start of a node.
         /// A node's folders are there.
         NodeFoldersMade = "agent.node-folders-made",
+        /// A folder that nodes share was made, and is not theirs yet.
+        SharedMade = "agent.shared-made",
         /// A node's files are written.
         NodeFilesWritten = "agent.node-files-written",
         /// One ramdisk was mounted.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use throng_common::ids::ClusterId;
+use throng_common::ids::{ClusterId, RoleName};
 use throng_common::status::UnixMillis;
 
 use super::command::Key;
@@ -86,9 +86,10 @@ impl Agenda {
         self.starts.keys().cloned().collect()
     }
 
-    /// The first node of a cluster that is to be started, and how.
-    pub(super) fn first_start(&self, cluster: &ClusterId) -> Option<(Key, Action)> {
-        self.starts.get(cluster)?.first_key_value().map(|(key, action)| (key.clone(), *action))
+    /// The first node of a cluster that is to be started, and how, but for those of roles that must wait.
+    pub(super) fn first_start(&self, cluster: &ClusterId, waiting: &BTreeSet<RoleName>) -> Option<(Key, Action)> {
+        let mut starts = self.starts.get(cluster)?.iter();
+        starts.find(|(key, _)| !waiting.contains(key.node.role())).map(|(key, action)| (key.clone(), *action))
     }
 
     /// Whether nodes wait to be started.
@@ -153,7 +154,7 @@ mod tests {
             prop_assert_eq!(agenda.to_forget(), filed_as(Decision::Forget));
             prop_assert_eq!(agenda.stops.iter().cloned().collect::<Vec<_>>(), filed_as(Decision::Do(Action::Stop)));
             prop_assert_eq!(agenda.removals.iter().cloned().collect::<Vec<_>>(), filed_as(Decision::Do(Action::Remove)));
-            let starts = agenda.starting_clusters().into_iter().filter_map(|cluster| agenda.first_start(&cluster));
+            let starts = agenda.starting_clusters().into_iter().filter_map(|cluster| agenda.first_start(&cluster, &BTreeSet::new()));
             for (key, action) in starts {
                 prop_assert_eq!(last[&key], Decision::Do(action));
             }

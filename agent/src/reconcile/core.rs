@@ -389,15 +389,22 @@ impl Core {
     /// Begins as many starts of a cluster as its pace allows.
     fn plan_starts(&mut self, cluster: &ClusterId, now: UnixMillis, commands: &mut Vec<Command>) {
         let Some(pace) = self.clusters.get(cluster).map(|cluster| cluster.pace) else { return };
-        while let Some((key, action)) = self.agenda.first_start(cluster) {
-            let room = match pace.at_once {
-                0 => Ok(()),
-                at_once => self.warming.has_room(cluster, at_once, now),
-            };
-            match room.and_then(|()| self.pacer.start(pace, now)) {
+        let mut waiting = BTreeSet::new();
+        while let Some((key, action)) = self.agenda.first_start(cluster, &waiting) {
+            let at_once = self.wanted.get(&key).map_or(0, |wanted| wanted.spec.at_once);
+            if at_once > 0
+                && let Err(at) = self.warming.has_room(&key, at_once, now)
+            {
+                if let Some(at) = at {
+                    self.wake(at);
+                }
+                waiting.insert(key.node.role().clone());
+                continue;
+            }
+            match self.pacer.start(pace, now) {
                 Ok(()) => self.begin(&key, action, now, commands),
                 Err(Some(at)) => return self.wake(at),
-                // The end of another start wakes the loop, or that a node is ready.
+                // The end of another start wakes the loop.
                 Err(None) => return,
             }
         }

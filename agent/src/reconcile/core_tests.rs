@@ -28,6 +28,7 @@ pub(in crate::reconcile) fn node(index: u32, desired: DesiredState, incarnation:
         ports: vec![],
         ramdisks: vec![],
         disk: None,
+        shared: vec![],
         limits: Limits::default(),
         prepare: None,
         ready: Some(Probe {
@@ -37,6 +38,7 @@ pub(in crate::reconcile) fn node(index: u32, desired: DesiredState, incarnation:
         }),
         stop: StopSpec { signal: 15, grace: Duration::from_secs(5) },
         restart: RestartSpec { when: RestartWhen::Failure, max: 3, backoff: Duration::from_millis(100) },
+        at_once: 0,
         structure: None,
     }
 }
@@ -49,7 +51,7 @@ fn host_spec(generation: u64, nodes: Vec<NodeSpec>) -> HostSpec {
         names: vec![],
         ports: throng_common::ports::PortSet::default(),
         sysctls: vec![],
-        pace: StartPace { parallel: 2, per_second: None, at_once: 0 },
+        pace: StartPace { parallel: 2, per_second: None },
         nodes,
     };
     HostSpec {
@@ -200,9 +202,9 @@ fn running_nodes(count: u32) -> Vec<NodeSpec> {
 #[test]
 fn no_more_than_asked_for_are_on_their_way_to_being_ready() {
     for (at_once, most) in [(3, 3..=3), (0, 4..=40)] {
-        let nodes = (0..20).map(|index| node(index, DesiredState::Running, 1)).collect();
+        let nodes = (0..20).map(|index| NodeSpec { at_once, ..node(index, DesiredState::Running, 1) }).collect();
         let mut spec = host_spec(1, nodes);
-        spec.clusters[0].pace = StartPace { parallel: 100, per_second: None, at_once };
+        spec.clusters[0].pace = StartPace { parallel: 100, per_second: None };
         let mut world = World::default();
         world.apply(&spec);
         world.settle();

@@ -21,11 +21,13 @@ fn spec(desired: DesiredState, when: RestartWhen) -> NodeSpec {
         ports: vec![],
         ramdisks: vec![],
         disk: None,
+        shared: vec![],
         limits: Limits::default(),
         prepare: None,
         ready: None,
         stop: StopSpec { signal: 15, grace: Duration::from_secs(5) },
         restart: RestartSpec { when, max: 2, backoff: Duration::from_millis(500) },
+        at_once: 0,
         structure: None,
     }
 }

@@ -29,7 +29,7 @@ mod tests {
             names: vec![],
             ports: PortSet::default(),
             sysctls: vec![],
-            pace: StartPace { parallel: 2, per_second: None, at_once: 0 },
+            pace: StartPace { parallel: 2, per_second: None },
             nodes: nodes.iter().map(|(index, desired)| node(*index, *desired, 1)).collect(),
         };
         HostSpec {

@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_kept_over_time_and_allows_no_burst_after_a_pause() {
-        let pace = StartPace { parallel: 1000, per_second: Some(10.0), at_once: 0 };
+        let pace = StartPace { parallel: 1000, per_second: Some(10.0) };
         let mut pacer = Pacer::default();
         let mut started = 0;
         for millis in 1_000_000..1_010_000 {
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn no_more_than_the_bound_are_under_way() {
-        let pace = StartPace { parallel: 0, per_second: None, at_once: 0 };
+        let pace = StartPace { parallel: 0, per_second: None };
         let mut pacer = Pacer::default();
         let begun = (0..100).filter(|_| pacer.start(pace, UnixMillis(0)).is_ok()).count();
         assert_eq!(begun, PARALLEL_STARTS as usize);

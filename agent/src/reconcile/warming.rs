@@ -1,8 +1,8 @@
-//! Nodes that were started and have not been ready yet, counted by cluster. Pure: time is data.
+//! Nodes that were started and have not been ready yet, counted by role. Pure: time is data.
 
 use std::collections::BTreeMap;
 
-use throng_common::ids::ClusterId;
+use throng_common::ids::{ClusterId, RoleName};
 use throng_common::status::{NodePhase, UnixMillis};
 
 use super::command::Key;
@@ -12,9 +12,14 @@ use super::node_state::NodeState;
 /// others have been started must not wait for these for ever.
 const COUNTED_MILLIS: u64 = 60_000;
 
-/// By cluster, the nodes on their way to being ready, each with when it was started; none while that is under way.
+/// By cluster and role, the nodes on their way to being ready, each with when it was started; none while that is under way.
 #[derive(Debug, Default)]
-pub(super) struct Warming(BTreeMap<ClusterId, BTreeMap<Key, Option<UnixMillis>>>);
+pub(super) struct Warming(BTreeMap<(ClusterId, RoleName), BTreeMap<Key, Option<UnixMillis>>>);
+
+/// The role of a node in its cluster.
+fn role_of(key: &Key) -> (ClusterId, RoleName) {
+    (key.cluster.clone(), key.node.role().clone())
+}
 
 impl Warming {
     /// Takes note of how a node stands; none when there is nothing of it.
@@ -32,24 +37,19 @@ impl Warming {
             | NodePhase::Unknown => None,
         });
         if let Some(started) = started {
-            self.0.entry(key.cluster.clone()).or_default().insert(key.clone(), started);
-        } else if let Some(cluster) = self.0.get_mut(&key.cluster) {
-            cluster.remove(key);
-            if cluster.is_empty() {
-                self.0.remove(&key.cluster);
+            self.0.entry(role_of(key)).or_default().insert(key.clone(), started);
+        } else if let Some(role) = self.0.get_mut(&role_of(key)) {
+            role.remove(key);
+            if role.is_empty() {
+                self.0.remove(&role_of(key));
             }
         }
     }
 
-    /// Whether one more of a cluster may be started where so many may be on their way at once; else when to look again,
-    /// unless one that becomes ready leads to that.
-    pub(super) fn has_room(
-        &self,
-        cluster: &ClusterId,
-        at_once: u32,
-        now: UnixMillis,
-    ) -> Result<(), Option<UnixMillis>> {
-        let Some(nodes) = self.0.get(cluster) else { return Ok(()) };
+    /// Whether a node may be started where so many of its role may be on their way at once; else when to look again, unless
+    /// one that becomes ready leads to that.
+    pub(super) fn has_room(&self, key: &Key, at_once: u32, now: UnixMillis) -> Result<(), Option<UnixMillis>> {
+        let Some(nodes) = self.0.get(&role_of(key)) else { return Ok(()) };
         let until = |started: UnixMillis| UnixMillis(started.0.saturating_add(COUNTED_MILLIS));
         let counted =
             || nodes.values().map(|started| started.map(until)).filter(|until| until.is_none_or(|at| at > now));
@@ -82,8 +82,7 @@ mod tests {
     #[test]
     fn those_that_are_started_count_until_they_are_ready_gone_or_long_on_their_way() {
         let mut warming = Warming::default();
-        let cluster = key(0).cluster;
-        let room = |warming: &Warming, now: u64| warming.has_room(&cluster, 2, UnixMillis(now));
+        let room = |warming: &Warming, now: u64| warming.has_room(&key(7), 2, UnixMillis(now));
         assert_eq!(room(&warming, 0), Ok(()));
         warming.note(&key(0), Some(&NodeState { busy: Some(Action::Start), ..NodeState::default() }));
         assert_eq!(room(&warming, 0), Ok(()));
@@ -108,10 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn clusters_are_counted_apart() {
+    fn clusters_and_roles_are_counted_apart() {
         let mut warming = Warming::default();
         warming.note(&key(0), Some(&running(0)));
-        assert_eq!(warming.has_room(&"other-x7k2".parse().unwrap(), 1, UnixMillis(1)), Ok(()));
-        assert!(warming.has_room(&key(0).cluster, 1, UnixMillis(1)).is_err());
+        let elsewhere = Key { cluster: "other-x7k2".parse().unwrap(), ..key(1) };
+        let other = Key { node: "store-0000".parse().unwrap(), ..key(1) };
+        let room = |key: &Key| warming.has_room(key, 1, UnixMillis(1)).is_ok();
+        assert_eq!([room(&key(1)), room(&elsewhere), room(&other)], [false, true, true]);
     }
 }

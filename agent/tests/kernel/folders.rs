@@ -9,9 +9,9 @@ use throng_agent::paths::Paths;
 use throng_agent::resources::files::beneath::Owner;
 use throng_agent::resources::files::error::FilesError;
 use throng_agent::resources::files::folders::{
-    Before, User, clusters, ensure, ensure_disk, remove_cluster, remove_node,
+    Before, User, clusters, ensure, ensure_disk, ensure_shared, remove_cluster, remove_node,
 };
-use throng_common::host_spec::DiskSpec;
+use throng_common::host_spec::{DiskSpec, SharedSpec};
 
 use crate::mount_namespace::in_private_mount_namespace;
 use crate::names::{cluster, node};
@@ -77,6 +77,39 @@ fn nobody_of_the_host_passes_to_what_a_container_has_and_everyone_in_it_may_writ
             assert_eq!(owner_and_mode(&way), (0, 0, 0o700), "{}", way.display());
         }
         remove_node(&paths, &cluster, &node).unwrap();
+        remove_cluster(&paths, &cluster).unwrap();
+        assert!(clusters(&paths).is_empty());
+    });
+}
+
+#[test]
+fn a_shared_folder_is_its_owners_also_when_an_agent_died_half_way_and_passes_only_the_group_of_a_process() {
+    in_private_mount_namespace(|| {
+        let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
+        let paths = Paths::new(&folder.path().join("state"), &folder.path().join("run")).unwrap();
+        let cluster = cluster();
+        let spec = SharedSpec { name: "store".to_owned(), path: None, uid: 1000, gid: 1001, mode: 0o2775 };
+        let (shared, way) = (paths.shared_dir(&cluster, "store"), paths.shared_way(&cluster, "store"));
+        // Made, and not given to its owner.
+        fs::create_dir_all(&shared).unwrap();
+        for user in [User::Container(None), User::Container(Some(USER))] {
+            ensure_shared(&paths, &cluster, &spec, user).unwrap();
+            assert_eq!(owner_and_mode(&shared), (1000, 1001, 0o2775));
+        }
+        fs::write(shared.join("data"), "x").unwrap();
+        ensure_shared(&paths, &cluster, &spec, OF_PROCESS).unwrap();
+        assert_eq!(owner_and_mode(&way), (0, 2345, 0o710));
+        ensure_shared(&paths, &cluster, &SharedSpec { mode: 0o1777, ..spec.clone() }, User::Container(None)).unwrap();
+        assert_eq!((owner_and_mode(&shared), owner_and_mode(&way)), ((1000, 1001, 0o1777), (0, 2345, 0o710)));
+        assert!(shared.join("data").exists());
+
+        let other = SharedSpec { name: "other".to_owned(), ..spec.clone() };
+        ensure_shared(&paths, &cluster, &other, User::Container(None)).unwrap();
+        assert_eq!(owner_and_mode(&paths.shared_way(&cluster, "other")), (0, 0, 0o700));
+        for name in ["", ".", "..", "a/b", "../a"] {
+            let bad = SharedSpec { name: name.to_owned(), ..spec.clone() };
+            assert!(ensure_shared(&paths, &cluster, &bad, OF_PROCESS).is_err(), "{name}");
+        }
         remove_cluster(&paths, &cluster).unwrap();
         assert!(clusters(&paths).is_empty());
     });

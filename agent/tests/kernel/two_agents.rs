@@ -41,7 +41,7 @@ impl Agent {
             names: vec![HostEntry { address: address.parse().unwrap(), names: vec![format!("{name}-0000")] }],
             ports: ports.parse().unwrap(),
             sysctls: Vec::new(),
-            pace: StartPace { parallel: 0, per_second: None, at_once: 0 },
+            pace: StartPace { parallel: 0, per_second: None },
             nodes: Vec::new(),
             cluster,
         };

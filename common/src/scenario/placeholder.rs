@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::ids::RoleName;
 
 /// The words with which a placeholder begins.
-pub const ROOTS: [&str; 8] = ["node", "port", "ramdisk", "param", "role", "saved", "scenario", "cluster"];
+pub const ROOTS: [&str; 9] = ["node", "port", "ramdisk", "shared", "param", "role", "saved", "scenario", "cluster"];
 
 /// A part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Placeholder {
     Port(PortRef),
     /// `{ramdisk.X}`: where the node finds its ramdisk.
     Ramdisk(String),
+    /// `{shared.X}`: where the node finds a folder that it shares with others of its host.
+    Shared(String),
     /// `{param.X}`.
     Param(String),
     /// `{role.R.…}`: of another role.
@@ -248,6 +250,10 @@ fn parse_path(path: &str) -> Result<Placeholder, PlaceholderError> {
             .filter(|name| is_word(name))
             .map(|name| Placeholder::Ramdisk(name.to_owned()))
             .ok_or_else(|| wrong("write {ramdisk.NAME}")),
+        "shared" => Some(rest)
+            .filter(|name| is_word(name))
+            .map(|name| Placeholder::Shared(name.to_owned()))
+            .ok_or_else(|| wrong("write {shared.NAME}")),
         "param" => Some(rest)
             .filter(|name| is_word(name))
             .map(|name| Placeholder::Param(name.to_owned()))
@@ -336,6 +342,7 @@ impl fmt::Display for Placeholder {
             Self::Node(field) => write!(f, "{{node.{field}}}"),
             Self::Port(port) => write!(f, "{{{port}}}"),
             Self::Ramdisk(name) => write!(f, "{{ramdisk.{name}}}"),
+            Self::Shared(name) => write!(f, "{{shared.{name}}}"),
             Self::Param(name) => write!(f, "{{param.{name}}}"),
             Self::Saved(name) => write!(f, "{{saved.{name}}}"),
             Self::ScenarioDir => f.write_str("{scenario.dir}"),

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::membership::{Column, RoleMembership, Said, SeenColumn};
 use super::sighting::{Directory, Sighting};
 use crate::planner::plan::Plan;
-use crate::planner::preparing::{Preparing, is_shared};
+use crate::planner::preparing::Preparing;
 
 /// Where a cluster stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +125,8 @@ pub struct Placed<T> {
 #[derive(Debug)]
 pub struct LiveCluster {
     inner: Mutex<Inner>,
+    /// Held while it is written to the journal; whether it was taken out of it.
+    journalling: tokio::sync::Mutex<bool>,
     changes: watch::Sender<u64>,
 }
 
@@ -152,7 +154,7 @@ impl LiveCluster {
             columns: BTreeMap::new(),
             samples: BTreeMap::new(),
         };
-        Self { inner: Mutex::new(inner), changes: watch::Sender::new(0) }
+        Self { inner: Mutex::new(inner), journalling: tokio::sync::Mutex::new(false), changes: watch::Sender::new(0) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -162,6 +164,11 @@ impl LiveCluster {
 
     fn changed(&self) {
         self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Waits for the turn to write it to the journal, or to take it out: true once that was done.
+    pub async fn journalling(&self) -> tokio::sync::MutexGuard<'_, bool> {
+        self.journalling.lock().await
     }
 
     /// Wakes at every change.
@@ -308,13 +315,13 @@ impl LiveCluster {
         };
         let status = |node: &NodeName| inner.statuses.get(node).map(|heard| &heard.status);
         let mut counted = RoleMembership::count(role, &wanted, status, said);
-        if is_shared(&inner.record.scenario, role) {
-            let preparing = Preparing::of(&inner.record.plan, &inner.record.scenario);
-            counted.explain_waiting(|node| {
-                let first = preparing.before(node).filter(|first| !inner.record.prepared.contains(*first))?;
-                Some((first, status(first).is_some_and(|status| status.phase == NodePhase::Failed)))
-            });
-        }
+        let record = &inner.record;
+        counted.explain_waiting(|node| {
+            let (host, _) = record.plan.node(node)?;
+            let preparing = Preparing::new(&record.plan, &record.scenario, &record.prepared);
+            let first = preparing.before(&host.host, node).filter(|first| !record.prepared.contains(*first))?;
+            Some((first, status(first).is_some_and(|status| status.phase == NodePhase::Failed)))
+        });
         counted
     }
 
@@ -337,6 +344,10 @@ impl LiveCluster {
             let ports = node.ports.iter().flat_map(|ports| ports.range.iter());
             let id = inner.statuses.get(&node.name).and_then(|heard| heard.status.container_id.as_deref());
             directory.add(&node.name, host.address, ports, id);
+            let role = inner.record.scenario.role.get(node.name.role());
+            if let Some(with) = role.and_then(|role| role.with.as_ref()) {
+                directory.also_called(&node.name, &NodeName::new(with.clone(), node.name.index()));
+            }
         }
         directory
     }
@@ -344,8 +355,6 @@ impl LiveCluster {
 
 #[cfg(test)]
 mod tests {
-    use throng_common::ids::Incarnation;
-
     use super::*;
     use crate::cluster::sample;
     use crate::planner::tests::fixture::{host, redis, try_plan};
@@ -357,20 +366,7 @@ mod tests {
     }
 
     fn status(node: &str) -> NodeStatus {
-        NodeStatus {
-            cluster: "c-x7k2".parse().unwrap(),
-            node: node.parse().unwrap(),
-            phase: NodePhase::Ready,
-            reason: None,
-            incarnation: Incarnation(1),
-            restarts: 0,
-            container_id: None,
-            image_id: None,
-            pid: None,
-            started_at: None,
-            ready_at: None,
-            observed_at: UnixMillis(0),
-        }
+        sample::ready("c-x7k2", node)
     }
 
     #[test]

@@ -304,4 +304,28 @@ mod tests {
         assert_eq!(unasked.unnamed(), Some("the system under test has not answered yet"));
         assert_eq!(count(None, false).seen_problem, None, "who is not asked owes no answer");
     }
+
+    #[test]
+    fn those_that_stand_still_say_for_whom_and_have_failed_with_that_one() {
+        let wanted: BTreeSet<NodeName> = (0..4).map(node).collect();
+        let first = node(0);
+        for (phase, said) in [
+            (NodePhase::Preparing, "worker-[0001-0002] waits until worker-0000 has been prepared"),
+            (NodePhase::Failed, "worker-[0001-0002] failed: it waits for worker-0000, which failed"),
+        ] {
+            let statuses: BTreeMap<NodeName, NodeStatus> = [
+                status(0, phase, None),
+                status(1, NodePhase::Stopped, None),
+                status(2, NodePhase::Stopped, None),
+                status(3, NodePhase::Stopped, None),
+            ]
+            .into();
+            let role = "worker".parse().unwrap();
+            let mut counted = RoleMembership::count(&role, &wanted, |node| statuses.get(node), Said::NotAsked);
+            counted.explain_waiting(|node| (node.index() < 3).then_some((&first, phase == NodePhase::Failed)));
+            let reasons: Vec<String> = counted.reasons.iter().map(|(why, nodes)| format!("{nodes} {why}")).collect();
+            assert!(reasons.iter().any(|reason| reason == said), "{reasons:?}");
+            assert!(reasons.iter().any(|reason| reason == "worker-0003 stopped"), "it waits for nobody: {reasons:?}");
+        }
+    }
 }

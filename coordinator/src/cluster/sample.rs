@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use throng_common::ids::Incarnation;
 use throng_common::scenario::model::Scenario;
-use throng_common::status::UnixMillis;
+use throng_common::status::{NodePhase, NodeStatus, UnixMillis};
 
 use super::{ClusterRecord, ClusterState};
 use crate::planner::plan::Plan;
@@ -24,5 +25,23 @@ pub(crate) fn up(id: &str, scenario: Scenario, plan: Plan) -> ClusterRecord {
         state: ClusterState::Up,
         created: UnixMillis(0),
         pending: None,
+    }
+}
+
+/// A node that is ready.
+pub(crate) fn ready(cluster: &str, node: &str) -> NodeStatus {
+    NodeStatus {
+        cluster: cluster.parse().expect("tests give ids"),
+        node: node.parse().expect("tests give names"),
+        phase: NodePhase::Ready,
+        reason: None,
+        incarnation: Incarnation(1),
+        restarts: 0,
+        container_id: None,
+        image_id: None,
+        pid: None,
+        started_at: None,
+        ready_at: None,
+        observed_at: UnixMillis(0),
     }
 }

@@ -64,6 +64,11 @@ impl Directory {
         }
     }
 
+    /// A node is also told by another one's name: it bears that one's host name.
+    pub fn also_called(&mut self, node: &NodeName, name: &NodeName) {
+        self.names.insert(name.to_string(), node.clone());
+    }
+
     fn by_name(&self, name: &str) -> Option<&NodeName> {
         self.names.get(name)
     }

@@ -219,8 +219,13 @@ impl Core {
         Ok(cluster)
     }
 
-    /// Writes a cluster as it stands to the journal.
+    /// Writes a cluster as it stands to the journal, unless it was forgotten meanwhile. One at a time: what is written later
+    /// is newer.
     pub async fn journal(&self, cluster: &LiveCluster) -> Result<(), CoreError> {
+        let is_forgotten = cluster.journalling().await;
+        if *is_forgotten {
+            return Ok(());
+        }
         let record = cluster.record();
         let json = |source| CoreError::Record { cluster: record.id.clone(), source };
         let stored = StoredCluster {
@@ -244,7 +249,15 @@ impl Core {
     /// Forgets a cluster of which nothing is left. One that stays in the journal stays here: it can be taken down again,
     /// and would come back with the next life.
     pub async fn remove(&self, id: &ClusterId) -> Result<(), CoreError> {
+        let cluster = self.cluster(id);
+        let mut is_forgotten = match &cluster {
+            Some(cluster) => Some(cluster.journalling().await),
+            None => None,
+        };
         self.store.delete_cluster(id.clone()).await?;
+        if let Some(is_forgotten) = &mut is_forgotten {
+            **is_forgotten = true;
+        }
         self.map().remove(id);
         Ok(())
     }

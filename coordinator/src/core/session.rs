@@ -189,7 +189,7 @@ impl Core {
             AgentEvent::Node(status) => {
                 let cluster = self.cluster(&status.cluster)?;
                 let before = cluster.node_seen(host, status.clone());
-                self.let_begin(&cluster, &status);
+                self.let_begin(&cluster, host, &status);
                 return notable(&status, before.as_ref());
             }
             AgentEvent::Gone { cluster, node } => {

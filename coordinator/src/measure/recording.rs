@@ -116,8 +116,9 @@ impl Recording {
             let over = inner.phases.insert(status.node.clone(), seen);
             inner.over(&status.node, over, status.observed_at);
         }
-        // One that had begun before it was watched says nothing of how it began.
-        let began = matches!(before, Some(NodePhase::Preparing | NodePhase::Starting));
+        // One that had begun before it was watched says nothing of how it began; nor does a process, whose counter holds
+        // what its prepare command and its earlier lives took.
+        let began = status.container_id.is_some() && matches!(before, Some(NodePhase::Preparing | NodePhase::Starting));
         if let (true, NodePhase::Ready, Some(ready_at)) = (began, status.phase, status.ready_at) {
             inner.roles.ready(&status.node, ready_at);
         }

@@ -79,7 +79,8 @@ impl RoleUses {
         let start_cpu = self.starts.get(role).and_then(|starts| {
             let mut starts = starts.clone();
             starts.sort();
-            starts.get(starts.len() / 2).copied()
+            let (low, high) = (starts.get(starts.len().saturating_sub(1) / 2)?, starts.get(starts.len() / 2)?);
+            Some((*low + *high) / 2)
         });
         self.roles.get(role).map(|used| RoleUse { start_cpu, ..*used })
     }

@@ -125,10 +125,15 @@ fn alike(plan: &Plan) -> Vec<(String, &HostPlan)> {
     groups.into_iter().map(|(names, host)| (list(&names), host)).collect()
 }
 
-/// Hosts by name, many of them by their first and last.
+/// Hosts by name; of many that are numbered without a gap, the first and the last.
 fn list(names: &[String]) -> String {
+    let number = |name: &String| name.rsplit_once('-').and_then(|(_, number)| number.parse::<u64>().ok());
+    let numbers: Option<Vec<u64>> = names.iter().map(number).collect();
+    let without_gap = numbers.is_some_and(|numbers| numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
     match names {
-        [first, .., last] if names.len() > HOSTS_NAMED => format!("{first} … {last} ({} hosts)", names.len()),
+        [first, .., last] if names.len() > HOSTS_NAMED && without_gap => {
+            format!("{first} … {last} ({} hosts)", names.len())
+        }
         names => names.join(", "),
     }
 }
@@ -206,6 +211,9 @@ fn limits(plan: &Plan, palette: Palette, width_columns: Option<u16>) -> String {
 /// How long it takes, as an order of size.
 fn time(plan: &Plan) -> String {
     let Estimate { starts_cpu, up, down } = estimate(plan);
+    if up.is_zero() {
+        return String::new();
+    }
     let about = |time: Duration| match time.as_secs_f64().ceil() {
         seconds if seconds < 120.0 => format!("{seconds} s"),
         seconds => format!("{} min", (seconds / 60.0).ceil()),

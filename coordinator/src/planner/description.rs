@@ -62,8 +62,10 @@ pub struct RoleDescription {
 /// A node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeDescription {
-    /// Its name; also its host name.
+    /// Its name.
     pub name: NodeName,
+    /// Its host name: its own name, or that of the node beside which it lies.
+    pub host_name: NodeName,
     /// Its role.
     pub role: RoleName,
     /// Its index within the role, from 0.
@@ -84,6 +86,8 @@ pub struct NodeDescription {
     pub dir: Option<String>,
     /// Its folder on the host's disk.
     pub disk: Option<String>,
+    /// Where it finds the folders that it shares, by name.
+    pub shared: BTreeMap<String, String>,
 }
 
 /// Describes a planned cluster.
@@ -116,8 +120,10 @@ fn describe_node(texts: &Texts<'_>, host: &HostPlan, node: &NodePlan) -> Option<
     let role = texts.scenario().role.get(node.name.role())?;
     let ramdisk = |name: &String| Some((name.clone(), texts.ramdisk_path(host, node, role, name)?));
     let ranges = node.ports.iter().filter(|ports| ports.range.count() > 1);
+    let host_name = role.with.clone().map(|with| NodeName::new(with, node.name.index()));
     Some(NodeDescription {
         name: node.name.clone(),
+        host_name: host_name.unwrap_or_else(|| node.name.clone()),
         role: node.name.role().clone(),
         index: node.name.index(),
         run: role.run,
@@ -128,5 +134,10 @@ fn describe_node(texts: &Texts<'_>, host: &HostPlan, node: &NodePlan) -> Option<
         ramdisks: role.ramdisk.keys().filter_map(ramdisk).collect(),
         dir: texts.dir(host, node, role),
         disk: texts.disk(host, node, role),
+        shared: role
+            .shared
+            .iter()
+            .filter_map(|name| Some((name.clone(), texts.shared_path(host, role, name)?)))
+            .collect(),
     })
 }

@@ -37,7 +37,7 @@ pub fn estimate(plan: &Plan) -> Estimate {
         |role: &RoleName| plan.roles.get(role).and_then(|role| role.start_cpu).map_or(Duration::ZERO, |cpu| cpu.0);
     let starts_cpu = plan.nodes().map(|(_, node)| cpu_of(node.name.role())).sum();
     let wave = |wave: &Vec<RoleName>| {
-        let on_hosts = plan.hosts.iter().map(|host| wave_on(plan, host, wave, &cpu_of)).max().unwrap_or_default();
+        let on_hosts = plan.hosts.iter().map(|host| wave_on(plan, host, wave, cpu_of)).max().unwrap_or_default();
         let paced = wave.iter().filter_map(|role| {
             let role = plan.roles.get(role)?;
             Some(Duration::from_secs_f64(f64::from(role.count) / role.starts_per_second?))
@@ -72,7 +72,7 @@ mod tests {
     use crate::planner::tests::fixture::{REDIS, fitting, redis, scenario};
 
     fn seconds(duration: Duration) -> u64 {
-        duration.as_secs_f64().round() as u64
+        (duration + Duration::from_millis(500)).as_secs()
     }
 
     #[test]

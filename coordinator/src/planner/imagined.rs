@@ -38,14 +38,20 @@ pub fn plan_imagined(input: &PlanInput<'_>) -> Option<Result<Plan, PlanRefusal>>
     }))
 }
 
+/// Most hosts that are tried.
+const HOSTS_MAX: u32 = 10_000;
+
 /// The plan for the fewest hosts that hold the cluster; a host for each node is the most that can help.
 fn fewest(input: &PlanInput<'_>, on: impl Fn(u32) -> Result<Plan, PlanRefusal>) -> Result<Plan, PlanRefusal> {
-    let most = input.scenario.role.values().map(|role| role.count).sum::<u32>().max(1);
+    let most = input.scenario.role.values().map(|role| role.count).sum::<u32>().clamp(1, HOSTS_MAX);
     let (mut too_few, mut hosts) = (0, 1);
     let mut found = loop {
         match on(hosts) {
             Ok(plan) => break plan,
-            Err(refusal) if hosts == most => return Err(refusal),
+            // More hosts are a remedy only where a limit is exceeded.
+            Err(refusal) if hosts == most || refusal.problems.iter().any(|problem| problem.limit().is_none()) => {
+                return Err(refusal);
+            }
             Err(_) => (too_few, hosts) = (hosts, hosts.saturating_mul(2).min(most)),
         }
     };

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 
 use throng_common::host_spec::{
     ContainerSpec, DesiredState, DiskSpec, FileSpec, Limits, NodeSpec, PrepareSpec, Probe, ProbeCheck, ProcessSpec,
-    RamdiskSpec, RestartSpec, StopSpec, Workload,
+    RamdiskSpec, RestartSpec, SharedSpec, StopSpec, Workload,
 };
 use throng_common::ids::NodeName;
-use throng_common::scenario::model::{FileDecl, Ramdisk, Ready, Role, RunKind};
+use throng_common::scenario::model::{FileDecl, Ramdisk, Ready, Role, RunKind, Scenario, Shared};
 
 use super::plan::NodePlan;
-use super::preparing::Preparing;
 use super::render::{RenderError, RenderInput};
 use super::structure::{Structure, leave_counts};
 use super::texts::Saved;
@@ -42,17 +41,16 @@ enum Counts {
     Left,
 }
 
-/// Fills in everything that an agent must know of a node.
+/// Fills in everything that an agent must know of a node. `before` is the node that prepares for this one, where another does.
 pub(super) fn node_spec(
     input: &RenderInput<'_>,
     node: &NodePlan,
-    preparing: &Preparing,
+    before: Option<&NodeName>,
 ) -> Result<NodeSpec, RenderError> {
     let name = &node.name;
     let role =
         input.texts.scenario().role.get(name.role()).ok_or_else(|| RenderError::NoRole { node: name.clone() })?;
     let rendering = Rendering::new(input, node, role, Counts::Filled);
-    let before = preparing.before(name);
     let desired = match before {
         Some(first) if !input.prepared.contains(first) => DesiredState::Stopped,
         Some(_) | None => input.desired.get(name.role()).copied().unwrap_or(DesiredState::Stopped),
@@ -74,11 +72,13 @@ pub(super) fn node_spec(
             path: disk.path.clone().filter(|_| role.run == RunKind::Container),
             keep_on_restart: disk.keep_on_restart,
         }),
+        shared: shared(input.texts.scenario(), role),
         limits: limits(role),
         prepare: prepare.transpose()?,
         ready: role.ready.as_ref().map(|ready| rendering.probe(ready)).transpose()?,
         stop: StopSpec { signal: role.stop.signal.number(), grace: role.stop.grace.0 },
         restart: RestartSpec { when: role.restart.when, max: role.restart.max, backoff: role.restart.backoff.0 },
+        at_once: role.start.at_once.unwrap_or(0),
         structure: None,
     };
     if rendering.has_counts.get() {
@@ -204,6 +204,16 @@ fn ramdisk_spec(role: &Role, name: &str, ramdisk: &Ramdisk) -> RamdiskSpec {
         mode: ramdisk.mode.bits(),
         keep_on_restart: ramdisk.keep_on_restart,
     }
+}
+
+/// The folders that a role's nodes share. The check refuses names that are not declared.
+fn shared(scenario: &Scenario, role: &Role) -> Vec<SharedSpec> {
+    let spec = |name: &String| {
+        let Shared { path, uid, gid, mode } = scenario.shared.get(name)?.clone();
+        let path = path.filter(|_| role.run == RunKind::Container);
+        Some(SharedSpec { name: name.clone(), path, uid, gid, mode: mode.bits() })
+    };
+    role.shared.iter().filter_map(spec).collect()
 }
 
 #[expect(

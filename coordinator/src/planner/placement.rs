@@ -90,12 +90,15 @@ impl Hosts<'_> {
     /// enough, so that what is measured is not disturbed by containers.
     fn allowed(&self, needs: &[RoleNeeds<'_>], role: usize) -> Vec<usize> {
         let hosts = self.weights.len();
-        let processes = needs.iter().filter(|need| !need.is_container() && need.role.with.is_none()).count();
-        if hosts == 1 || processes == 0 || processes == needs.len() {
+        // Those that are paired lie where their partners do.
+        let placed = || needs.iter().filter(|need| need.role.with.is_none());
+        let processes = placed().filter(|need| !need.is_container()).count();
+        if hosts == 1 || processes == 0 || processes == placed().count() {
             return (0..hosts).collect();
         }
         let own = processes.min(hosts - 1);
-        if needs[role].is_container() { (own..hosts).collect() } else { vec![role % own] }
+        let rank = needs[..role].iter().filter(|need| need.role.with.is_none() && !need.is_container()).count();
+        if needs[role].is_container() { (own..hosts).collect() } else { vec![rank % own] }
     }
 
     /// The host where one node more weighs least by its memory (the method of d'Hondt, which uses the hosts' memory

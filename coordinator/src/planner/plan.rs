@@ -194,6 +194,13 @@ impl Plan {
     }
 }
 
+impl HostPlan {
+    /// Whether a node lies on it.
+    pub fn holds(&self, node: &NodeName) -> bool {
+        self.nodes.iter().any(|planned| planned.name == *node)
+    }
+}
+
 impl NodePlan {
     /// Its ports of this name.
     pub fn port(&self, name: &str) -> Option<PortRange> {

@@ -1,61 +1,70 @@
 //! Who runs a prepare command that is run once for several nodes: the first of them. The others wait until it runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use throng_common::ids::{HostId, NodeName, RoleName};
 use throng_common::scenario::model::{PreparePer, Scenario};
 
 use super::plan::Plan;
 
-/// The nodes of the roles that are prepared once for a host or for the cluster, each with the node that does it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Preparing(BTreeMap<NodeName, NodeName>);
+/// A plan, its scenario, and the nodes that have prepared for others.
+#[derive(Debug, Clone, Copy)]
+pub struct Preparing<'a> {
+    plan: &'a Plan,
+    scenario: &'a Scenario,
+    prepared: &'a BTreeSet<NodeName>,
+}
 
-impl Preparing {
-    /// Those of a plan.
-    pub fn of(plan: &Plan, scenario: &Scenario) -> Self {
-        let shared: BTreeMap<&RoleName, PreparePer> = shared(scenario).collect();
-        let mut firsts: BTreeMap<(&RoleName, Option<&HostId>), &NodeName> = BTreeMap::new();
-        let mut of = Vec::new();
-        if !shared.is_empty() {
-            for (host, node) in plan.nodes() {
-                let Some(per) = shared.get(node.name.role()) else { continue };
-                let group = (node.name.role(), (*per == PreparePer::Host).then_some(&host.host));
-                let first = firsts.entry(group).or_insert(&node.name);
-                *first = (*first).min(&node.name);
-                of.push((&node.name, group));
-            }
-        }
-        Self(of.into_iter().map(|(node, group)| (node.clone(), firsts[&group].clone())).collect())
+impl<'a> Preparing<'a> {
+    /// Puts together what it follows from.
+    pub fn new(plan: &'a Plan, scenario: &'a Scenario, prepared: &'a BTreeSet<NodeName>) -> Self {
+        Self { plan, scenario, prepared }
     }
 
-    /// The node for which this one waits; none where it waits for nobody.
-    pub fn before(&self, node: &NodeName) -> Option<&NodeName> {
-        self.0.get(node).filter(|first| *first != node)
+    /// The node for which this one waits before it runs for the first time; none where it waits for nobody. Walks over the
+    /// plan, but for roles whose nodes all prepare for themselves.
+    pub fn before(&self, host: &HostId, node: &NodeName) -> Option<&'a NodeName> {
+        self.first(host, node).filter(|first| *first != node)
     }
 
-    /// All those for whom others wait.
-    pub fn firsts(&self) -> BTreeSet<NodeName> {
-        self.0.values().cloned().collect()
+    /// The nodes of whom each prepares for others.
+    pub fn firsts(&self) -> BTreeSet<&'a NodeName> {
+        let shared = || self.plan.nodes().filter(|(_, node)| self.per(node.name.role()) != PreparePer::Node);
+        shared().filter_map(|(host, node)| self.before(&host.host, &node.name)).collect()
     }
 
     /// Whether others wait for this one.
-    pub fn is_first(&self, node: &NodeName) -> bool {
-        self.0.get(node) == Some(node)
+    pub fn is_first(&self, host: &HostId, node: &NodeName) -> bool {
+        self.first(host, node) == Some(node) && self.group(host, node).any(|other| other != node)
     }
-}
 
-/// The roles that are prepared once for several nodes.
-fn shared(scenario: &Scenario) -> impl Iterator<Item = (&RoleName, PreparePer)> {
-    scenario.role.iter().filter_map(|(name, role)| {
-        let per = role.prepare.as_ref()?.per;
-        (per != PreparePer::Node).then_some((name, per))
-    })
-}
+    /// Who prepares for the nodes of this one's role, on its host or in the whole cluster: one that has, however nodes come
+    /// and go, else the first by its index.
+    fn first(&self, host: &HostId, node: &NodeName) -> Option<&'a NodeName> {
+        let lowest = self.group(host, node).min();
+        let done = if self.prepared.is_empty() {
+            None
+        } else {
+            self.group(host, node).filter(|node| self.prepared.contains(*node)).min()
+        };
+        done.or(lowest)
+    }
 
-/// Whether a role is prepared once for several nodes.
-pub fn is_shared(scenario: &Scenario, role: &RoleName) -> bool {
-    shared(scenario).any(|(name, _)| name == role)
+    /// The nodes for whom one prepares, this one among them; none where each does so for itself.
+    fn group(&self, host: &HostId, node: &NodeName) -> impl Iterator<Item = &'a NodeName> {
+        let (role, per) = (node.role().clone(), self.per(node.role()));
+        let host = (per == PreparePer::Host).then(|| host.clone());
+        let hosts =
+            self.plan.hosts.iter().filter(move |planned| {
+                per != PreparePer::Node && host.as_ref().is_none_or(|host| *host == planned.host)
+            });
+        hosts.flat_map(|planned| &planned.nodes).map(|node| &node.name).filter(move |name| *name.role() == role)
+    }
+
+    fn per(&self, role: &RoleName) -> PreparePer {
+        let prepare = self.scenario.role.get(role).and_then(|role| role.prepare.as_ref());
+        prepare.map_or(PreparePer::Node, |prepare| prepare.per)
+    }
 }
 
 #[cfg(test)]
@@ -63,41 +72,72 @@ mod tests {
     use super::*;
     use crate::planner::tests::fixture::{REDIS, host, scenario, try_plan, with_count};
 
-    fn preparing(per: &str, workers: u32) -> (Plan, Preparing) {
-        let text =
-            REDIS.replace("ports = [\"redis\"]\nramdisk", &format!("prepare = {{ command = [\"x\"]{per} }}\nramdisk"));
-        let scenario = with_count(scenario(&text), "worker", workers);
+    /// Workers on two of three hosts: the primary has one of its own.
+    fn planned(per: &str, workers: u32) -> (Plan, Scenario) {
+        let prepare = format!("prepare = {{ command = [\"x\"]{per} }}\nramdisk = ");
+        let scenario = with_count(scenario(&REDIS.replace("ramdisk = ", &prepare)), "worker", workers);
         let plan = try_plan(&scenario, &[host("a"), host("b"), host("c")], None).unwrap();
-        let preparing = Preparing::of(&plan, &scenario);
-        (plan, preparing)
+        (plan, scenario)
+    }
+
+    fn set(nodes: &[&str]) -> BTreeSet<NodeName> {
+        nodes.iter().map(|node| node.parse().unwrap()).collect()
     }
 
     #[test]
     fn the_first_of_the_cluster_prepares_for_all() {
-        let (plan, preparing) = preparing(", per = \"cluster\"", 9);
-        let first: NodeName = "worker-0000".parse().unwrap();
-        assert_eq!(preparing.firsts(), [first.clone()].into());
-        assert!(preparing.is_first(&first) && preparing.before(&first).is_none());
-        let waiting = plan.nodes().filter(|(_, node)| preparing.before(&node.name) == Some(&first)).count();
-        assert_eq!(waiting, 8, "the primary waits for nobody");
+        let (plan, scenario) = planned(", per = \"cluster\"", 9);
+        let nobody = BTreeSet::new();
+        let preparing = Preparing::new(&plan, &scenario, &nobody);
+        assert_eq!(preparing.firsts(), set(&["worker-0000"]).iter().collect());
+        for (host, node) in plan.nodes() {
+            let expected = match (node.name.role().as_str(), node.name.index()) {
+                ("worker", 0) => (None, true),
+                ("worker", _) => (Some("worker-0000".to_owned()), false),
+                _ => (None, false),
+            };
+            let found = preparing.before(&host.host, &node.name).map(ToString::to_string);
+            assert_eq!((found, preparing.is_first(&host.host, &node.name)), expected, "{}", node.name);
+        }
     }
 
     #[test]
     fn the_first_of_each_host_prepares_for_those_of_its_host() {
-        let (plan, preparing) = preparing(", per = \"host\"", 9);
-        let firsts = preparing.firsts();
-        assert_eq!(firsts.len(), 2, "the primary has a host of its own: {firsts:?}");
+        let (plan, scenario) = planned(", per = \"host\"", 9);
+        let nobody = BTreeSet::new();
+        let preparing = Preparing::new(&plan, &scenario, &nobody);
+        assert_eq!(preparing.firsts().len(), 2, "{:?}", preparing.firsts());
         for (host, node) in plan.nodes().filter(|(_, node)| node.name.role().as_str() == "worker") {
-            let first = preparing.before(&node.name).unwrap_or(&node.name);
-            assert!(firsts.contains(first) && first <= &node.name);
+            let first = preparing.before(&host.host, &node.name).unwrap_or(&node.name);
+            assert!(preparing.firsts().contains(first) && first <= &node.name);
             assert_eq!(plan.node(first).unwrap().0.host, host.host, "{}", node.name);
         }
     }
 
     #[test]
-    fn where_each_prepares_for_itself_nobody_waits() {
-        for per in ["", ", per = \"node\""] {
-            assert_eq!(preparing(per, 3).1, Preparing::default());
+    fn one_that_has_prepared_stays_the_first_when_a_lower_one_comes() {
+        let (plan, scenario) = planned(", per = \"host\"", 9);
+        let nodes = |host: usize| plan.hosts[host].nodes.iter().map(|node| &node.name).collect::<Vec<_>>();
+        let (low, done) = (nodes(1)[0], nodes(1)[2]);
+        let prepared = BTreeSet::from([done.clone()]);
+        let preparing = Preparing::new(&plan, &scenario, &prepared);
+        assert_eq!(preparing.before(&plan.hosts[1].host, low), Some(done));
+        assert!(preparing.is_first(&plan.hosts[1].host, done));
+        assert_eq!(
+            preparing.before(&plan.hosts[2].host, nodes(2)[1]),
+            Some(nodes(2)[0]),
+            "another host is another matter"
+        );
+    }
+
+    #[test]
+    fn where_each_prepares_for_itself_or_there_is_but_one_nobody_waits() {
+        for (per, workers) in [("", 3), (", per = \"node\"", 3), (", per = \"cluster\"", 1)] {
+            let (plan, scenario) = planned(per, workers);
+            let nobody = BTreeSet::new();
+            let preparing = Preparing::new(&plan, &scenario, &nobody);
+            assert!(preparing.firsts().is_empty(), "{per}");
+            assert!(plan.nodes().all(|(host, node)| !preparing.is_first(&host.host, &node.name)));
         }
     }
 }

@@ -75,12 +75,12 @@ pub enum RenderError {
 /// The first node and key that cannot be filled in.
 pub fn host_spec(input: &RenderInput<'_>) -> Result<Vec<(HostId, ClusterSpec)>, RenderError> {
     let names = input.texts.plan().names();
-    let preparing = Preparing::of(input.texts.plan(), input.texts.scenario());
+    let preparing = Preparing::new(input.texts.plan(), input.texts.scenario(), input.prepared);
     let spec = |host: &HostPlan| {
         let nodes = host
             .nodes
             .iter()
-            .map(|node| node_spec(input, node, &preparing))
+            .map(|node| node_spec(input, node, preparing.before(&host.host, &node.name)))
             .collect::<Result<Vec<_>, RenderError>>()?;
         let spec = ClusterSpec {
             cluster: input.texts.plan().cluster.clone(),

@@ -10,8 +10,7 @@ pub(super) fn per_second(rate: Rate) -> f64 {
     thousandths(rate.per_second())
 }
 
-/// The pace of one host: the slowest of its roles' rates, each by the share of the role's nodes that lie there, and the
-/// fewest at once of any role.
+/// The pace of one host: the slowest of its roles' rates, each by the share of the role's nodes that lie there.
 /// `counts` gives the host's nodes by role, `totals` the fleet's.
 pub(super) fn pace(needs: &[RoleNeeds<'_>], counts: &[u32], totals: &[u32]) -> StartPace {
     let rates =
@@ -19,9 +18,7 @@ pub(super) fn pace(needs: &[RoleNeeds<'_>], counts: &[u32], totals: &[u32]) -> S
             let rate = need.role.start.rate?.per_second();
             Some(thousandths(rate * f64::from(*here) / f64::from(*all)))
         });
-    let present = needs.iter().zip(counts).filter(|(_, here)| **here > 0);
-    let at_once = present.filter_map(|(need, _)| need.role.start.at_once).min();
-    StartPace { parallel: 0, per_second: rates.reduce(f64::min), at_once: at_once.unwrap_or(0) }
+    StartPace { parallel: 0, per_second: rates.reduce(f64::min) }
 }
 
 /// Rounded, so that it is the same number after a trip through JSON; never 0.

@@ -142,6 +142,10 @@ impl<'a> Texts<'a> {
                 self.ramdisk_path(known.host, known.node, known.role, name)
                     .ok_or_else(|| TextError::Undeclared(shown()))
             }
+            Placeholder::Shared(name) => {
+                let known = need()?;
+                self.shared_path(known.host, known.role, name).ok_or_else(|| TextError::Undeclared(shown()))
+            }
             Placeholder::Param(name) => {
                 let value = self.scenario.param.get(name).ok_or_else(|| TextError::Undeclared(shown()))?;
                 // Parameters of parameters are filled in when a scenario is loaded; what else a value speaks of is not.
@@ -226,6 +230,13 @@ impl<'a> Texts<'a> {
             RunKind::Process => Some(layout::disk_dir(&host.state_dir, &self.plan.cluster, &node.name)),
             RunKind::Container => disk.path.clone(),
         }
+    }
+
+    /// Where a node finds a folder that it shares.
+    pub(super) fn shared_path(&self, host: &HostPlan, role: &Role, name: &str) -> Option<String> {
+        let shared = self.scenario.shared.get(name).filter(|_| role.shared.iter().any(|own| own == name))?;
+        let own = shared.path.clone().filter(|_| role.run == RunKind::Container);
+        Some(own.unwrap_or_else(|| layout::shared_dir(&host.state_dir, &self.plan.cluster, name)))
     }
 
     /// Where a node finds a ramdisk.

@@ -6,17 +6,17 @@ use throng_common::scenario::figure::Figure;
 
 use super::model::{Recorded, RunReport, StepReport};
 
-/// The figures of one run that were recorded by the same thing.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct RecordedBy {
-    /// By name, in the order in which they came, the figures at each place; several at one place by their median.
-    pub(super) columns: Vec<(String, BTreeMap<Figure, Figure>)>,
-}
+/// What there is by name, in the order in which the names came.
+type Named<T> = Vec<(String, T)>;
 
-/// All figures of a run: those that stand for themselves by name, and those recorded by something.
-pub(super) fn collect(report: &RunReport) -> (Vec<(String, Figure)>, BTreeMap<String, RecordedBy>) {
-    let mut alone: Vec<(String, Vec<Figure>)> = Vec::new();
-    let mut tables: BTreeMap<String, Vec<(String, BTreeMap<Figure, Vec<Figure>>)>> = BTreeMap::new();
+/// What there is at each place.
+pub(super) type Places<T> = BTreeMap<Figure, T>;
+
+/// All figures of a run: by name those that stand for themselves, and by what they were recorded at the columns of tables.
+/// Several of one name at one place count by their median.
+pub(super) fn collect(report: &RunReport) -> (Named<Figure>, BTreeMap<String, Named<Places<Figure>>>) {
+    let mut alone: Named<Vec<Figure>> = Vec::new();
+    let mut tables: BTreeMap<String, Named<Places<Vec<Figure>>>> = BTreeMap::new();
     let steps = report.tests.iter().flat_map(|test| &test.steps);
     for Recorded { name, value, at } in steps.flat_map(all) {
         match at {
@@ -32,11 +32,10 @@ pub(super) fn collect(report: &RunReport) -> (Vec<(String, Figure)>, BTreeMap<St
         values.sort();
         values[(values.len() - 1) / 2].midpoint(values[values.len() / 2])
     };
-    let column = |(name, places): (String, BTreeMap<Figure, Vec<Figure>>)| {
+    let column = |(name, places): (String, Places<Vec<Figure>>)| {
         (name, places.into_iter().map(|(at, values)| (at, median(values))).collect())
     };
-    let table =
-        |(of, columns): (String, Vec<_>)| (of, RecordedBy { columns: columns.into_iter().map(column).collect() });
+    let table = |(of, columns): (String, Named<_>)| (of, columns.into_iter().map(column).collect());
     let alone = alone.into_iter().map(|(name, values)| (name, median(values))).collect();
     (alone, tables.into_iter().map(table).collect())
 }
@@ -47,7 +46,7 @@ fn all(step: &StepReport) -> Vec<&Recorded> {
 }
 
 /// The entry of this name; a new one at the end where there is none.
-fn entry<'l, T: Default>(list: &'l mut Vec<(String, T)>, name: &str) -> &'l mut T {
+fn entry<'l, T: Default>(list: &'l mut Named<T>, name: &str) -> &'l mut T {
     let place = list.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
         list.push((name.to_owned(), T::default()));
         list.len() - 1
@@ -57,7 +56,7 @@ fn entry<'l, T: Default>(list: &'l mut Vec<(String, T)>, name: &str) -> &'l mut 
 
 /// By how much a column grows with one more: the slope of the straight line that fits best (least squares). None where
 /// there is but one place.
-pub(super) fn slope(column: &BTreeMap<Figure, Figure>) -> Option<f64> {
+pub(super) fn slope(column: &Places<Figure>) -> Option<f64> {
     let points: Vec<(f64, f64)> = column.iter().map(|(at, value)| (at.nearest(), value.nearest())).collect();
     if points.len() < 2 {
         return None;

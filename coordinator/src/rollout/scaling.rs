@@ -69,10 +69,11 @@ pub async fn scale(
             let incarnation = record.incarnations.entry(node.name.clone()).or_default();
             *incarnation = incarnation.next();
         }
+        // One that comes again, or comes elsewhere, has prepared nothing there yet.
+        let place = |plan: &Plan, node: &NodeName| plan.node(node).map(|(host, _)| host.host.clone());
+        let before = &record.plan;
+        record.prepared.retain(|node| place(before, node).is_some_and(|host| place(&planned, node) == Some(host)));
         record.plan = planned;
-        // One that comes again under a name that was there before has prepared nothing yet.
-        let plan = &record.plan;
-        record.prepared.retain(|node| plan.node(node).is_some());
     });
     drop(reservation);
     hit(Point::ScalePlanned);

@@ -166,6 +166,8 @@ codes! {
     ParamTooLong = "param-too-long",
     /// A ramdisk that is not declared.
     UndefinedRamdisk = "undefined-ramdisk",
+    /// A shared folder that is not declared.
+    UndefinedShared = "undefined-shared",
     /// `{node.disk}` of a role without `disk`.
     NoDisk = "no-disk",
     /// `{saved.X}` before a step saved it.

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use throng_common::ids::NodeName;
 use throng_common::scenario::figure::Figure;
+use throng_common::scenario::placeholder::{self, Placeholder, RoleField};
 use throng_common::scenario::steps::{Action, Comparison, Step};
 use tokio::time::{Instant, sleep};
 
@@ -95,13 +96,17 @@ fn record(context: &Context<'_>, step: &Step, saved: &Saved) -> Result<Vec<Recor
     step.record.iter().map(recorded).collect()
 }
 
-/// What figures are recorded at, in a word: `{role.worker.count}` is `worker`.
+/// What figures are recorded at, in a word: the role of a count, else the placeholder.
 fn place_name(text: &str) -> String {
-    let inner = text.trim().trim_start_matches('{').trim_end_matches('}');
-    let word = inner.strip_prefix("role.").and_then(|rest| rest.strip_suffix(".count"));
-    let word = word
-        .or_else(|| inner.split_once('.').filter(|(kind, _)| ["param", "saved"].contains(kind)).map(|(_, name)| name));
-    word.unwrap_or("at").to_owned()
+    let found = placeholder::find(text);
+    match &found[..] {
+        [one] if one.range == (0..text.len()) => match &one.placeholder {
+            Ok(Placeholder::Role { role, field: RoleField::Count, .. }) => role.to_string(),
+            Ok(other) => other.to_string().trim_matches(['{', '}']).to_owned(),
+            Err(_) => text.to_owned(),
+        },
+        _ => "given figures".to_owned(),
+    }
 }
 
 async fn run_once(context: &Context<'_>, place: &Place<'_>, step: &Step, saved: &Saved) -> StepResult {

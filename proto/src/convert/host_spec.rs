@@ -46,11 +46,7 @@ impl From<&ClusterSpec> for wire::ClusterSpec {
             names: spec.names.iter().map(Into::into).collect(),
             ports: spec.ports.to_string(),
             sysctls: spec.sysctls.iter().map(Into::into).collect(),
-            pace: Some(wire::StartPace {
-                parallel: spec.pace.parallel,
-                per_second: spec.pace.per_second,
-                at_once: spec.pace.at_once,
-            }),
+            pace: Some(wire::StartPace { parallel: spec.pace.parallel, per_second: spec.pace.per_second }),
             nodes: spec.nodes.iter().map(Into::into).collect(),
         }
     }
@@ -67,7 +63,7 @@ impl TryFrom<wire::ClusterSpec> for ClusterSpec {
             names: list("names", spec.names)?,
             ports: text("ports", &spec.ports)?,
             sysctls: list("sysctls", spec.sysctls)?,
-            pace: StartPace { parallel: pace.parallel, per_second: pace.per_second, at_once: pace.at_once },
+            pace: StartPace { parallel: pace.parallel, per_second: pace.per_second },
             nodes: list("nodes", spec.nodes)?,
         })
     }
@@ -119,7 +115,7 @@ mod tests {
     use prost::Message as _;
     use throng_common::host_spec::{
         ContainerSpec, DesiredState, DiskSpec, FileSpec, Limits, NamedPorts, NodeSpec, PrepareSpec, Probe, ProbeCheck,
-        ProcessSpec, RamdiskSpec, RestartSpec, StopSpec, Workload,
+        ProcessSpec, RamdiskSpec, RestartSpec, SharedSpec, StopSpec, Workload,
     };
     use throng_common::ids::Incarnation;
     use throng_common::ports::PortRange;
@@ -149,11 +145,13 @@ mod tests {
                 keep_on_restart: true,
             }],
             disk: Some(DiskSpec { path: None, keep_on_restart: false }),
+            shared: vec![SharedSpec { name: "ufs".into(), path: Some("/ufs".into()), uid: 1, gid: 2, mode: 0o777 }],
             limits: Limits { memory: Some(ByteSize::mib(16)), cpu_millis: Some(250), pids: Some(64), nofile: None },
             prepare: Some(PrepareSpec { command: vec!["true".into()], timeout: second }),
             ready: Some(Probe { check, timeout: second, interval: second }),
             stop: StopSpec { signal: 15, grace: second },
             restart: RestartSpec { when: RestartWhen::Always, max: 5, backoff: second },
+            at_once: 3,
             structure: Some("abc".into()),
         }
     }
@@ -194,7 +192,7 @@ mod tests {
                     sysctl(SysctlWant::Ports("1-2".parse().unwrap())),
                     sysctl(SysctlWant::Exactly("a b".into())),
                 ],
-                pace: StartPace { parallel: 4, per_second: Some(2.5), at_once: 3 },
+                pace: StartPace { parallel: 4, per_second: Some(2.5) },
                 nodes: vec![node("a-0000", process, tcp), node("b-0001", container, http)],
             }],
             kept: vec!["d-x7k2".parse().unwrap()],

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use throng_common::host_spec::{
     ContainerSpec, DesiredState, DiskSpec, FileSpec, Limits, NamedPorts, NodeSpec, PrepareSpec, Probe, ProbeCheck,
-    ProcessSpec, RamdiskSpec, RestartSpec, StopSpec, Workload,
+    ProcessSpec, RamdiskSpec, RestartSpec, SharedSpec, StopSpec, Workload,
 };
 use throng_common::ids::Incarnation;
 use throng_common::ports::PortRange;
@@ -64,6 +64,8 @@ impl From<&NodeSpec> for wire::NodeSpec {
                 backoff_millis: millis(spec.restart.backoff),
             }),
             structure: spec.structure.clone(),
+            at_once: spec.at_once,
+            shared: spec.shared.iter().map(Into::into).collect(),
         }
     }
 }
@@ -96,6 +98,7 @@ impl TryFrom<wire::NodeSpec> for NodeSpec {
             files: spec.files.into_iter().map(Into::into).collect(),
             ports: list("ports", spec.ports)?,
             ramdisks: spec.ramdisks.into_iter().map(Into::into).collect(),
+            shared: spec.shared.into_iter().map(Into::into).collect(),
             disk: spec.disk.map(|disk| DiskSpec { path: disk.path, keep_on_restart: disk.keep_on_restart }),
             limits: Limits {
                 memory: limits.memory_bytes.map(ByteSize::bytes),
@@ -113,6 +116,7 @@ impl TryFrom<wire::NodeSpec> for NodeSpec {
                 .try_into()
                 .map_err(|error: DecodeError| error.within("restart"))?,
             structure: spec.structure,
+            at_once: spec.at_once,
         })
     }
 }
@@ -178,6 +182,20 @@ impl TryFrom<wire::ContainerSpec> for ContainerSpec {
             read_only: spec.read_only,
             scratch: spec.scratch.into_iter().map(|s| (s.path, ByteSize::bytes(s.size_bytes))).collect(),
         })
+    }
+}
+
+impl From<&SharedSpec> for wire::SharedSpec {
+    fn from(shared: &SharedSpec) -> Self {
+        let SharedSpec { name, path, uid, gid, mode } = shared.clone();
+        Self { name, path, uid, gid, mode }
+    }
+}
+
+impl From<wire::SharedSpec> for SharedSpec {
+    fn from(shared: wire::SharedSpec) -> Self {
+        let wire::SharedSpec { name, path, uid, gid, mode } = shared;
+        Self { name, path, uid, gid, mode }
     }
 }
 

@@ -83,6 +83,7 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::NodeFoldersMade | P::NodeFilesWritten | P::RamdisksVerified | P::PortsProbed => {
             often(&[Up, Run, Grow, Reset], 2)
         }
+        P::SharedMade => often(&[Up, Run, Reset], 2),
         P::RamdiskMounted => often(&[Up, Run, Grow, Reset], 2),
         P::ImageEnsured | P::CreateSent | P::CreateAnswered => often(&[Up, Run, Grow, Reset], 2),
         P::StartSent | P::StartAnswered => often(&[Up, Run, Grow, Roll, Reset], 2),

@@ -10,7 +10,7 @@ fn nodes_lie_beside_others_under_their_name_and_wait_for_the_one_that_prepares_f
     in_site(|site| {
         let scenario = tiny::write_scenario(site.folder(), "together.toml", site.name(), TOGETHER);
         let run = site.throng(&["run", &scenario]).expect_code(0).expect_said(&["Nothing left behind"]);
-        assert_eq!(run.stdout.matches("PASS").count(), 3, "{run}");
+        assert_eq!(run.stdout.matches("PASS").count(), 4, "{run}");
         assert!(run.stdout.contains("which it is paired with (`with`), has 1"), "{run}");
     });
 }

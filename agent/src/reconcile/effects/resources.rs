@@ -51,6 +51,9 @@ impl Host {
             let made = files::folders::ensure_disk(paths, &key.cluster, &key.node, disk, user, restart);
             made.map_err(|error| host(&error))?;
         }
+        for shared in &spec.shared {
+            files::folders::ensure_shared(paths, &key.cluster, shared, user).map_err(|error| host(&error))?;
+        }
         self.write_files(key, spec, owner)?;
         hit(Point::NodeFilesWritten);
         let verified = self.provide_ramdisks(key, spec, before, restart)?;

@@ -24,6 +24,8 @@ pub struct Places {
     pub ramdisks: Vec<PathBuf>,
     /// Its folder on disk; used only where its spec asks for one.
     pub disk: PathBuf,
+    /// The folders that it shares, in the order of its spec.
+    pub shared: Vec<PathBuf>,
     /// Its rendered files, in the order of its spec.
     pub files: Vec<PathBuf>,
 }
@@ -35,6 +37,7 @@ impl Places {
             hosts_file: paths.cluster_hosts(cluster),
             ramdisks: node.ramdisks.iter().map(|disk| paths.ramdisk_dir(cluster, &node.name, &disk.name)).collect(),
             disk: paths.disk_dir(cluster, &node.name),
+            shared: node.shared.iter().map(|shared| paths.shared_dir(cluster, &shared.name)).collect(),
             files: node.files.iter().map(file).collect(),
         }
     }
@@ -94,7 +97,11 @@ fn binds(node: &NodeSpec, places: &Places) -> Vec<Bind> {
     let disk = node.disk.as_ref().and_then(|disk| disk.path.as_ref()).map(|target| writable(&places.disk, target));
     let files = node.files.iter().zip(&places.files);
     let files = files.map(|(file, source)| Bind { source: source.clone(), target: file.path.clone(), read_only: true });
-    std::iter::once(hosts).chain(ramdisks).chain(disk).chain(files).collect()
+    let shared = node.shared.iter().zip(&places.shared).map(|(shared, source)| {
+        let target = shared.path.clone().unwrap_or_else(|| source.display().to_string());
+        writable(source, &target)
+    });
+    std::iter::once(hosts).chain(ramdisks).chain(disk).chain(shared).chain(files).collect()
 }
 
 /// What decides whether a container is still the one that is wanted: all it was created from, and its files' contents.

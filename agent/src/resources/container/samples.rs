@@ -29,11 +29,13 @@ pub(crate) fn container_node(index: u32) -> NodeSpec {
         ports: Vec::new(),
         ramdisks: Vec::new(),
         disk: None,
+        shared: vec![],
         limits: Limits::default(),
         prepare: None,
         ready: None,
         stop: StopSpec { signal: 15, grace: Duration::from_secs(5) },
         restart: RestartSpec { when: RestartWhen::Never, max: 0, backoff: Duration::from_secs(1) },
+        at_once: 0,
         structure: None,
     }
 }

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use throng_common::host_spec::DiskSpec;
+use throng_common::host_spec::{DiskSpec, SharedSpec};
 use throng_common::ids::{ClusterId, NodeName};
-use throng_failpoints::{Fault, planted};
+use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::beneath::{Beneath, Owner};
 use super::error::FilesError;
@@ -18,6 +18,8 @@ use crate::paths::Paths;
 const PASS_MODE: u32 = 0o711;
 /// The same of a container, which comes by its own folders through what is mounted into it: nobody of the host passes.
 const CLOSED_MODE: u32 = 0o700;
+/// The same of a folder that processes of one group share.
+const GROUP_PASS_MODE: u32 = 0o710;
 /// A node's own folders: its user's alone.
 const OWN_MODE: u32 = 0o750;
 /// A folder on disk that everyone who comes by it may write to, as to a ramdisk: that is its container.
@@ -121,6 +123,35 @@ pub fn ensure_disk(
     let owned = Beneath::open(&path).and_then(|beneath| beneath.own_folder(Path::new("."), mode, owner));
     owned.map_err(|source| FilesError::Create { path: path.clone(), source })?;
     Ok(path)
+}
+
+/// Makes a folder on disk that nodes of a cluster share, with its mode and owner. Safe to repeat; contents stay.
+///
+/// Nobody of the host passes to it but the group of a process that shares it: what a container's root has put there, a
+/// program that runs as its owner among others, is not for everyone to start.
+pub fn ensure_shared(paths: &Paths, cluster: &ClusterId, shared: &SharedSpec, user: User) -> Result<(), FilesError> {
+    let path = paths.shared_dir(cluster, &shared.name);
+    let failed = |source| FilesError::Create { path: path.clone(), source };
+    // A name that leads elsewhere was refused when the scenario was checked.
+    if shared.name.is_empty() || shared.name.contains(['/', '.']) {
+        return Err(failed(io::Error::from(io::ErrorKind::InvalidInput)));
+    }
+    for folder in [paths.state_dir(), &paths.disk_root(), &paths.cluster_disk_dir(cluster), &paths.shared_root(cluster)]
+    {
+        make(folder, PASS_MODE)?;
+    }
+    let way = paths.shared_way(cluster, &shared.name);
+    let own = |folder: &Path, mode, owner| {
+        let owned = Beneath::open(folder).and_then(|beneath| beneath.own_folder(Path::new("."), mode, owner));
+        owned.map_err(failed)
+    };
+    make(&way, CLOSED_MODE)?;
+    if let User::Process(process) = user {
+        own(&way, GROUP_PASS_MODE, Owner { gid: process.gid, ..Owner::ROOT })?;
+    }
+    make(&path, CLOSED_MODE)?;
+    hit(Point::SharedMade);
+    own(&path, shared.mode, Owner { uid: shared.uid, gid: shared.gid })
 }
 
 /// Removes a node's folders, those on disk included. Its ramdisks must be unmounted before. Both are tried.

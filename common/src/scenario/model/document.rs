@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Fleet, Metric, Role, Test, Tuning};
+use super::{Fleet, Metric, Role, Shared, Test, Tuning};
 use crate::ids::RoleName;
 
 /// The only format there is.
@@ -29,6 +29,9 @@ pub struct Scenario {
     /// Values to be used as `{param.NAME}` anywhere in the file, changed with `--set param.NAME=VALUE`.
     #[serde(default)]
     pub param: BTreeMap<String, ParamValue>,
+    /// Folders that nodes of one host share, by name.
+    #[serde(default)]
+    pub shared: BTreeMap<String, Shared>,
     /// The kinds of members, by name.
     pub role: BTreeMap<RoleName, Role>,
     /// Kernel settings of the hosts.

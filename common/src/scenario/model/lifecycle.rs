@@ -93,8 +93,8 @@ impl Default for Restart {
 pub struct Start {
     /// Most starts a second over the whole fleet: `"40/s"`. Default: as fast as the hosts can.
     pub rate: Option<Rate>,
-    /// Most nodes of one host that were started and have not been ready yet: for programs that keep the CPU busy while
-    /// they start. Default: no bound.
+    /// Most nodes of the role on one host that were started and have not been ready yet, each counted for a minute at the
+    /// most: for programs that keep the CPU busy while they start. Default: no bound.
     #[schemars(range(min = 1))]
     pub at_once: Option<u32>,
     /// CPU time that one start takes, from which `plan` estimates how long all take. Every run says what it was.

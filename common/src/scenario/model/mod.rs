@@ -20,5 +20,5 @@ pub use image::{Image, ImageBuild, PullPolicy};
 pub use lifecycle::{Prepare, PreparePer, Restart, RestartWhen, Start, Stop};
 pub use probe::{Each, EachJson, Metric, Ready, Seen};
 pub use role::{Role, RunKind};
-pub use storage::{Disk, FileDecl, Ramdisk};
+pub use storage::{Disk, FileDecl, Ramdisk, Shared};
 pub use test::{Expected, Test};

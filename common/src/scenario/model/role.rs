@@ -64,6 +64,9 @@ pub struct Role {
     /// A folder of the node's own on the host's disk.
     #[serde(default)]
     pub disk: Option<Disk>,
+    /// The folders of `[shared]` that its nodes have.
+    #[serde(default)]
+    pub shared: Vec<String>,
     /// Small writable tmpfs folders of a container, by path: `{ "/tmp" = "1MiB" }`. Emptied by a restart.
     #[serde(default)]
     pub scratch: BTreeMap<String, ByteSize>,

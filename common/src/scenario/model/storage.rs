@@ -58,6 +58,27 @@ fn default_ramdisk_mode() -> Mode {
     Mode::SHARED_FOLDER
 }
 
+/// A folder on the disk of every host, for all nodes there whose roles name it. What lies on it is bounded by the disk
+/// alone, and lasts as long as the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shared {
+    /// Where containers see it. Default: where it lies on the host, so that all nodes know it under one path.
+    pub path: Option<String>,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Its permissions, in octal.
+    pub mode: Mode,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { path: None, uid: 0, gid: 0, mode: Mode::SHARED_FOLDER }
+    }
+}
+
 /// A folder of the node's own on the host's disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -110,8 +110,13 @@ fn finish(record: &mut ClusterRecord) {
 /// Notes what the cluster is brought to from now on: something new, what it was on its way to, or what it came from.
 fn take_up(cluster: &LiveCluster, wanted: &Pending) -> Result<Arc<ClusterRecord>, TargetError> {
     let record = cluster.record();
-    // All its nodes have begun: none waits for what a new scenario would have prepared before.
-    let prepared = Preparing::of(&wanted.plan, &wanted.scenario).firsts();
+    // Nodes that have begun do not wait for what a new scenario would have prepared before.
+    let preparing = Preparing::new(&wanted.plan, &wanted.scenario, &record.prepared);
+    let begun = wanted.plan.nodes().filter(|(_, node)| {
+        cluster.status(&node.name).is_some_and(|status| status.phase.is_running() || status.started_at.is_some())
+    });
+    let prepared: BTreeSet<NodeName> =
+        begun.filter_map(|(host, node)| preparing.before(&host.host, &node.name)).cloned().collect();
     let is =
         |scenario: &Scenario, files: &BTreeMap<String, Vec<u8>>| *scenario == wanted.scenario && *files == wanted.files;
     let pending = match &record.pending {
@@ -174,5 +179,17 @@ mod tests {
         cluster.edit(|record| follow(record, &set(&["worker-0000"])));
         let end = cluster.edit(finish);
         assert_eq!((&end.scenario, &end.pending), (&pending("redis:7").scenario, &None));
+    }
+
+    #[test]
+    fn who_has_begun_does_not_wait_for_what_a_new_scenario_prepares_and_who_has_not_does() {
+        let prepare = REDIS.replace("ramdisk = ", "prepare = { command = [\"x\"], per = \"cluster\" }\nramdisk = ");
+        let scenario = with_count(scenario(&prepare), "worker", 3);
+        let wanted = Pending { plan: fitting(&scenario), scenario, files: BTreeMap::new(), done: BTreeSet::new() };
+        let cluster = cluster();
+        assert_eq!(take_up(&cluster, &wanted).unwrap().prepared, set(&[]), "none has begun");
+        let begun = sample::ready("redis-replicas-x7k2", "worker-0001");
+        cluster.node_seen(&"local".parse().unwrap(), begun);
+        assert_eq!(take_up(&cluster, &wanted).unwrap().prepared, set(&["worker-0000"]));
     }
 }

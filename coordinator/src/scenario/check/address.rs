@@ -48,6 +48,9 @@ fn check_kind(checker: &mut Checker<'_>, fleet: &Fleet, path: &KeyPath) {
         }
         (Provider::PlanOnly | Provider::Local, _) => {}
     }
+    if fleet.provider == Provider::PlanOnly {
+        checker.stray(&path.join("address"), fleet.address.is_some(), "hosts that nobody has yet have none");
+    }
 }
 
 fn check_address(checker: &mut Checker<'_>, address: IpAddr, path: &KeyPath) {

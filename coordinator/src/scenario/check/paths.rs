@@ -49,6 +49,6 @@ pub(super) fn absolute(path: &str) -> Option<Fault> {
 
 /// As [`absolute`], for a text that may begin with a placeholder that gives an absolute path.
 pub(super) fn absolute_text(path: &str) -> Option<Fault> {
-    let given = ["{ramdisk.", "{node.dir}", "{node.disk}", "{scenario.dir}"];
+    let given = ["{ramdisk.", "{shared.", "{node.dir}", "{node.disk}", "{scenario.dir}"];
     if given.iter().any(|start| path.starts_with(start)) { None } else { absolute(path) }
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use throng_common::ids::RoleName;
 use throng_common::scenario::model::{Image, Role, RunKind};
+use throng_common::span::Span;
 
 use super::context::Checker;
 use super::paths::absolute_text;
@@ -17,6 +18,9 @@ use crate::scenario::report::Fault;
 
 /// Keys that only containers have.
 const CONTAINER_KEYS: [&str; 6] = ["image", "pull", "entrypoint", "scratch", "capabilities", "read_only"];
+
+/// The longest CPU time of a start: a guard against a slip of the keyboard.
+const START_CPU_MAX: Span = Span::seconds(3600);
 
 static USER: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"^(\d{1,10}(:\d{1,10})?|[a-z_][a-z0-9_-]{0,31}(:[a-z_][a-z0-9_-]{0,31})?)$";
@@ -155,7 +159,12 @@ fn check_restart(checker: &mut Checker<'_>, role: &Role, path: &KeyPath) {
     checker.positive(role.restart.backoff, &path.join("restart").join("backoff"));
     checker.positive(role.start.timeout, &path.join("start").join("timeout"));
     if let Some(cpu) = role.start.cpu {
-        checker.positive(cpu, &path.join("start").join("cpu"));
+        let place = path.join("start").join("cpu");
+        checker.positive(cpu, &place);
+        if cpu > START_CPU_MAX {
+            let fault = Fault::new(Code::OutOfRange, format!("no start takes {cpu} of CPU time"));
+            checker.fault(&place, fault.hint(format!("write {START_CPU_MAX} at the most")));
+        }
     }
 }
 

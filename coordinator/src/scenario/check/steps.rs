@@ -17,6 +17,9 @@ use crate::scenario::code::Code;
 use crate::scenario::path::KeyPath;
 use crate::scenario::report::{Fault, suggest};
 
+/// How often a step that records figures may be repeated: all of them are in the report.
+const RECORDED_MAX: u32 = 1_000;
+
 /// Checks steps that follow one another; `saved` grows by what they save.
 pub(super) fn check_all(checker: &mut Checker<'_>, steps: &[Step], saved: &mut BTreeSet<String>, path: &KeyPath) {
     for (index, step) in steps.iter().enumerate() {
@@ -47,6 +50,10 @@ fn check(checker: &mut Checker<'_>, step: &Step, saved: &mut BTreeSet<String>, p
         }
     }
     check_save(checker, step, saved, &path.join("save"));
+    if !step.record.is_empty() && step.repeat.is_some_and(|repeat| repeat > RECORDED_MAX) {
+        let fault = Fault::new(Code::OutOfRange, format!("a step records figures {RECORDED_MAX} times at the most"));
+        checker.fault(&path.join("repeat"), fault.hint("repeat it less often"));
+    }
     let scope = Scope::cluster().with_saved(saved);
     for (name, text) in &step.record {
         let place = path.join("record").join(name);

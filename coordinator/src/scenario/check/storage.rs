@@ -13,7 +13,7 @@ use crate::scenario::SAFE_PATH_RULE;
 use crate::scenario::code::Code;
 use crate::scenario::names::is_safe_path;
 use crate::scenario::path::KeyPath;
-use crate::scenario::report::Fault;
+use crate::scenario::report::{Fault, suggest};
 
 /// What the processes of a container need at the very least beside its ramdisks.
 const ROOM: ByteSize = ByteSize::mib(4);
@@ -34,6 +34,15 @@ pub(super) fn check(checker: &mut Checker<'_>, name: &RoleName, role: &Role, pat
     if let Some(disk) = &role.disk {
         check_mount(checker, kind, disk.path.as_deref(), &mut mounts, &path.join("disk"));
     }
+    for (index, folder) in role.shared.iter().enumerate() {
+        let place = path.join("shared").join(index);
+        if role.shared[..index].contains(folder) {
+            let fault = Fault::new(Code::DuplicateName, format!("`{folder}` is named twice"));
+            checker.fault(&place, fault.hint("remove one of them"));
+            continue;
+        }
+        check_shared(checker, (name, kind), folder, &mut mounts, &place);
+    }
     for (folder, size) in &role.scratch {
         let path = path.join("scratch").join(folder);
         check_size(checker, *size, &path);
@@ -52,6 +61,41 @@ pub(super) fn check(checker: &mut Checker<'_>, name: &RoleName, role: &Role, pat
         check_content(checker, file, &scope, &path);
     }
     check_memory(checker, role, kind, path);
+}
+
+/// A folder of `[shared]` that a role names.
+fn check_shared(
+    checker: &mut Checker<'_>,
+    (role, kind): (&RoleName, Option<RunKind>),
+    folder: &str,
+    mounts: &mut Mounts,
+    path: &KeyPath,
+) {
+    let scenario = checker.scenario;
+    let Some(shared) = scenario.shared.get(folder) else {
+        let known = scenario.shared.keys().map(String::as_str);
+        let hint = suggest(folder, known, &format!("declare it: [shared.{folder}]"));
+        let fault = Fault::new(Code::UndefinedShared, format!("there is no shared folder `{folder}`"));
+        checker.fault(path, fault.hint(hint));
+        return;
+    };
+    // The way to it is open to one group.
+    let user = |role: &Role| role.user.clone().unwrap_or_else(|| checker.bundle.caller.name.clone());
+    let own = scenario.role.get(role).map(user);
+    let other = scenario.role.iter().find(|(name, other)| {
+        kind == Some(RunKind::Process)
+            && *name < role
+            && other.run == RunKind::Process
+            && other.shared.iter().any(|one| one == folder)
+            && Some(user(other)) != own
+    });
+    if let Some((other, _)) = other {
+        let message = format!("processes of `{other}` and of `{role}` share `{folder}` and run as different users");
+        checker.fault(path, Fault::new(Code::BadUser, message).hint("give both the same `user`"));
+    }
+    if let (Some(RunKind::Container), Some(folder)) = (kind, &shared.path) {
+        mounts.add(checker, folder, path, false);
+    }
 }
 
 fn check_size(checker: &mut Checker<'_>, size: ByteSize, path: &KeyPath) {

@@ -91,6 +91,9 @@ impl Checker<'_> {
             Placeholder::Ramdisk(disk) => {
                 self.each_role(written, scope, |role, name| self.undefined_ramdisk(disk, role, name))
             }
+            Placeholder::Shared(folder) => {
+                self.each_role(written, scope, |role, name| self.undefined_shared(folder, role, name))
+            }
             Placeholder::Role { role, pick, field } => self.of_role(role, *pick, field, written, scope),
         }
     }
@@ -192,6 +195,16 @@ impl Checker<'_> {
         let nothing = format!("declare it: [role.{name}.ramdisk.{disk}]");
         let hint = suggest(disk, role.ramdisk.keys().map(String::as_str), &nothing);
         Some(Fault::new(Code::UndefinedRamdisk, format!("`{name}` has no ramdisk `{disk}`")).hint(hint))
+    }
+
+    fn undefined_shared(&self, folder: &str, role: &Role, name: &RoleName) -> Option<Fault> {
+        let has = role.shared.iter().any(|own| own == folder);
+        if has || self.is_doubtful(&KeyPath::from_iter(["role", name.as_str(), "shared"])) {
+            return None;
+        }
+        let nothing = format!("share it: shared = [\"{folder}\"] in [role.{name}], and [shared.{folder}]");
+        let hint = suggest(folder, role.shared.iter().map(String::as_str), &nothing);
+        Some(Fault::new(Code::UndefinedShared, format!("`{name}` has no shared folder `{folder}`")).hint(hint))
     }
 
     /// Checks that no text of the document holds a NUL, which neither commands nor paths can carry.

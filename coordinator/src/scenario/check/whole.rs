@@ -5,6 +5,7 @@ use throng_common::scenario::model::{FORMAT, Role, Scenario};
 use throng_common::scenario::selector::Selector;
 
 use super::context::Checker;
+use super::paths::absolute;
 use super::role::check_word;
 use super::{address, claims, metrics, ports, role};
 use crate::bundle::Bundle;
@@ -26,6 +27,13 @@ pub(in crate::scenario) fn all(scenario: &Scenario, document: &Node, bundle: &Bu
     address::check(&mut checker, &scenario.fleet);
     for name in scenario.param.keys() {
         check_word(&mut checker, name, "parameter name", &KeyPath::from_iter(["param", name]));
+    }
+    for (name, shared) in &scenario.shared {
+        let place = KeyPath::from_iter(["shared", name]);
+        check_word(&mut checker, name, "name of a shared folder", &place);
+        if let Some(fault) = shared.path.as_deref().and_then(absolute) {
+            checker.fault(&place.join("path"), fault);
+        }
     }
     check_roles(&mut checker);
     for (name, role) in &scenario.role {

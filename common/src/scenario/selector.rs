@@ -1,7 +1,7 @@
 //! Selectors: which nodes a step, a command or a metric means.
 //!
 //! `worker` (all of a role) · `worker-0003`, `worker-[0000-0009]` (a node set) · `3 of worker`, `one of worker`,
-//! `10% of worker` (so many, drawn at random) · `all`.
+//! `10% of worker` (so many, drawn at random) · `all` · `{saved.X}` (nodes that an earlier step saved).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{NodeName, RoleName};
 use crate::nodeset::NodeSet;
+use crate::scenario::placeholder::{self, Piece, Placeholder};
 
 /// Which nodes are meant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub enum Selector {
         /// Of which role.
         role: RoleName,
     },
+    /// The nodes that an earlier step of the test saved under this name.
+    Saved(String),
 }
 
 /// How many nodes of a role.
@@ -87,7 +90,7 @@ impl Selector {
     /// The role that it speaks of, where it speaks of just one.
     pub fn role(&self) -> Option<RoleName> {
         match self {
-            Self::All => None,
+            Self::All | Self::Saved(_) => None,
             Self::Role(role) | Self::Some { role, .. } => Some(role.clone()),
             Self::Nodes(nodes) => {
                 let mut roles = nodes.iter().map(|node| node.role().clone());
@@ -118,6 +121,8 @@ impl Selector {
         match self {
             Self::All => nodes.to_vec(),
             Self::Role(role) => of_role(role),
+            // Whoever knows what was saved puts that in its place.
+            Self::Saved(_) => Vec::new(),
             Self::Nodes(set) => nodes.iter().filter(|node| set.contains(node)).cloned().collect(),
             Self::Some { amount, role } => {
                 let candidates = of_role(role);
@@ -142,6 +147,9 @@ impl FromStr for Selector {
             let amount = parse_amount(amount.trim()).ok_or_else(wrong)?;
             return Ok(Self::Some { amount, role });
         }
+        if let Ok([Piece::Placeholder(Placeholder::Saved(name))]) = placeholder::parse(text).as_deref() {
+            return Ok(Self::Saved(name.clone()));
+        }
         if let Ok(nodes) = text.parse::<NodeSet>() {
             return Ok(Self::Nodes(nodes));
         }
@@ -165,6 +173,7 @@ impl fmt::Display for Selector {
         match self {
             Self::All => f.write_str("all"),
             Self::Role(role) => role.fmt(f),
+            Self::Saved(name) => write!(f, "{{saved.{name}}}"),
             Self::Nodes(nodes) => nodes.fmt(f),
             Self::Some { amount: Amount::Count(count), role } => write!(f, "{count} of {role}"),
             Self::Some { amount: Amount::Percent(percent), role } => write!(f, "{percent}% of {role}"),
@@ -192,7 +201,7 @@ impl schemars::JsonSchema for Selector {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "Nodes: a role (\"worker\"), a node set (\"worker-[0000-0009]\"), \"3 of worker\", \"10% of worker\" or \"all\".",
+            "description": "Nodes: a role (\"worker\"), a node set (\"worker-[0000-0009]\"), \"3 of worker\", \"10% of worker\", \"all\", or those that an earlier step saved: \"{saved.NAME}\".",
         })
     }
 }
@@ -247,7 +256,19 @@ mod tests {
 
     #[test]
     fn malformed_selectors_are_refused() {
-        for text in ["", "0 of worker", "200% of worker", "x of worker", "Worker", "3 of Worker"] {
+        assert_eq!("{saved.dead}".parse(), Ok(Selector::Saved("dead".to_owned())));
+        assert_eq!(Selector::Saved("dead".to_owned()).to_string(), "{saved.dead}");
+        for text in [
+            "",
+            "{saved.a} of worker",
+            "{saved.}",
+            "{node.name}",
+            "0 of worker",
+            "200% of worker",
+            "x of worker",
+            "Worker",
+            "3 of Worker",
+        ] {
             assert!(text.parse::<Selector>().is_err(), "{text}");
         }
     }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -39,17 +40,26 @@ pub struct Coordinator {
 
 /// Finds this machine's coordinator, or starts one and says so.
 pub async fn ensure(state: &StateDir, printer: Printer) -> Result<Coordinator, DaemonError> {
-    match answering(state).await {
-        Ok(client) => return Ok(Coordinator { client, started: false }),
-        Err(ClientError::NoCoordinator { .. }) => {}
-        Err(error) => return Err(error.into()),
+    // One that somebody kills while it starts says nothing of the next.
+    let mut is_first = true;
+    loop {
+        match answering(state).await {
+            Ok(client) => return Ok(Coordinator { client, started: false }),
+            Err(ClientError::NoCoordinator { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        state.create()?;
+        let child = start(state)?;
+        let pid = child.id();
+        match wait(state, child).await {
+            Ok(client) => {
+                printer.note(&format!("started a coordinator (pid {pid}, state in {})", state.root().display()));
+                return Ok(Coordinator { client, started: true });
+            }
+            Err(DaemonError::CoordinatorStart { killed: true, .. }) if is_first => is_first = false,
+            Err(error) => return Err(error),
+        }
     }
-    state.create()?;
-    let child = start(state)?;
-    let pid = child.id();
-    let client = wait(state, child).await?;
-    printer.note(&format!("started a coordinator (pid {pid}, state in {})", state.root().display()));
-    Ok(Coordinator { client, started: true })
 }
 
 /// Asks the coordinator to end together with its agents, and waits until it has: for this machine's (`state`), until
@@ -112,22 +122,22 @@ async fn wait(state: &StateDir, mut child: Child) -> Result<Client, DaemonError>
         if let Some(status) = ended
             && !StateLock::is_held(state)
         {
-            return Err(failed(state, format!("it ended with {status}")));
+            return Err(failed(state, format!("it ended with {status}"), status.signal().is_some()));
         }
         if Instant::now() > deadline {
             // It may hang: nothing that we started is left behind.
             let _ = child.kill();
             let _ = child.wait();
-            return Err(failed(state, format!("after {} s {problem}", START_TIMEOUT.as_secs())));
+            return Err(failed(state, format!("after {} s {problem}", START_TIMEOUT.as_secs()), false));
         }
         tokio::time::sleep(POLL_EVERY).await;
     }
 }
 
-fn failed(state: &StateDir, problem: String) -> DaemonError {
+fn failed(state: &StateDir, problem: String, killed: bool) -> DaemonError {
     let log = state.log();
     let tail = tail(&log);
-    DaemonError::CoordinatorStart { problem, log, tail }
+    DaemonError::CoordinatorStart { problem, killed, log, tail }
 }
 
 /// The last lines of a log; empty where it cannot be read.

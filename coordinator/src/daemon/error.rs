@@ -39,6 +39,8 @@ pub enum DaemonError {
     CoordinatorStart {
         /// What it did instead.
         problem: String,
+        /// Whether a signal ended it.
+        killed: bool,
         /// Its log.
         log: PathBuf,
         /// The log's last lines.

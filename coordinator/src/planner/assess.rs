@@ -158,6 +158,12 @@ impl<'a> Assessor<'a> {
         broken
     }
 
+    /// Whether the scenario's own counts exceed nothing.
+    pub(super) fn holds(&self) -> bool {
+        let counts = self.counts();
+        !self.gauges(&counts).iter().any(Gauge::is_exceeded) && self.find_ports(&counts).is_ok()
+    }
+
     /// Gives every node its place, slot and ports, host by host; the first shortage otherwise.
     pub(super) fn assign_ports(&self, counts: &[u32]) -> Result<Vec<Vec<NodePlan>>, Shortage> {
         let found = self.find_ports(counts)?;
@@ -169,8 +175,13 @@ impl<'a> Assessor<'a> {
         if let Some(shortage) = self.plainly_short(counts) {
             return Err(shortage);
         }
-        let assigned = self.places.assigned(counts);
-        (0..self.hosts.len()).map(|host| self.find_on_host(host, &assigned)).collect()
+        let mut by_host: Vec<Vec<(usize, u32)>> = vec![Vec::new(); self.hosts.len()];
+        for (role, hosts) in self.places.assigned(counts).into_iter().enumerate() {
+            for (index, host) in (0_u32..).zip(hosts) {
+                by_host[*host].push((role, index));
+            }
+        }
+        by_host.iter().enumerate().map(|(host, nodes)| self.find_on_host(host, nodes)).collect()
     }
 
     /// Whether the sum alone exceeds the pool: saves the allocation.
@@ -186,18 +197,17 @@ impl<'a> Assessor<'a> {
         None
     }
 
-    fn find_on_host(&self, host: usize, assigned: &[&[usize]]) -> Result<Vec<Found>, Shortage> {
+    /// Finds ports for the nodes of a host, which come by role and index.
+    fn find_on_host(&self, host: usize, nodes: &[(usize, u32)]) -> Result<Vec<Found>, Shortage> {
         let mut ports = self.free_ports[host].clone();
         let mut found = Vec::new();
-        for (role, hosts) in assigned.iter().enumerate() {
-            for (index, _) in (0_u32..).zip(*hosts).filter(|(_, on)| **on == host) {
-                let before = self.survivor(host, role, index);
-                if let Some(node) = before {
-                    ports.claim(&node.all_ports());
-                }
-                let first = before.map_or(0, |node| node.block.map_or(1, |block| u32::from(block.first())));
-                found.push(Found { role, index, first });
+        for (role, index) in nodes.iter().copied() {
+            let before = self.survivor(host, role, index);
+            if let Some(node) = before {
+                ports.claim(&node.all_ports());
             }
+            let first = before.map_or(0, |node| node.block.map_or(1, |block| u32::from(block.first())));
+            found.push(Found { role, index, first });
         }
         for node in found.iter_mut().filter(|node| node.first == 0) {
             let layout = &self.needs[node.role].layout;

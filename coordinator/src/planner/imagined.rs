@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use throng_common::ids::HostId;
 use throng_common::ports::PortSet;
-use throng_common::scenario::model::{HostKind, Provider};
+use throng_common::scenario::model::{HostKind, Provider, RunKind};
 use throng_common::size::ByteSize;
 use throng_common::status::{EngineFacts, HostFacts, UnixMillis};
 
 use super::input::{HostInput, PlanInput};
 use super::plan::Plan;
-use super::planning::plan;
+use super::planning::{holds, plan};
 use super::refusal::PlanRefusal;
 
 /// Plans for hosts of the kind that the scenario's fleet is imagined to have: as many as it says, else as few as hold
@@ -21,14 +21,12 @@ pub fn plan_imagined(input: &PlanInput<'_>) -> Option<Result<Plan, PlanRefusal>>
         (Provider::PlanOnly, Some(kind)) => kind,
         (Provider::PlanOnly | Provider::Local, _) => return None,
     };
-    let on = |hosts: u32| {
-        let hosts: Vec<HostInput> = (1..=hosts).map(|number| imagined(kind, number)).collect();
-        plan(&PlanInput { hosts: &hosts, ..*input })
+    let all = |hosts: u32| -> Vec<HostInput> { (1..=hosts).map(|number| imagined(kind, number)).collect() };
+    let count = match kind.count {
+        Some(count) => Ok(count),
+        None => fewest(input, |hosts| holds(&PlanInput { hosts: &all(hosts), ..*input })),
     };
-    let planned = match kind.count {
-        Some(count) => on(count),
-        None => fewest(input, on),
-    };
+    let planned = count.and_then(|count| plan(&PlanInput { hosts: &all(count), ..*input }));
     Some(planned.map(|mut plan| {
         plan.notes.push(format!(
             "no host was asked: each is taken for a Debian 12 as it is installed, with {} cores and {}",
@@ -38,31 +36,25 @@ pub fn plan_imagined(input: &PlanInput<'_>) -> Option<Result<Plan, PlanRefusal>>
     }))
 }
 
-/// Most hosts that are tried.
-const HOSTS_MAX: u32 = 10_000;
+/// Most hosts that are tried: what is more takes long to plan.
+const HOSTS_MAX: u32 = 1_000;
 
-/// The plan for the fewest hosts that hold the cluster; a host for each node is the most that can help.
-fn fewest(input: &PlanInput<'_>, on: impl Fn(u32) -> Result<Plan, PlanRefusal>) -> Result<Plan, PlanRefusal> {
-    let most = input.scenario.role.values().map(|role| role.count).sum::<u32>().clamp(1, HOSTS_MAX);
-    let (mut too_few, mut hosts) = (0, 1);
-    let mut found = loop {
-        match on(hosts) {
-            Ok(plan) => break plan,
-            // More hosts are a remedy only where a limit is exceeded.
-            Err(refusal) if hosts == most || refusal.problems.iter().any(|problem| problem.limit().is_none()) => {
-                return Err(refusal);
-            }
-            Err(_) => (too_few, hosts) = (hosts, hosts.saturating_mul(2).min(most)),
-        }
-    };
+/// The fewest hosts that hold the cluster: two where processes are not to be disturbed by containers, one for each node at
+/// the most. Where that many do not hold it, they are the answer all the same: their plan says why.
+fn fewest(input: &PlanInput<'_>, holds: impl Fn(u32) -> Result<bool, PlanRefusal>) -> Result<u32, PlanRefusal> {
+    let roles = || input.scenario.role.values();
+    let kinds = [RunKind::Process, RunKind::Container].map(|kind| u32::from(roles().any(|role| role.run == kind)));
+    let least = kinds.iter().sum::<u32>().max(1);
+    let most = roles().map(|role| role.count).sum::<u32>().clamp(least, HOSTS_MAX);
+    let (mut too_few, mut hosts) = (least - 1, least);
+    while hosts < most && !holds(hosts)? {
+        (too_few, hosts) = (hosts, hosts.saturating_mul(2).min(most));
+    }
     while hosts - too_few > 1 {
         let middle = too_few + (hosts - too_few) / 2;
-        match on(middle) {
-            Ok(plan) => (hosts, found) = (middle, plan),
-            Err(_) => too_few = middle,
-        }
+        if holds(middle)? { hosts = middle } else { too_few = middle }
     }
-    Ok(found)
+    Ok(hosts)
 }
 
 /// A host of this kind on which nothing runs but what comes with the system.

@@ -63,6 +63,14 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Plan, PlanRefusal> {
     Ok(plan)
 }
 
+/// Whether the hosts hold the cluster, without saying how near every limit is.
+///
+/// # Errors
+/// What no number of hosts mends.
+pub(super) fn holds(input: &PlanInput<'_>) -> Result<bool, PlanRefusal> {
+    Ok(prepare(input)?.0.holds())
+}
+
 /// Everything that must be right before sums make sense.
 fn prepare<'a>(input: &PlanInput<'a>) -> Result<(Assessor<'a>, Vec<Vec<RoleName>>), PlanRefusal> {
     let mut problems = Vec::new();

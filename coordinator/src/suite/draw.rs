@@ -10,11 +10,18 @@ use throng_common::scenario::selector::Selector;
 
 use super::context::{Context, Place};
 use super::expect::Miss;
+use crate::planner::texts::Saved;
 
 /// The nodes of a step, at least one. Those that its selector names must all be there: what a step leaves out, it has
 /// not tested.
-pub(super) fn nodes(context: &Context<'_>, place: &Place<'_>, selector: &Selector) -> Result<Vec<NodeName>, Miss> {
+pub(super) fn nodes(
+    context: &Context<'_>,
+    place: &Place<'_>,
+    selector: &Selector,
+    saved: &Saved,
+) -> Result<Vec<NodeName>, Miss> {
     let nodes = context.ops.nodes();
+    let selector = &meant(selector, saved)?;
     if let Some(absent) = selector.absent(&nodes) {
         return Err(Miss::mistake(absent.words("this cluster")));
     }
@@ -23,6 +30,18 @@ pub(super) fn nodes(context: &Context<'_>, place: &Place<'_>, selector: &Selecto
         return Err(Miss::mistake(format_args!("`{selector}` selects no nodes of this cluster")));
     }
     Ok(selected)
+}
+
+/// The selector, or what an earlier step saved in its place.
+fn meant(selector: &Selector, saved: &Saved) -> Result<Selector, Miss> {
+    let Selector::Saved(name) = selector else { return Ok(selector.clone()) };
+    let text = saved.get(name).ok_or_else(|| Miss::mistake(format_args!("no earlier step has saved `{name}`")))?;
+    match text.parse() {
+        Ok(Selector::Saved(_)) | Err(_) => {
+            Err(Miss::mistake(format_args!("`{selector}` is {text:?}, which are no nodes")))
+        }
+        Ok(selector) => Ok(selector),
+    }
 }
 
 /// Selects nodes; where a selector says how many, they are drawn.
@@ -41,7 +60,7 @@ fn select(selector: &Selector, nodes: &[NodeName], seed: u64, place: &str) -> Ve
 pub(super) fn is_drawn(selector: &Selector) -> bool {
     match selector {
         Selector::Some { .. } => true,
-        Selector::All | Selector::Role(_) | Selector::Nodes(_) => false,
+        Selector::All | Selector::Role(_) | Selector::Nodes(_) | Selector::Saved(_) => false,
     }
 }
 

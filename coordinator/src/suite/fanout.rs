@@ -66,7 +66,7 @@ pub(super) async fn run(
     (action, on): (&Action<'_>, &Selector),
     saved: &Saved,
 ) -> StepResult {
-    let nodes = match draw::nodes(context, place, on) {
+    let nodes = match draw::nodes(context, place, on, saved) {
         Ok(nodes) => nodes,
         Err(miss) => return StepResult::failed(miss),
     };

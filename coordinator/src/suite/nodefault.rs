@@ -15,6 +15,7 @@ use super::context::{Context, Place, StepResult};
 use super::expect::Miss;
 use super::ops::OpError;
 use super::{draw, pace, request, save};
+use crate::planner::texts::Saved;
 use crate::report::model::Cause;
 
 /// How long a signal may take to show its effect where the step does not say: a TERM may have work to finish.
@@ -35,8 +36,9 @@ pub(super) async fn kill(
     place: &Place<'_>,
     step: &Step,
     (selector, signal): (&Selector, Signal),
+    saved: &Saved,
 ) -> StepResult {
-    let nodes = match draw::nodes(context, place, selector) {
+    let nodes = match draw::nodes(context, place, selector, saved) {
         Ok(nodes) => nodes,
         Err(miss) => return StepResult::failed(miss),
     };
@@ -56,8 +58,14 @@ pub(super) async fn kill(
 }
 
 /// Runs a `restart` step.
-pub(super) async fn restart(context: &Context<'_>, place: &Place<'_>, step: &Step, selector: &Selector) -> StepResult {
-    let nodes = match draw::nodes(context, place, selector) {
+pub(super) async fn restart(
+    context: &Context<'_>,
+    place: &Place<'_>,
+    step: &Step,
+    selector: &Selector,
+    saved: &Saved,
+) -> StepResult {
+    let nodes = match draw::nodes(context, place, selector, saved) {
         Ok(nodes) => nodes,
         Err(miss) => return StepResult::failed(miss),
     };

@@ -120,8 +120,8 @@ async fn run_once(context: &Context<'_>, place: &Place<'_>, step: &Step, saved: 
         }
         Action::Program { path } => program::run(context, place, step, path, saved).await,
         Action::Check { metric, comparison } => check::run(context, step, (metric, comparison), saved).await,
-        Action::Kill { nodes, signal } => nodefault::kill(context, place, step, (nodes, signal)).await,
-        Action::Restart { nodes } => nodefault::restart(context, place, step, nodes).await,
+        Action::Kill { nodes, signal } => nodefault::kill(context, place, step, (nodes, signal), saved).await,
+        Action::Restart { nodes } => nodefault::restart(context, place, step, nodes, saved).await,
         Action::Scale { counts } => lifecycle::scale(context, step, counts).await,
         Action::WaitFor { duration } => {
             sleep(duration.0).await;

@@ -60,7 +60,7 @@ pub struct HostKind {
     pub memory: ByteSize,
     /// How many there are. Default: as few as hold the cluster.
     #[serde(default)]
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = 1_000))]
     pub count: Option<u32>,
 }
 

@@ -17,7 +17,8 @@ fn as_few_hosts_are_planned_as_hold_the_cluster() {
         let plan = imagined(&scenario).unwrap();
         let hosts = u32::try_from(plan.hosts.len()).unwrap();
         assert_eq!(plan.node_count(), workers as usize + 1);
-        if hosts > 1 {
+        assert!(hosts >= 2, "the primary is not disturbed by workers");
+        if hosts > 2 {
             let fewer = of(&format!("{{ cpus = 8, memory = \"32GiB\", count = {} }}", hosts - 1), "1GiB");
             let refusal = imagined(&with_count(super::fixture::scenario(&fewer), "worker", workers)).unwrap_err();
             let limits: Vec<_> = refusal.problems.iter().filter_map(Problem::limit).collect();

@@ -102,6 +102,12 @@ impl<'a> Checker<'a> {
     pub(super) fn selector(&mut self, selector: &Selector, path: &KeyPath) -> Vec<RoleName> {
         match selector {
             Selector::All => self.scenario.role.keys().cloned().collect(),
+            // Steps look for themselves whether it was saved; elsewhere nothing ever was.
+            Selector::Saved(_) => {
+                let fault = Fault::new(Code::PlaceholderNotHere, format!("`{selector}` is not filled in here"));
+                self.fault(path, fault.hint("name the nodes: only steps of a test save them, for later ones"));
+                Vec::new()
+            }
             Selector::Role(role) => self.role(role, path).map(|_| role.clone()).into_iter().collect(),
             Selector::Some { amount, role } => {
                 if self.role(role, path).is_none() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use throng_common::ids::RoleName;
 use throng_common::scenario::condition::Condition;
 use throng_common::scenario::placeholder::{self, PlaceholderError};
+use throng_common::scenario::selector::Selector;
 use throng_common::scenario::steps::{Action, Comparison, Expect, OneOrMany, Step, StepError};
 
 use super::context::Checker;
@@ -68,6 +69,15 @@ fn check(checker: &mut Checker<'_>, step: &Step, saved: &mut BTreeSet<String>, p
     }
 }
 
+/// Checks the nodes of a step; gives the roles that it speaks of, none where only the run will tell.
+fn check_selector(checker: &mut Checker<'_>, selector: &Selector, scope: &Scope, path: &KeyPath) -> Vec<RoleName> {
+    if let Selector::Saved(_) = selector {
+        checker.text(&selector.to_string(), scope, path);
+        return Vec::new();
+    }
+    checker.selector(selector, path)
+}
+
 /// Checks what belongs to the step's kind; gives the scope of its texts.
 fn check_action(
     checker: &mut Checker<'_>,
@@ -79,12 +89,12 @@ fn check_action(
     let cluster = Scope::cluster().with_saved(saved);
     match action {
         Action::Exec { command, on } => {
-            let scope = Scope::of_roles(checker.selector(on, &path.join("on"))).with_saved(saved);
+            let scope = Scope::of_roles(check_selector(checker, on, &cluster, &path.join("on"))).with_saved(saved);
             check_exec(checker, command, &scope, &path.join("exec"));
             return scope;
         }
         Action::Http { url, on } => {
-            let scope = Scope::of_roles(checker.selector(on, &path.join("on"))).with_saved(saved);
+            let scope = Scope::of_roles(check_selector(checker, on, &cluster, &path.join("on"))).with_saved(saved);
             check_url(checker, url, &scope, &path.join("http"));
             return scope;
         }
@@ -103,8 +113,8 @@ fn check_action(
             }
             check_comparison(checker, step, comparison, &cluster, path);
         }
-        Action::Kill { nodes, .. } => drop(checker.selector(nodes, &path.join("kill"))),
-        Action::Restart { nodes } => drop(checker.selector(nodes, &path.join("restart"))),
+        Action::Kill { nodes, .. } => drop(check_selector(checker, nodes, &cluster, &path.join("kill"))),
+        Action::Restart { nodes } => drop(check_selector(checker, nodes, &cluster, &path.join("restart"))),
         Action::Scale { counts } => check_scale(checker, counts, &path.join("scale")),
         Action::WaitFor { duration } => checker.positive(duration, &path.join("wait")),
         Action::WaitUp => {}

@@ -103,3 +103,22 @@ async fn a_scale_step_waits_for_those_who_go_and_names_what_stays() {
     assert_eq!(failures(ran.only()), ["worker-[0098-0099] (2): not gone within 7s: stopping"]);
     assert_eq!(ran.only().steps[0].failures[0].cause, Cause::NotInTime);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_kill_met_can_be_met_again_and_what_is_no_nodes_cannot() {
+    let tests = r#"
+        [[test]]
+        name = "again"
+        step = [
+            { kill = "3 of worker", signal = "STOP", save = { victims = "(.+)" } },
+            { exec = ["say"], on = "{saved.victims}", save = { no-node = "(.*)" } },
+            { restart = "{saved.victims}" },
+            { restart = "{saved.no-node}" },
+        ]
+    "#;
+    let ran = run_on(tests, cluster()).await;
+    let test = ran.only();
+    let victims = test.steps[0].notes[0].strip_prefix("sent STOP to ").unwrap();
+    assert_eq!((test.steps[1].nodes, test.steps[2].notes[0].as_str()), (3, format!("restarted {victims}").as_str()));
+    assert_eq!(failures(test), ["`{saved.no-node}` is \"\", which are no nodes"]);
+}

@@ -1,7 +1,7 @@
 # throng: `make demo` and `make test` need only Rust, a C compiler, make and git. Both may be run again at any time.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vm bench build test-engines kill-loop campaign planted-faults fuzz verdicts engine engine-stop examples example-redis example-nats example-grpc ci clean
+.PHONY: help demo test test-vm bench build test-engines kill-loop campaign planted-faults fuzz verdicts engine engine-stop examples example-redis example-nats example-alluxio example-grpc ci clean
 
 DEMO_WORKERS ?= 100
 export DEMO_WORKERS
@@ -62,6 +62,9 @@ example-redis: ## Redis from the distribution's packages, unpacked into build/, 
 
 example-nats: ## NATS, likewise
 	@examples/nats/prepare.sh
+
+example-alluxio: ## Alluxio from Maven's repository, with a Java runtime cut down to it, in build/alluxio
+	@examples/alluxio/prepare.sh
 
 example-grpc: ## Python's grpcio for the API guide's client, in build/python
 	@examples/grpc/prepare.sh

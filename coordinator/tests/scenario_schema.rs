@@ -55,7 +55,12 @@ fn the_schema_accepts_every_example() {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             if path.extension().is_some_and(|one| one == "toml") && text.lines().any(|line| line.starts_with("format"))
             {
-                assert_eq!(objections(&toml_to_json(&text)), Vec::<String>::new(), "{}", path.display());
+                let document = toml_to_json(&text);
+                // A variant lacks what it includes, and nothing else.
+                let is_variant = document.get("include").is_some();
+                let mut objections = objections(&document);
+                objections.retain(|objection| !(is_variant && objection.ends_with("is a required property")));
+                assert_eq!(objections, Vec::<String>::new(), "{}", path.display());
                 count += 1;
             }
         }

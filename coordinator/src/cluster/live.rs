@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::membership::{Column, RoleMembership, Said, SeenColumn};
 use super::sighting::{Directory, Sighting};
 use crate::planner::plan::Plan;
-use crate::planner::preparing::Preparing;
+use crate::planner::preparing::{Preparing, is_shared};
 
 /// Where a cluster stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -316,12 +316,16 @@ impl LiveCluster {
         let status = |node: &NodeName| inner.statuses.get(node).map(|heard| &heard.status);
         let mut counted = RoleMembership::count(role, &wanted, status, said);
         let record = &inner.record;
-        counted.explain_waiting(|node| {
-            let (host, _) = record.plan.node(node)?;
+        if is_shared(&record.scenario, role) {
             let preparing = Preparing::new(&record.plan, &record.scenario, &record.prepared);
-            let first = preparing.before(&host.host, node).filter(|first| !record.prepared.contains(*first))?;
-            Some((first, status(first).is_some_and(|status| status.phase == NodePhase::Failed)))
-        });
+            let hosts: BTreeMap<&NodeName, &HostId> =
+                record.plan.nodes().map(|(host, node)| (&node.name, &host.host)).collect();
+            counted.explain_waiting(|node| {
+                let first =
+                    preparing.before(hosts.get(node)?, node).filter(|first| !record.prepared.contains(*first))?;
+                Some((first, status(first).is_some_and(|status| status.phase == NodePhase::Failed)))
+            });
+        }
         counted
     }
 

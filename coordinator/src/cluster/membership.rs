@@ -219,10 +219,10 @@ pub(crate) const fn phase_word(phase: NodePhase) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use throng_common::ids::Incarnation;
     use throng_common::status::{Reason, ReasonKind};
 
     use super::*;
+    use crate::cluster::sample;
 
     fn node(index: u32) -> NodeName {
         NodeName::new("worker".parse().unwrap(), index)
@@ -230,18 +230,9 @@ mod tests {
 
     fn status(index: u32, phase: NodePhase, reason: Option<&str>) -> (NodeName, NodeStatus) {
         let status = NodeStatus {
-            cluster: "c-x7k2".parse().unwrap(),
-            node: node(index),
             phase,
             reason: reason.map(|message| Reason::new(ReasonKind::Exited, message).with_detail(format!("of {index}"))),
-            incarnation: Incarnation(1),
-            restarts: 0,
-            container_id: None,
-            image_id: None,
-            pid: None,
-            started_at: None,
-            ready_at: None,
-            observed_at: UnixMillis(0),
+            ..sample::ready("c-x7k2", &node(index).to_string())
         };
         (node(index), status)
     }

@@ -249,14 +249,10 @@ impl Core {
     /// Forgets a cluster of which nothing is left. One that stays in the journal stays here: it can be taken down again,
     /// and would come back with the next life.
     pub async fn remove(&self, id: &ClusterId) -> Result<(), CoreError> {
-        let cluster = self.cluster(id);
-        let mut is_forgotten = match &cluster {
-            Some(cluster) => Some(cluster.journalling().await),
-            None => None,
-        };
-        self.store.delete_cluster(id.clone()).await?;
-        if let Some(is_forgotten) = &mut is_forgotten {
-            **is_forgotten = true;
+        if let Some(cluster) = self.cluster(id) {
+            let mut is_forgotten = cluster.journalling().await;
+            self.store.delete_cluster(id.clone()).await?;
+            *is_forgotten = true;
         }
         self.map().remove(id);
         Ok(())

@@ -10,7 +10,7 @@ use throng_failpoints::{Point, hit};
 
 use super::coordinator::Core;
 use crate::cluster::LiveCluster;
-use crate::planner::preparing::Preparing;
+use crate::planner::preparing::{Preparing, is_shared};
 
 /// The wait before hosts that could not be told are told again.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
@@ -23,6 +23,7 @@ impl Core {
         // One that ended meanwhile has begun as well.
         let has_begun = status.phase.is_running() || status.started_at.is_some();
         let is_news = has_begun
+            && is_shared(&record.scenario, node.role())
             && record.state.has_nodes()
             && !record.prepared.contains(node)
             && record.plan.hosts.iter().any(|planned| planned.host == *host && planned.holds(node))

@@ -13,7 +13,7 @@ use super::plan::{HostPlan, Plan};
 /// 218 s for 1000, Redis and its primary included.
 const CONTAINER_CPU: Duration = Duration::from_millis(100);
 const CONTAINER_CPU_MORE: Duration = Duration::from_micros(120);
-/// What of it dockerd does one after the other, however many cores there are: 31 to 39 ms.
+/// What of it dockerd is taken to do one after the other, however many cores there are: not measured here.
 const CONTAINER_SERIAL: Duration = Duration::from_millis(35);
 /// The time that the end of one container takes, a few at once, and by how much it grows. Measured likewise: 2.3 s for
 /// 100, 118 s for 1000.

@@ -89,7 +89,7 @@ fn imagined(kind: &HostKind, number: u32) -> HostInput {
             engine_lifts_limits: true,
             agent_lifts_limits: true,
             root_keys: 10,
-            // Measured on an idle Debian 12 with Docker: some 100 of the kernel's, more with every core, 60 of the rest.
+            // An allowance for what comes with the system: the kernel has some tasks for every core.
             tasks: 160 + u64::from(kind.cpus) * 8,
             open_files: 2_000,
             listening_ports: "22".parse().expect("a number is a set of ports"),

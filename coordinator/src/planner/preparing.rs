@@ -1,69 +1,71 @@
 //! Who runs a prepare command that is run once for several nodes: the first of them. The others wait until it runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use throng_common::ids::{HostId, NodeName, RoleName};
 use throng_common::scenario::model::{PreparePer, Scenario};
 
 use super::plan::Plan;
 
-/// A plan, its scenario, and the nodes that have prepared for others.
-#[derive(Debug, Clone, Copy)]
+/// The nodes of a role for whom one prepares: on one host, or all of them.
+type Group<'a> = (&'a RoleName, Option<&'a HostId>);
+
+/// Of every such group, who prepares, and how many there are.
+#[derive(Debug, Default)]
 pub struct Preparing<'a> {
-    plan: &'a Plan,
-    scenario: &'a Scenario,
-    prepared: &'a BTreeSet<NodeName>,
+    per: BTreeMap<&'a RoleName, PreparePer>,
+    groups: BTreeMap<Group<'a>, (&'a NodeName, usize)>,
+}
+
+/// Whether one node of this role prepares for others.
+pub fn is_shared(scenario: &Scenario, role: &RoleName) -> bool {
+    shared(scenario).any(|(name, _)| name == role)
+}
+
+fn shared(scenario: &Scenario) -> impl Iterator<Item = (&RoleName, PreparePer)> {
+    let per = |(name, role): (_, &throng_common::scenario::model::Role)| Some((name, role.prepare.as_ref()?.per));
+    scenario.role.iter().filter_map(per).filter(|(_, per)| *per != PreparePer::Node)
 }
 
 impl<'a> Preparing<'a> {
-    /// Puts together what it follows from.
-    pub fn new(plan: &'a Plan, scenario: &'a Scenario, prepared: &'a BTreeSet<NodeName>) -> Self {
-        Self { plan, scenario, prepared }
+    /// Of a group prepares whoever has (`prepared`), however nodes come and go, else the first by its index. Walks once over
+    /// the plan, where a role is prepared so.
+    pub fn new(plan: &'a Plan, scenario: &'a Scenario, prepared: &BTreeSet<NodeName>) -> Self {
+        let mut preparing = Self { per: shared(scenario).collect(), groups: BTreeMap::new() };
+        if preparing.per.is_empty() {
+            return preparing;
+        }
+        let rank = |node: &'a NodeName| (!prepared.contains(node), node);
+        for (host, node) in plan.nodes() {
+            let Some(group) = preparing.group(&host.host, node.name.role()) else { continue };
+            let (first, count) = preparing.groups.entry(group).or_insert((&node.name, 0));
+            *count += 1;
+            if rank(&node.name) < rank(first) {
+                *first = &node.name;
+            }
+        }
+        preparing
     }
 
-    /// The node for which this one waits before it runs for the first time; none where it waits for nobody. Walks over the
-    /// plan, but for roles whose nodes all prepare for themselves.
+    /// The node for which this one waits before it runs for the first time; none where it waits for nobody.
     pub fn before(&self, host: &HostId, node: &NodeName) -> Option<&'a NodeName> {
-        self.first(host, node).filter(|first| *first != node)
-    }
-
-    /// The nodes of whom each prepares for others.
-    pub fn firsts(&self) -> BTreeSet<&'a NodeName> {
-        let shared = || self.plan.nodes().filter(|(_, node)| self.per(node.name.role()) != PreparePer::Node);
-        shared().filter_map(|(host, node)| self.before(&host.host, &node.name)).collect()
+        self.first(host, node).map(|(first, _)| first).filter(|first| *first != node)
     }
 
     /// Whether others wait for this one.
     pub fn is_first(&self, host: &HostId, node: &NodeName) -> bool {
-        self.first(host, node) == Some(node) && self.group(host, node).any(|other| other != node)
+        self.first(host, node).is_some_and(|(first, count)| first == node && count > 1)
     }
 
-    /// Who prepares for the nodes of this one's role, on its host or in the whole cluster: one that has, however nodes come
-    /// and go, else the first by its index.
-    fn first(&self, host: &HostId, node: &NodeName) -> Option<&'a NodeName> {
-        let lowest = self.group(host, node).min();
-        let done = if self.prepared.is_empty() {
-            None
-        } else {
-            self.group(host, node).filter(|node| self.prepared.contains(*node)).min()
-        };
-        done.or(lowest)
+    fn first(&self, host: &HostId, node: &NodeName) -> Option<(&'a NodeName, usize)> {
+        let (role, per) = self.per.get_key_value(node.role())?;
+        let on = (*per == PreparePer::Host).then_some(host);
+        self.groups.get(&(*role, on)).copied()
     }
 
-    /// The nodes for whom one prepares, this one among them; none where each does so for itself.
-    fn group(&self, host: &HostId, node: &NodeName) -> impl Iterator<Item = &'a NodeName> {
-        let (role, per) = (node.role().clone(), self.per(node.role()));
-        let host = (per == PreparePer::Host).then(|| host.clone());
-        let hosts =
-            self.plan.hosts.iter().filter(move |planned| {
-                per != PreparePer::Node && host.as_ref().is_none_or(|host| *host == planned.host)
-            });
-        hosts.flat_map(|planned| &planned.nodes).map(|node| &node.name).filter(move |name| *name.role() == role)
-    }
-
-    fn per(&self, role: &RoleName) -> PreparePer {
-        let prepare = self.scenario.role.get(role).and_then(|role| role.prepare.as_ref());
-        prepare.map_or(PreparePer::Node, |prepare| prepare.per)
+    fn group(&self, host: &'a HostId, role: &RoleName) -> Option<Group<'a>> {
+        let (role, per) = self.per.get_key_value(role)?;
+        Some((*role, (*per == PreparePer::Host).then_some(host)))
     }
 }
 
@@ -80,16 +82,11 @@ mod tests {
         (plan, scenario)
     }
 
-    fn set(nodes: &[&str]) -> BTreeSet<NodeName> {
-        nodes.iter().map(|node| node.parse().unwrap()).collect()
-    }
-
     #[test]
     fn the_first_of_the_cluster_prepares_for_all() {
         let (plan, scenario) = planned(", per = \"cluster\"", 9);
         let nobody = BTreeSet::new();
         let preparing = Preparing::new(&plan, &scenario, &nobody);
-        assert_eq!(preparing.firsts(), set(&["worker-0000"]).iter().collect());
         for (host, node) in plan.nodes() {
             let expected = match (node.name.role().as_str(), node.name.index()) {
                 ("worker", 0) => (None, true),
@@ -106,10 +103,12 @@ mod tests {
         let (plan, scenario) = planned(", per = \"host\"", 9);
         let nobody = BTreeSet::new();
         let preparing = Preparing::new(&plan, &scenario, &nobody);
-        assert_eq!(preparing.firsts().len(), 2, "{:?}", preparing.firsts());
+        let all = plan.nodes().filter(|(host, node)| preparing.is_first(&host.host, &node.name));
+        let firsts: BTreeSet<&NodeName> = all.map(|(_, node)| &node.name).collect();
+        assert_eq!(firsts.len(), 2, "{firsts:?}");
         for (host, node) in plan.nodes().filter(|(_, node)| node.name.role().as_str() == "worker") {
             let first = preparing.before(&host.host, &node.name).unwrap_or(&node.name);
-            assert!(preparing.firsts().contains(first) && first <= &node.name);
+            assert!(firsts.contains(first) && first <= &node.name);
             assert_eq!(plan.node(first).unwrap().0.host, host.host, "{}", node.name);
         }
     }
@@ -136,7 +135,7 @@ mod tests {
             let (plan, scenario) = planned(per, workers);
             let nobody = BTreeSet::new();
             let preparing = Preparing::new(&plan, &scenario, &nobody);
-            assert!(preparing.firsts().is_empty(), "{per}");
+            assert!(plan.nodes().all(|(host, node)| preparing.before(&host.host, &node.name).is_none()), "{per}");
             assert!(plan.nodes().all(|(host, node)| !preparing.is_first(&host.host, &node.name)));
         }
     }

@@ -213,10 +213,10 @@ fn restless(core: &Core, host: &HostId) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use throng_common::ids::Incarnation;
-    use throng_common::status::{NodePhase, Reason, ReasonKind, UnixMillis};
+    use throng_common::status::{NodePhase, Reason, ReasonKind};
 
     use super::*;
+    use crate::cluster::sample;
 
     fn node(index: u32) -> NodeName {
         NodeName::new("worker".parse().unwrap(), index)
@@ -228,18 +228,9 @@ mod tests {
 
     fn stopping(node: &NodeName, reason: Option<&str>) -> NodeStatus {
         NodeStatus {
-            cluster: "c-x7k2".parse().unwrap(),
-            node: node.clone(),
             phase: NodePhase::Stopping,
             reason: reason.map(|message| Reason::new(ReasonKind::Host, message)),
-            incarnation: Incarnation(1),
-            restarts: 0,
-            container_id: None,
-            image_id: None,
-            pid: None,
-            started_at: None,
-            ready_at: None,
-            observed_at: UnixMillis(0),
+            ..sample::ready("c-x7k2", &node.to_string())
         }
     }
 

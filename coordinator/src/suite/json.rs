@@ -1,9 +1,7 @@
 //! Equality of JSON values as a scenario's author means it. Pure.
 
 use serde_json::{Number, Value};
-
-/// Below this, a `f64` holds every integer exactly (2^53).
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+use throng_common::scenario::figure::Figure;
 
 /// Whether two values are the same: whole numbers exactly, also where one is written `1.0`; all else as JSON does.
 pub(super) fn same(a: &Value, b: &Value) -> bool {
@@ -27,19 +25,8 @@ pub(super) fn loosely_equal(got: &Value, expected: &Value) -> bool {
     }
 }
 
+/// By what is written: whole numbers exactly.
 fn same_number(a: &Number, b: &Number) -> bool {
-    match (integer(a), integer(b)) {
-        (Some(a), Some(b)) => a == b,
-        (None, None) => a.as_f64() == b.as_f64(),
-        _ => false,
-    }
-}
-
-/// The whole number, where it is one and is held exactly.
-#[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
-fn integer(number: &Number) -> Option<i128> {
-    let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
-    let float =
-        || number.as_f64().filter(|value| value.fract() == 0.0 && value.abs() < EXACT_MAX).map(|value| value as i128);
-    whole.or_else(float)
+    let figure = |number: &Number| number.to_string().parse::<Figure>().ok();
+    figure(a) == figure(b)
 }

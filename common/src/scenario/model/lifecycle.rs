@@ -97,7 +97,7 @@ pub struct Start {
     /// most: for programs that keep the CPU busy while they start. Default: no bound.
     #[schemars(range(min = 1))]
     pub at_once: Option<u32>,
-    /// CPU time that one start takes, from which `plan` estimates how long all take. Every run says what it was.
+    /// CPU time that one start takes, from which `plan` estimates how long all take. Reports say what it was of containers.
     pub cpu: Option<Span>,
     /// The share of nodes that must be up, as a percentage.
     pub quorum: Quorum,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use throng_common::ids::Incarnation;
 use throng_common::scenario::model::{Each, Seen};
 use throng_common::span::Span;
 use throng_common::status::{NodePhase, NodeStatus};
@@ -39,20 +38,7 @@ fn cluster() -> LiveCluster {
 }
 
 fn ready(node: NodeName) -> NodeStatus {
-    NodeStatus {
-        cluster: "c-x7k2".parse().unwrap(),
-        node,
-        phase: NodePhase::Ready,
-        reason: None,
-        incarnation: Incarnation(1),
-        restarts: 0,
-        container_id: None,
-        image_id: None,
-        pid: None,
-        started_at: None,
-        ready_at: None,
-        observed_at: UnixMillis(0),
-    }
+    sample::ready("c-x7k2", &node.to_string())
 }
 
 fn says(cluster: &LiveCluster, answer: Result<Sighting, &str>, at: UnixMillis) {

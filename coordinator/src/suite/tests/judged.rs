@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::fake::{Ask, FakeCluster, HOST, Reply, say};
 use super::{How, run_measured};
+use crate::cluster::sample;
 use crate::measure::Measurements;
 
 /// Every figure of a host is taken up to this share higher or lower.
@@ -342,20 +343,8 @@ impl Teller {
 }
 
 fn status(phase: NodePhase, kind: Option<ReasonKind>) -> NodeStatus {
-    NodeStatus {
-        cluster: "fake-x7k2".parse().unwrap(),
-        node: "worker-0000".parse().unwrap(),
-        phase,
-        reason: kind.map(|kind| Reason::new(kind, "exit code 1")),
-        incarnation: throng_common::ids::Incarnation(1),
-        restarts: 0,
-        container_id: None,
-        image_id: None,
-        pid: None,
-        started_at: None,
-        ready_at: None,
-        observed_at: UnixMillis(0),
-    }
+    let reason = kind.map(|kind| Reason::new(kind, "exit code 1"));
+    NodeStatus { phase, reason, ..sample::ready("fake-x7k2", "worker-0000") }
 }
 
 fn answer(nodes: Nodes, ask: &Ask) -> Reply {

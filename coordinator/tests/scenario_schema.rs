@@ -73,7 +73,7 @@ fn the_schema_lets_a_parameter_stand_for_a_number_and_refuses_other_texts() {
     let count = &schema()["$defs"]["Role"]["properties"]["count"];
     let kinds: Vec<&Value> = count["anyOf"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
     assert_eq!(kinds, ["integer", "string"]);
-    assert_eq!(count["description"], "How many nodes.");
+    assert_eq!(count["description"], "How many nodes; 0 where tests bring them.");
     let with = |memory: &str, count: &str| {
         let text = format!(
             "format = 1\n[scenario]\nname = \"x\"\n[role.a]\nrun = \"process\"\nmemory = {memory}\ncount = {count}\n"
@@ -83,7 +83,7 @@ fn the_schema_lets_a_parameter_stand_for_a_number_and_refuses_other_texts() {
     for good in ["3", "\"{param.n}\"", "\"{param.n}0\""] {
         assert_eq!(with("\"{param.n}MiB\"", good), 0, "{good}");
     }
-    for bad in ["\"3\"", "\"{node.index}\"", "true", "0"] {
+    for bad in ["\"3\"", "\"{node.index}\"", "true", "-1"] {
         assert_eq!(with("\"64MiB\"", bad), 1, "{bad}");
     }
     assert_eq!(with("\"64MB and more\"", "1"), 1);

@@ -34,12 +34,10 @@ pub async fn scale(
     for (name, count) in counts {
         let role = scenario.role.get_mut(name);
         let role = role.ok_or_else(|| RolloutError::Count(format!("the scenario has no role `{name}`")))?;
-        if *count == 0 {
-            return Err(RolloutError::Count(format!(
-                "role {name} cannot be scaled to 0: take the cluster down instead"
-            )));
-        }
         role.count = *count;
+    }
+    if scenario.role.values().all(|role| role.count == 0) {
+        return Err(RolloutError::Count("that leaves no node at all: take the cluster down instead".to_owned()));
     }
     let turn = core.reservations.turn().await;
     let hosts = plan_inputs(core, Some(&record.id)).await?;

@@ -92,7 +92,7 @@ codes! {
     Zero = "zero",
     /// Another format than 1.
     BadFormat = "bad-format",
-    /// A scenario without roles.
+    /// A scenario without roles, or without a node of any.
     NoRoles = "no-roles",
     /// A role that is not defined.
     UnknownRole = "unknown-role",
@@ -190,7 +190,7 @@ codes! {
     CheckWithoutComparison = "check-without-comparison",
     /// A step that waits for nothing known.
     BadWait = "bad-wait",
-    /// A `scale` to no nodes, or of no role.
+    /// A `scale` that leaves no node, or of no role.
     BadScale = "bad-scale",
     /// `always` without how long.
     AlwaysNeedsWithin = "always-needs-within",

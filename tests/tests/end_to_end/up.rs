@@ -84,9 +84,10 @@ fn when_scale_returns_kernel_and_engine_hold_the_wanted_nodes_and_no_others() {
         // They do not heed the signal and are killed a second later, so that a command that did not wait for them would be caught.
         let scenario = site.tiny();
         let overlay = site.file("slow.toml", "[role.worker]\nstop = { signal = \"HUP\", grace = \"1s\" }\n");
-        let _ = site.throng(&["up", &scenario, "--overlay", &overlay]).expect_code(0);
+        let none = ["--set", "role.worker.count=0"];
+        let _ = site.throng(&[&["up", &scenario, "--overlay", &overlay][..], &none].concat()).expect_code(0);
         let cluster = site.cluster();
-        for count in [6, 2, 4, 1] {
+        for count in [6, 2, 0, 4, 1] {
             let scaled = site.throng(&["scale", &format!("worker={count}")]).expect_code(0);
             // Looked at once: nothing here waits for what the command should have waited for.
             let wanted: BTreeSet<String> = (0..count).map(|index| format!("worker-{index:04}")).collect();
@@ -104,6 +105,8 @@ fn when_scale_returns_kernel_and_engine_hold_the_wanted_nodes_and_no_others() {
             let names = std::fs::read_to_string("/etc/hosts").unwrap();
             assert_eq!(names.lines().filter(|line| line.contains(&cluster) && line.contains("worker-")).count(), count);
         }
+        let empty = site.throng(&["scale", "worker=0", "hub=0"]).expect_code(2);
+        assert!(empty.stderr.contains("take the cluster down instead"), "{empty}");
         site.down();
     });
 }

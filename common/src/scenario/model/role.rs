@@ -26,9 +26,8 @@ pub enum RunKind {
 pub struct Role {
     /// How its nodes run.
     pub run: RunKind,
-    /// How many nodes.
+    /// How many nodes; 0 where tests bring them.
     #[serde(default = "one")]
-    #[schemars(range(min = 1))]
     pub count: u32,
     /// The role that this one is paired with, as a sidecar is: node `i` lies on the host of that role's node `i`, and a
     /// container has its host name.

@@ -142,17 +142,17 @@ fn check_scale(checker: &mut Checker<'_>, counts: &BTreeMap<RoleName, u32>, path
         let fault = Fault::new(Code::BadScale, "the step scales no role");
         checker.fault(path, fault.hint("write which, and to how many nodes: scale = { worker = 150 }"));
     }
-    for (role, count) in counts {
+    for role in counts.keys() {
         let place = path.join(role);
         if !checker.scenario.role.contains_key(role) {
             let fault = Fault::new(Code::UnknownRole, format!("there is no role `{role}`"));
             let fault = fault.hint(checker.role_hint(role));
             checker.key_fault(&place, fault);
         }
-        if *count == 0 {
-            let fault = Fault::new(Code::BadScale, format!("`{role}` cannot be scaled to 0"));
-            checker.fault(&place, fault.hint("write 1 or more: only `throng down` takes all nodes away"));
-        }
+    }
+    if checker.scenario.role.keys().all(|role| counts.get(role) == Some(&0)) && !counts.is_empty() {
+        let fault = Fault::new(Code::BadScale, "the step leaves no node of any role");
+        checker.fault(path, fault.hint("leave one: only `throng down` takes all nodes away"));
     }
 }
 

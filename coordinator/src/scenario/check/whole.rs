@@ -54,6 +54,10 @@ fn check_roles(checker: &mut Checker<'_>) {
         checker.fault(&path, fault.hint("define what is to run as [role.NAME], or see `throng init`"));
     }
     let nodes: u64 = scenario.role.values().map(|role| u64::from(role.count)).sum();
+    if nodes == 0 && !scenario.role.is_empty() {
+        let fault = Fault::new(Code::NoRoles, "no role has a node");
+        checker.fault(&path, fault.hint("give one of them a count of 1 or more"));
+    }
     if nodes > NODES_MAX {
         let largest = scenario.role.iter().max_by_key(|(_, role)| role.count).map(|(name, _)| name.as_str());
         let path = path.join(largest.unwrap_or_default()).join("count");

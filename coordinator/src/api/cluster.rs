@@ -34,19 +34,22 @@ impl ApiService {
             Provider::Local => rollout::plan_inputs(&self.core, None).await.map_err(of_rollout)?,
             Provider::PlanOnly => Vec::new(),
         };
-        let id = ClusterId::generate(admitted.scenario.scenario.name.as_str());
-        let caller = &admitted.bundle.caller;
-        let input = PlanInput {
-            scenario: &admitted.scenario,
-            cluster: &id,
-            caller: &format!("{}:{}", caller.uid, caller.gid),
-            scenario_dir: &admitted.bundle.dir.display().to_string(),
-            images: &BTreeMap::new(),
-            hosts: &hosts,
-            previous: None,
-            preview: true,
-        };
-        match plan_imagined(&input).unwrap_or_else(|| plan(&input)) {
+        // Thousands of nodes on hosts that are only imagined keep a core busy for seconds.
+        let planning = tokio::task::spawn_blocking(move || {
+            let caller = &admitted.bundle.caller;
+            let input = PlanInput {
+                scenario: &admitted.scenario,
+                cluster: &ClusterId::generate(admitted.scenario.scenario.name.as_str()),
+                caller: &format!("{}:{}", caller.uid, caller.gid),
+                scenario_dir: &admitted.bundle.dir.display().to_string(),
+                images: &BTreeMap::new(),
+                hosts: &hosts,
+                previous: None,
+                preview: true,
+            };
+            plan_imagined(&input).unwrap_or_else(|| plan(&input))
+        });
+        match planning.await.map_err(|error| Status::internal(error.to_string()))? {
             Ok(plan) => {
                 let plan_json = serde_json::to_string(&plan).map_err(|error| Status::internal(error.to_string()))?;
                 Ok(wire::PlanReply { plan_json, problems: vec![] })

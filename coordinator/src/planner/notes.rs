@@ -1,6 +1,9 @@
 //! What a person should know of a plan although it stops nothing.
 
-use throng_common::scenario::model::{RunKind, TuningProfile};
+use std::collections::BTreeSet;
+
+use throng_common::ids::HostId;
+use throng_common::scenario::model::{PreparePer, RunKind, TuningProfile};
 use throng_common::size::ByteSize;
 
 use super::hosts::engine_problem;
@@ -19,6 +22,7 @@ pub(super) fn notes(input: &PlanInput<'_>, plan: &Plan) -> Vec<String> {
             notes.push(format!("role.{name} has no memory limit: {whose}"));
         }
     }
+    notes.extend(prepared_elsewhere(input, plan));
     let overcommit = input.scenario.fleet.memory_overcommit;
     if overcommit > 1.0 {
         notes.push(format!("memory is overcommitted by the factor {overcommit}: nodes may be killed for memory"));
@@ -28,6 +32,26 @@ pub(super) fn notes(input: &PlanInput<'_>, plan: &Plan) -> Vec<String> {
     }
     for host in input.hosts {
         notes.extend(of_host(input, plan, host));
+    }
+    notes
+}
+
+/// Roles that one node prepares for all hosts, with folders of which each host has its own.
+fn prepared_elsewhere(input: &PlanInput<'_>, plan: &Plan) -> Vec<String> {
+    let once = |per: PreparePer| per == PreparePer::Cluster;
+    let roles = input.scenario.role.iter();
+    let roles = roles.filter(|(_, role)| role.prepare.as_ref().is_some_and(|prepare| once(prepare.per)));
+    let mut notes = Vec::new();
+    for (name, _) in roles.filter(|(_, role)| !role.shared.is_empty()) {
+        let on: BTreeSet<&HostId> =
+            plan.nodes().filter(|(_, node)| node.name.role() == name).map(|(host, _)| &host.host).collect();
+        if on.len() > 1 {
+            notes.push(format!(
+                "role.{name} is prepared once for {} hosts, each of which has shared folders of its own: what is written \
+                 there on one is missing on the others (prepare.per = \"host\" prepares each)",
+                on.len()
+            ));
+        }
     }
     notes
 }

@@ -72,6 +72,7 @@ impl<'a> Preparing<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::planner::input::HostInput;
     use crate::planner::tests::fixture::{REDIS, host, scenario, try_plan, with_count};
 
     /// Workers on two of three hosts: the primary has one of its own.
@@ -138,5 +139,20 @@ mod tests {
             assert!(plan.nodes().all(|(host, node)| preparing.before(&host.host, &node.name).is_none()), "{per}");
             assert!(plan.nodes().all(|(host, node)| !preparing.is_first(&host.host, &node.name)));
         }
+    }
+
+    #[test]
+    fn a_plan_says_so_where_what_one_prepares_is_missing_on_other_hosts() {
+        let notes = |per: &str, folders: &str, hosts: &[HostInput]| {
+            let prepare = format!("prepare = {{ command = [\"x\"], per = \"{per}\" }}\nshared = [{folders}]\nramdisk = ");
+            let text = format!("{}\n[shared.store]\n", REDIS.replace("ramdisk = ", &prepare));
+            let plan = try_plan(&with_count(scenario(&text), "worker", 9), hosts, None).unwrap();
+            plan.notes.into_iter().filter(|note| note.contains("is prepared once for 2 hosts")).count()
+        };
+        let three = [host("a"), host("b"), host("c")];
+        assert_eq!(notes("cluster", "\"store\"", &three), 1);
+        assert_eq!(notes("host", "\"store\"", &three), 0);
+        assert_eq!(notes("cluster", "", &three), 0);
+        assert_eq!(notes("cluster", "\"store\"", &three[..1]), 0);
     }
 }

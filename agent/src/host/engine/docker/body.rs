@@ -7,6 +7,8 @@ use bollard::models::{
     MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 
+use throng_common::size::ByteSize;
+
 use crate::host::engine::model::{Bind, ContainerPlan};
 
 /// The log driver that is cheapest to write and that the engine can read back.
@@ -85,13 +87,34 @@ fn mount(bind: &Bind) -> Mount {
 }
 
 /// Scratch folders may hold programs: JVMs unpack their native libraries to /tmp.
+///
+/// runc 1.1 gives one the mode of what lies at its path in the image, or of the working directory that the engine makes
+/// there, whatever mode is asked for: it is the user's, as far as that is known by number.
 fn scratch(plan: &ContainerPlan) -> HashMap<String, String> {
-    plan.scratch
-        .iter()
-        .map(|(path, size)| (path.clone(), format!("rw,exec,nosuid,nodev,mode=1777,size={}", size.as_bytes())))
-        .collect()
+    let owner = owner(plan.user.as_deref().unwrap_or_default());
+    let options = |size: &ByteSize| format!("rw,exec,nosuid,nodev,mode=1777,size={}{owner}", size.as_bytes());
+    plan.scratch.iter().map(|(path, size)| (path.clone(), options(size))).collect()
+}
+
+/// Mount options for a user written as `uid` or `uid:gid`; none for a name, which only the image knows.
+fn owner(user: &str) -> String {
+    let (uid, gid) = user.split_once(':').unwrap_or((user, ""));
+    let option = |key: &str, id: &str| id.parse::<u32>().map(|id| format!(",{key}={id}")).unwrap_or_default();
+    format!("{}{}", option("uid", uid), option("gid", gid))
 }
 
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scratch_folder_belongs_to_a_user_that_is_known_by_number() {
+        for (user, options) in [("1000:100", ",uid=1000,gid=100"), ("1000", ",uid=1000"), ("redis", ""), ("", "")] {
+            assert_eq!(owner(user), options, "{user}");
+        }
+    }
 }

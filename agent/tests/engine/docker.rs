@@ -121,6 +121,25 @@ async fn a_container_is_hardened_bounded_and_named() {
 }
 
 #[tokio::test]
+async fn a_scratch_folder_is_its_users_also_as_the_working_directory_or_where_the_image_has_one() {
+    in_engine(|place| async move {
+        let mut plan = place.plan("worker-0001", FOR_EVER);
+        plan.user = Some("1000:1000".to_owned());
+        plan.scratch = ["/work", "/tmp", "/etc"].map(|path| (path.to_owned(), ByteSize::mib(1))).to_vec();
+        plan.workdir = Some("/work".to_owned());
+        let (id, _) = place.run(&plan).await;
+        let shown = run_in(
+            &place,
+            &id,
+            command(&["sh", "-c", "echo x >here; echo x >/tmp/x; echo x >/etc/x; cat here /tmp/x /etc/x"]),
+        )
+        .await;
+        assert_eq!(shown, "x\nx\nx\n");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_command_gives_its_code_both_outputs_and_takes_input_and_environment() {
     in_engine(|place| async move {
         let (id, _) = place.run(&place.plan("worker-0001", FOR_EVER)).await;
@@ -346,4 +365,19 @@ async fn a_stream_of_events_that_breaks_says_so_and_goes_on() {
     assert_eq!(events[0], EngineEvent::Resync { reason: None });
     assert!(events[1..].iter().all(is_break), "{events:?}");
     closing.join().unwrap();
+}
+
+#[tokio::test]
+async fn an_image_of_the_same_contents_gets_a_second_name_and_keeps_its_first() {
+    in_engine(|place| async move {
+        let engine = &place.engine;
+        let tag = place.image.rsplit_once(':').unwrap().1;
+        let [twin, stranger] = [tag, "none"].map(|tag| format!("throng/{}:{tag}", place.cluster));
+        let named = (engine.name_twin(&twin).await.unwrap(), engine.name_twin(&stranger).await.unwrap());
+        let found = engine.image(&twin).await.unwrap();
+        engine.remove_image(&twin).await.unwrap();
+        assert_eq!(named, (true, false));
+        assert_eq!(found, engine.image(&place.image).await.unwrap());
+    })
+    .await;
 }

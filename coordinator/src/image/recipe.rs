@@ -97,9 +97,9 @@ impl Recipe {
         ImageDigest(ContentDigest::sum(sum))
     }
 
-    /// The name under which engines know the image.
+    /// The name under which engines know the image; roles that are built from the same have the same.
     pub fn image_name(&self, scenario: &ClusterId) -> String {
-        format!("throng/{scenario}-{}:{}", self.role, self.digest().tag())
+        format!("throng/{scenario}:{}", self.digest().tag())
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
             assert_ne!(changed, same);
         }
         let name = recipe(FILES, &["1"], &["lib"]).image_name(&"redis".parse().unwrap());
-        assert_eq!(name, format!("throng/redis-worker:{}", &same.to_string()[..12]));
+        assert_eq!(name, format!("throng/redis:{}", &same.to_string()[..12]));
     }
 
     #[test]

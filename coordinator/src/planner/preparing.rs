@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn a_plan_says_so_where_what_one_prepares_is_missing_on_other_hosts() {
         let notes = |per: &str, folders: &str, hosts: &[HostInput]| {
-            let prepare = format!("prepare = {{ command = [\"x\"], per = \"{per}\" }}\nshared = [{folders}]\nramdisk = ");
+            let prepare =
+                format!("prepare = {{ command = [\"x\"], per = \"{per}\" }}\nshared = [{folders}]\nramdisk = ");
             let text = format!("{}\n[shared.store]\n", REDIS.replace("ramdisk = ", &prepare));
             let plan = try_plan(&with_count(scenario(&text), "worker", 9), hosts, None).unwrap();
             plan.notes.into_iter().filter(|note| note.contains("is prepared once for 2 hosts")).count()

@@ -74,6 +74,9 @@ pub trait Engine: Send + Sync {
     /// Makes an image of one layer from a tar archive of a root file system. The tag is `repository:tag`.
     fn import<'a>(&'a self, tag: &'a str, tar: BoxStream<'static, std::io::Result<Bytes>>) -> Call<'a, ()>;
 
+    /// Gives an image that is there this name too, if one of its repository's namespace has the same tag; false if none has.
+    fn name_twin<'a>(&'a self, name: &'a str) -> Call<'a, bool>;
+
     /// Removes an image. One that is gone is a success, one that is in use a conflict.
     fn remove_image<'a>(&'a self, name: &'a str) -> Call<'a, ()>;
 

@@ -121,6 +121,10 @@ impl Engine for AwaitedEngine {
         Box::pin(async move { self.found()?.import(tag, tar).await })
     }
 
+    fn name_twin<'a>(&'a self, name: &'a str) -> Call<'a, bool> {
+        Box::pin(async move { self.found()?.name_twin(name).await })
+    }
+
     fn remove_image<'a>(&'a self, name: &'a str) -> Call<'a, ()> {
         Box::pin(async move { self.found()?.remove_image(name).await })
     }

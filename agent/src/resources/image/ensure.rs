@@ -118,7 +118,11 @@ pub async fn ensure(engine: &dyn Engine, pull: Pull<'_>, policy: PullPolicy) -> 
         let image = image.to_owned();
         if is_ours(&image) { ImageError::NotSent { image } } else { ImageError::Missing { image } }
     };
-    let found = engine.image(image).await.map_err(failed)?;
+    let mut found = engine.image(image).await.map_err(failed)?;
+    // What another scenario has built from the same files.
+    if found.is_none() && is_ours(image) && engine.name_twin(image).await.map_err(failed)? {
+        found = engine.image(image).await.map_err(failed)?;
+    }
     match plan(image, found.is_some(), policy) {
         ImageStep::Use => found.ok_or_else(missing),
         ImageStep::Refuse => Err(missing()),
@@ -196,6 +200,18 @@ mod tests {
             ("throng/redis:00", false, PullPolicy::Missing, ImageStep::Refuse),
         ] {
             assert_eq!(plan(image, present, policy), step, "{image} {present} {policy:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_scenario_has_built_from_the_same_files_is_not_asked_for_again() {
+        let engine = FakeEngine::default();
+        let tar = futures_util::stream::iter([Ok(Bytes::from_static(b"tar"))]);
+        import(&engine, "throng/redis:00", tar.boxed()).await.unwrap();
+        ensure(&engine, pull("throng/variant:00"), PullPolicy::Missing).await.unwrap();
+        for other in ["throng/variant:01", "variant:00"] {
+            let error = ensure(&engine, pull(other), PullPolicy::Never).await.unwrap_err();
+            assert!(error.to_string().contains(other), "{error}");
         }
     }
 

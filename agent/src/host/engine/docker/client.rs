@@ -207,6 +207,10 @@ impl Engine for DockerEngine {
         Box::pin(self.import_image(tag, tar))
     }
 
+    fn name_twin<'a>(&'a self, name: &'a str) -> Call<'a, bool> {
+        Box::pin(self.name_twin_of(name))
+    }
+
     fn remove_image<'a>(&'a self, name: &'a str) -> Call<'a, ()> {
         Box::pin(self.delete_image(name))
     }

@@ -1,13 +1,15 @@
 //! Images: asked for, pulled, imported, removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bollard::auth::DockerCredentials;
 use bollard::body_try_stream;
 use bollard::errors::Error as SdkError;
 use bollard::models::CreateImageInfo;
-use bollard::query_parameters::{CreateImageOptionsBuilder, RemoveImageOptionsBuilder};
+use bollard::query_parameters::{
+    CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
@@ -69,6 +71,23 @@ impl DockerEngine {
         let options = CreateImageOptionsBuilder::default().from_src("-").repo(repository).tag(tag).build();
         let answers = self.docker.create_image(Some(options), Some(body_try_stream(tar)), None);
         within(ask, IMPORT_DEADLINE, drain(answers)).await
+    }
+
+    pub(super) async fn name_twin_of(&self, name: &str) -> EngineResult<bool> {
+        let (repository, tag) = split_name(name);
+        let Some((namespace, _)) = repository.rsplit_once('/') else { return Ok(false) };
+        let ask = Ask { operation: "look for image", subject: name };
+        let pattern = format!("{namespace}/*:{tag}");
+        let filters = HashMap::from([("reference".to_owned(), vec![pattern])]);
+        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let found = question(ask, self.docker.list_images(Some(options))).await?;
+        let Some(twin) = found.into_iter().next() else { return Ok(false) };
+        let options = TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
+        match question(ask, self.docker.tag_image(&twin.id, Some(options))).await {
+            Ok(()) => Ok(true),
+            Err(EngineError::NotFound { .. }) => Ok(false), // somebody has removed it meanwhile
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn delete_image(&self, name: &str) -> EngineResult<()> {

@@ -243,6 +243,18 @@ impl Engine for FakeEngine {
         })
     }
 
+    fn name_twin<'a>(&'a self, name: &'a str) -> Call<'a, bool> {
+        ready(self.called("name-twin", name).map(|mut state| {
+            let tag = |name: &str| name.rsplit_once(':').map(|(_, tag)| tag.to_owned());
+            let is_twin = |known: &String| known.starts_with("throng/") && tag(known) == tag(name);
+            let found = state.images.iter().any(is_twin);
+            if found {
+                state.images.insert(name.to_owned());
+            }
+            found
+        }))
+    }
+
     fn remove_image<'a>(&'a self, name: &'a str) -> Call<'a, ()> {
         ready(self.called("remove-image", name).map(|mut state| {
             state.images.remove(name);

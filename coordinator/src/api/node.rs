@@ -54,7 +54,14 @@ impl ApiService {
                     took_micros,
                 },
                 Err(error) => {
-                    wire::ExecOutcome { node, error: Some(words(&error)), took_micros, ..wire::ExecOutcome::default() }
+                    let told = Some(words(&error));
+                    // What it had written when it was killed says why it took so long.
+                    let (stdout, stderr) = match error {
+                        OpError::CutOff { stdout, stderr, .. } => (stdout.into(), stderr.into()),
+                        _ => Default::default(),
+                    };
+                    let none = wire::ExecOutcome::default();
+                    wire::ExecOutcome { node, error: told, stdout, stderr, took_micros, ..none }
                 }
             })
         };

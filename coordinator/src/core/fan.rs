@@ -68,11 +68,28 @@ impl From<wire::FetchOutcome> for Outcome<FetchOutput> {
     }
 }
 
-impl<T> Outcome<T> {
+/// What a request whose time was over had come to.
+trait CutOff {
+    fn cut_off(self, after: Duration) -> OpError;
+}
+
+impl CutOff for ExecOutput {
+    fn cut_off(self, after: Duration) -> OpError {
+        OpError::CutOff { after, stdout: self.stdout, stderr: self.stderr }
+    }
+}
+
+impl CutOff for FetchOutput {
+    fn cut_off(self, after: Duration) -> OpError {
+        OpError::TimedOut(after)
+    }
+}
+
+impl<T: CutOff> Outcome<T> {
     /// None where the node's name cannot be read: its node then counts as silent.
     fn into_result(self, timeout: Duration) -> Option<NodeResult<T>> {
         let result = match self.error {
-            _ if self.timed_out => Err(OpError::TimedOut(timeout)),
+            _ if self.timed_out => Err(self.output.cut_off(timeout)),
             Some(error) => Err(OpError::NoAnswer(error)),
             None => Ok(self.output),
         };
@@ -89,7 +106,7 @@ struct HostCall<T> {
     timeout: Duration,
 }
 
-impl<T> HostCall<T> {
+impl<T: CutOff> HostCall<T> {
     /// Calls the host; afterwards every node has an outcome.
     async fn run<Q, A, F, C>(mut self, request: Q, rpc: F)
     where
@@ -141,7 +158,7 @@ impl Core {
     where
         Q: Send + 'static,
         A: Into<Outcome<T>> + Send + 'static,
-        T: Send + 'static,
+        T: CutOff + Send + 'static,
         F: FnOnce(AgentClient<LinkService>, Request<Q>) -> C + Copy + Send + 'static,
         C: Future<Output = Result<Response<Streaming<A>>, Status>> + Send + 'static,
     {

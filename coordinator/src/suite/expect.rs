@@ -128,7 +128,7 @@ impl Expectation {
         if more > 0 {
             message = format!("{message}; and {more} more");
         }
-        Err(Miss { cause: Cause::WrongValue, message, detail: detail(what, answer) })
+        Err(Miss { cause: Cause::WrongValue, message, detail: detail(what, &answer.output, &answer.stderr) })
     }
 
     fn judge_end(&self, end: AnswerEnd) -> Option<String> {
@@ -221,8 +221,8 @@ fn differs(what: &str, got: &str, expected: &str) -> String {
 }
 
 /// What was said, for the details: standard error first, since that is where reasons stand.
-pub(super) fn detail(what: &str, answer: &Answer) -> String {
+pub(super) fn detail(what: &str, output: &str, stderr: &str) -> String {
     let part = |name: &str, text: &str| (!text.trim().is_empty()).then(|| format!("{name}:\n{}", tail(text)));
-    let parts = [part("stderr", &answer.stderr), part(what, &answer.output)];
+    let parts = [part("stderr", stderr), part(what, output)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }

@@ -90,6 +90,16 @@ pub enum OpError {
     /// It took longer than it may.
     #[error("no end within {}", Span(*.0))]
     TimedOut(Duration),
+    /// A command was killed when its time was over.
+    #[error("no end within {}", Span(*.after))]
+    CutOff {
+        /// Its time.
+        after: Duration,
+        /// What it had written by then.
+        stdout: Vec<u8>,
+        /// To standard error.
+        stderr: Vec<u8>,
+    },
     /// The node, or its host, does not answer.
     #[error("no answer: {0}")]
     NoAnswer(String),

@@ -89,7 +89,11 @@ async fn once(spec: &ProgramSpec, expectation: &Expectation) -> Result<Answer, M
         return Ok(answer);
     }
     let message = format!("killed after {}: it must end within its `timeout`", Span(spec.timeout));
-    Err(Miss { cause: Cause::TimedOut, message, detail: super::expect::detail("stdout", &answer) })
+    Err(Miss {
+        cause: Cause::TimedOut,
+        message,
+        detail: super::expect::detail("stdout", &answer.output, &answer.stderr),
+    })
 }
 
 async fn specify(

@@ -161,10 +161,14 @@ pub(super) fn text(bytes: Vec<u8>) -> String {
 /// Why an operation without a result is a miss.
 pub(super) fn miss(error: &OpError) -> Miss {
     let cause = match error {
-        OpError::TimedOut(_) => Cause::TimedOut,
+        OpError::TimedOut(_) | OpError::CutOff { .. } => Cause::TimedOut,
         OpError::NoAnswer(_) => Cause::NoAnswer,
         OpError::HostLost(_) => Cause::HostLost,
         OpError::Refused(_) => Cause::WrongValue,
     };
-    Miss::new(cause, error.to_string())
+    let mut miss = Miss::new(cause, error.to_string());
+    if let OpError::CutOff { stdout, stderr, .. } = error {
+        miss.detail = super::expect::detail("stdout", &text(stdout.clone()), &text(stderr.clone()));
+    }
+    miss
 }

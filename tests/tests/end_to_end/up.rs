@@ -21,6 +21,9 @@ fn a_cluster_is_seen_reached_into_and_taken_down() {
         assert!(exec.stdout.contains("worker-[0000-0002] (3)"), "{exec}");
         let exec = site.throng(&["exec", "worker", "--", "sh", "-c", "test $(cat /data/name) = worker-0001"]);
         let _ = exec.expect_code(1).expect_said(&["worker-[0000,0002]"]);
+        let slow = ["exec", "worker", "--timeout", "1s", "--", "sh", "-c", "echo begun; sleep 60"];
+        let late = site.throng(&slow).expect_code(1).expect_said(&["no end within 1s"]);
+        assert!(late.stdout.contains("worker-[0000-0002] (3): begun"), "{late}");
         let hub = site.throng(&["exec", "hub-0000", "--", "sh", "-c", "pwd"]).expect_code(0);
         assert!(hub.stdout.contains(site.mark()), "{hub}");
 

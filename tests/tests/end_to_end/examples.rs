@@ -1,4 +1,4 @@
-//! The examples, small: real Redis, real NATS.
+//! The examples, small: real Redis, real NATS, real Alluxio.
 
 use std::time::Duration;
 
@@ -7,6 +7,8 @@ use throng_tests::site::in_site;
 
 /// A start of real servers, their tests and the teardown.
 const EXAMPLE_TIMEOUT: Duration = Duration::from_secs(180);
+/// Seven JVMs start, and each look from outside is one more.
+const ALLUXIO_TIMEOUT: Duration = Duration::from_mins(8);
 /// The pool of the harness (see `throng_tests::tiny::PORTS`).
 const PORTS: &str = "fleet.ports=\"28000-28999\"";
 
@@ -32,5 +34,16 @@ fn the_nats_example_passes_with_three_leaves() {
         let name = format!("scenario.name=\"{}\"", site.name());
         let run = ["run", &scenario, "--set", &name, "--set", PORTS, "--set", "param.workers=3"];
         let _ = site.throng_within(EXAMPLE_TIMEOUT, &run).expect_code(0).expect_said(&["nothing left behind"]);
+    });
+}
+
+#[test]
+#[cfg_attr(not(alluxio), ignore = "neither Maven nor jlink is here for examples/alluxio/prepare.sh")]
+fn the_alluxio_example_passes_with_five_workers() {
+    in_site(|site| {
+        let scenario = repository().join("examples/alluxio/alluxio.toml").display().to_string();
+        let name = format!("scenario.name=\"{}\"", site.name());
+        let run = ["run", &scenario, "--set", &name, "--set", PORTS, "--set", "param.workers=5"];
+        let _ = site.throng_within(ALLUXIO_TIMEOUT, &run).expect_code(0).expect_said(&["nothing left behind"]);
     });
 }

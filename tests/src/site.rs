@@ -77,7 +77,7 @@ fn in_site_of(engine: Option<PathBuf>, test: impl FnOnce(&Site), mend: impl FnOn
     if !left.is_empty() || stopped.is_err() {
         leftovers::remove(&site);
     }
-    engine::remove_images(&format!("throng/{}:", site.name));
+    engine::remove_images(&format!("throng/{}", site.name));
     let logs = site.daemon_logs();
     let _ = fs::remove_dir_all(&site.run_dir);
     if let Err(failure) = result {
@@ -116,7 +116,7 @@ impl Drop for Beside {
         // A test that has failed is not to be ended by what fails here: it takes its own cluster down too.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             leftovers::remove_named(&self.name, &self.mark);
-            engine::remove_images(&format!("throng/{}:", self.name));
+            engine::remove_images(&format!("throng/{}", self.name));
         }));
         let _ = fs::remove_dir_all(&self.run_dir);
     }

@@ -94,7 +94,7 @@ fn all() {
             let suffix = name[mark_prefix.len()..].split('-').next().unwrap_or_default();
             let (mark, name) = (format!("{mark_prefix}{suffix}"), format!("{name_prefix}{suffix}"));
             leftovers::remove_named(&name, &mark);
-            engine::remove_images(&format!("throng/{name}:"));
+            engine::remove_images(&format!("throng/{name}"));
             let _ = fs::remove_dir_all(folder);
         }
     }

@@ -67,5 +67,6 @@ same_times "$root" -newermt @1
 in_root /opt/java/bin/java @/opt/alluxio/class-path.args -XX:+UseSerialGC -Xshare:on -XX:SharedArchiveFile=/opt/alluxio/worker.jsa \
   -version >>"$log" 2>&1
 
+archive "$root"
 say "$(du -sh "$root" | cut -f 1) for Alluxio's image, $(find "$lib" -name '*.jar' | wc -l) jars"
 complete

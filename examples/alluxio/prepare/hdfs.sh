@@ -14,10 +14,10 @@ cp -al "$base/root"/{bin,dev,etc,lib,lib64,mnt,proc,sys,tmp,var} "$root/"
 cp -al "$base/root/opt/java" "$root/opt/"
 jars "$here/prepare/hdfs.xml" "$root/opt/hadoop/lib"
 slim "$root"/opt/hadoop/lib/{snappy-java,leveldbjni-all}-*.jar
-# They do not start without the folders of pages that they would show. An image is built from files: an empty folder is none.
+# They do not start without the folders of pages that they would show.
 mkdir -p "$root/opt/hadoop/conf/webapps"/{hdfs,datanode,static}
-touch "$root/opt/hadoop/conf/webapps"/{hdfs,datanode,static}/none
 cp "$here/conf/log4j.properties" "$root/opt/hadoop/conf/"
 same_times "$root/opt/hadoop"
+archive "$root"
 say "$(du -sh "$root" | cut -f 1) for HDFS's image"
 complete

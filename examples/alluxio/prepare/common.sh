@@ -1,5 +1,6 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # Read by the scripts beside it: what each part of the preparation begins and ends with. They run in the repository's root.
+set -euo pipefail
 
 part=$(basename "$0" .sh)
 here=examples/alluxio

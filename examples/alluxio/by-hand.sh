@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The same workers by hand, to compare with: a master, a shell loop of `docker run`, the time until the master counts them all, and the
-# time until they are gone. Nothing is checked, nothing is tested, and what it leaves when it is killed has to be found by hand.
+# time until they are gone. Nothing is checked, nothing is tested, and what it leaves when it is killed has to be found by hand. Its
+# image, alluxio:by-hand, stays.
 #
 #   examples/alluxio/by-hand.sh [WORKERS] [AT_ONCE]      as root, after prepare.sh
 set -euo pipefail

@@ -172,3 +172,18 @@ pub(super) fn miss(error: &OpError) -> Miss {
     }
     miss
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_a_command_had_written_when_it_was_cut_off_stands_in_the_details() {
+        let (after, stdout, stderr) = (Duration::from_secs(3), b"begun\n".to_vec(), b"slow\n".to_vec());
+        let miss = miss(&OpError::CutOff { after, stdout, stderr });
+        assert_eq!((miss.cause, miss.message.as_str()), (Cause::TimedOut, "no end within 3s"));
+        assert_eq!(miss.detail, "stderr:\nslow\nstdout:\nbegun");
+    }
+}

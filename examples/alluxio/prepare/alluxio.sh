@@ -43,6 +43,9 @@ echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 "$tools/unzip" -q -o -j "$lib"/netty-transport-native-epoll-*-linux-x86_64.jar 'META-INF/native/*.so' -d "$root/opt/alluxio/native" >>"$log" 2>&1
 cp "$here/conf/log4j.properties" "$root/opt/alluxio/conf/"
 
+# The times that jars have in the image.
+same_times() { find "$@" -exec touch --no-dereference --date=@0 {} +; }
+
 # The class path is written out: the archive of classes checks it letter by letter, and the jars' times with it.
 class_path() { (cd "$lib" && printf '%s\n' *.jar | sort | sed "s|^|$1/|" | paste -sd:); }
 echo "-cp \"$(class_path /opt/alluxio/lib)\"" >"$root/opt/alluxio/class-path.args"

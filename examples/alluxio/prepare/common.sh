@@ -57,10 +57,7 @@ slim() {
   done
 }
 
-# ROOT: the archive that an image is made of, beside it. What is in it keeps its links, its empty folders and its times.
+# ROOT: the archive that an image is made of, beside it, with its links and empty folders.
 archive() {
   tar --create --file "$1.tar" --directory "$1" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner . >>"$log" 2>&1
 }
-
-# So that the image's archive, which is named for what is in it, is the same each time.
-same_times() { find "$@" -exec touch --no-dereference --date=@0 {} +; }

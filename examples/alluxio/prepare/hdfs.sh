@@ -17,7 +17,6 @@ slim "$root"/opt/hadoop/lib/{snappy-java,leveldbjni-all}-*.jar
 # They do not start without the folders of pages that they would show.
 mkdir -p "$root/opt/hadoop/conf/webapps"/{hdfs,datanode,static}
 cp "$here/conf/log4j.properties" "$root/opt/hadoop/conf/"
-same_times "$root/opt/hadoop"
 archive "$root"
 say "$(du -sh "$root" | cut -f 1) for HDFS's image"
 complete

@@ -17,7 +17,6 @@ mvn --batch-mode --quiet dependency:copy -Dartifact=org.alluxio:alluxio-shaded-c
 slim "$root"/opt/spark/jars/{rocksdbjni,zstd-jni,snappy-java,lz4-java,leveldbjni-all}-*.jar
 runtime java.se,jdk.unsupported,jdk.crypto.ec,jdk.net,jdk.management,jdk.naming.dns,jdk.security.auth "$root/opt/java"
 mkdir -p "$root/opt/spark/conf"
-same_times "$root/opt"
 archive "$root"
 say "$(du -sh "$root" | cut -f 1) for Spark's image, $(find "$root/opt/spark/jars" -name '*.jar' | wc -l) jars"
 complete

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Runs in the root file system of the workers' image, before it is one: a master, a worker and a client that writes and reads, so that
-# the worker's classes are known, and archives them. Called by prepare.sh.
+# the worker's classes are known, and archives them. Called by alluxio.sh.
 set -eu
+# It writes to /etc and removes what it wrote: nowhere else.
+[ -f /train.sh ] || { echo "train.sh runs in the new root alone" >&2; exit 2; }
 java=/opt/java/bin/java
 alluxio="@/opt/alluxio/class-path.args -XX:+UseSerialGC -Djava.net.preferIPv4Stack=true
   -Dlog4j.configuration=file:/opt/alluxio/conf/log4j.properties -Dalluxio.home=/opt/alluxio -Dalluxio.conf.dir=/opt/alluxio/conf

@@ -38,7 +38,7 @@ fn the_nats_example_passes_with_three_leaves() {
 }
 
 #[test]
-#[cfg_attr(not(alluxio), ignore = "neither Maven nor jlink is here for examples/alluxio/prepare.sh")]
+#[cfg_attr(not(alluxio), ignore = "Maven or jlink is not here, or examples/alluxio/prepare.sh has failed")]
 fn the_alluxio_example_passes_with_five_workers() {
     in_site(|site| {
         let scenario = repository().join("examples/alluxio/alluxio.toml").display().to_string();

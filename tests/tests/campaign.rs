@@ -20,23 +20,19 @@ fn seed() -> u64 {
 #[test]
 fn whatever_goes_wrong_every_invariant_holds() {
     let steps = (0..1000).collect();
-    let options = campaign::Options { seed: seed(), steps, bound: Some(BOUND), shrink: SHRINK };
+    let seed = seed();
+    let options = campaign::Options { seed, steps, bound: Some(BOUND), shrink: SHRINK };
     let tally = campaign::run(&options);
-    assert!(tally.is_good() && tally.steps > 0, "{tally}");
+    assert!(tally.is_good() && tally.steps > 0, "SEED={seed}\n{tally}");
 }
 
 #[test]
 fn whoever_is_killed_at_whatever_point_every_invariant_holds() {
-    let options = kill_loop::Options {
-        seed: seed(),
-        kills: 1000,
-        from: 0,
-        only: None,
-        points: String::new(),
-        bound: Some(BOUND),
-    };
+    let seed = seed();
+    let options =
+        kill_loop::Options { seed, kills: 1000, from: 0, only: None, points: String::new(), bound: Some(BOUND) };
     let tally = kill_loop::run(options);
-    assert!(tally.problems() == 0 && tally.hits() > 0, "{tally}");
+    assert!(tally.problems() == 0 && tally.hits() > 0, "SEED={seed}\n{tally}");
 }
 
 #[test]

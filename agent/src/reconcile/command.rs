@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use throng_common::host_spec::{ClusterSpec, NodeSpec};
-use throng_common::ids::{ClusterId, NodeName};
+use throng_common::ids::{ClusterId, Incarnation, NodeName};
 use throng_common::status::{Reason, SysctlChange, UnixMillis};
 
 use super::engine_state::EngineState;
@@ -53,14 +53,7 @@ pub enum Event {
     /// Nothing but time.
     Tick,
     /// The work on a node came to an end.
-    Acted {
-        /// The node.
-        key: Key,
-        /// What was done.
-        action: Action,
-        /// What came of it.
-        outcome: ActOutcome,
-    },
+    Acted(Acted),
     /// The work on the host came to an end.
     Settled(Settled),
     /// A container's or a process's end was seen.
@@ -103,6 +96,19 @@ pub enum Event {
     Engine(EngineState),
 }
 
+/// Work on a node that came to an end.
+#[derive(Debug)]
+pub struct Acted {
+    /// The node.
+    pub key: Key,
+    /// What was done.
+    pub action: Action,
+    /// The incarnation that it was done for, none where nothing was wanted: a newer one may be wanted by now.
+    pub incarnation: Option<Incarnation>,
+    /// What came of it.
+    pub outcome: ActOutcome,
+}
+
 /// A node that was found on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -122,7 +128,7 @@ pub struct Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
     /// Its incarnation.
-    pub incarnation: throng_common::ids::Incarnation,
+    pub incarnation: Incarnation,
     /// How often it was started again.
     pub restarts: u32,
     /// When it was started.

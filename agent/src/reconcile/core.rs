@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use throng_common::host_spec::{ClusterSpec, DesiredState};
-use throng_common::ids::{ClusterId, Generation};
+use throng_common::ids::{ClusterId, Generation, Incarnation};
 use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, UnixMillis};
 use throng_failpoints::{Fault, planted};
 
@@ -12,7 +12,7 @@ mod found;
 mod wishes;
 
 use super::agenda::Agenda;
-use super::command::{ActOutcome, Command, Event, HostSettings, Job, Key, WantedNode};
+use super::command::{ActOutcome, Acted, Command, Event, HostSettings, Job, Key, WantedNode};
 use super::decide::{Decision, Wanted, decide, retry_at};
 use super::engine_state::{EngineState, needs_engine};
 use super::node_state::{Action, NodeState, Presence};
@@ -64,7 +64,7 @@ impl Core {
         self.moment += 1;
         match event {
             Event::Tick => {}
-            Event::Acted { key, action, outcome } => self.acted(&key, action, outcome, now, &mut commands),
+            Event::Acted(acted) => self.acted(acted, now, &mut commands),
             Event::Settled(settled) => {
                 let before = self.settings.obstacle().cloned();
                 self.settings.settled(settled, soon(now));
@@ -209,23 +209,25 @@ impl Core {
         self.settings.want(HostSettings { clusters: self.clusters.values().cloned().collect(), occupied });
     }
 
-    fn acted(&mut self, key: &Key, action: Action, outcome: ActOutcome, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn acted(&mut self, acted: Acted, now: UnixMillis, commands: &mut Vec<Command>) {
+        let Acted { key, action, incarnation, outcome } = acted;
         match action {
             Action::Start | Action::Replace => self.pacer.start_ended(),
             Action::Stop => self.pacer.stop_ended(),
             Action::Remove => self.pacer.removal_ended(),
         }
-        let Some(state) = self.nodes.get_mut(key) else { return };
+        let Some(state) = self.nodes.get_mut(&key) else { return };
         self.touched.insert(key.clone());
         self.ended_at.insert(key.clone(), self.moment);
         state.busy = None;
-        let wanted = self.wanted.get(key);
+        let wanted = self.wanted.get(&key);
+        // It follows what was wanted when the work began, which is what the ledger has: a newer wish is still to come.
+        let followed = incarnation.unwrap_or(state.incarnation);
         match outcome {
             ActOutcome::Started(running) => {
-                let incarnation = wanted.map_or(state.incarnation, |wanted| wanted.spec.incarnation);
                 let pid = running.pid;
                 let probed = wanted.filter(|wanted| wanted.spec.ready.is_some() && !planted(Fault::SkipProbe));
-                state.started(running, incarnation, probed.is_some(), now);
+                state.started(running, followed, probed.is_some(), now);
                 state.unrecorded = false;
                 if let Some(wanted) = probed {
                     commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
@@ -245,10 +247,10 @@ impl Core {
                 if let Some(presence) = presence {
                     state.presence = presence;
                 }
-                failed(state, action, reason, wanted, now);
+                failed(state, action, followed, reason, wanted, now);
             }
         }
-        commands.push(Command::Publish(key.clone()));
+        commands.push(Command::Publish(key));
     }
 
     fn ended(&mut self, key: &Key, reason: Reason, failed: bool, now: UnixMillis, commands: &mut Vec<Command>) {
@@ -418,6 +420,9 @@ impl Core {
         if action == Action::Start && again {
             state.restarts += 1;
         }
+        if matches!(action, Action::Start | Action::Replace) {
+            self.clean.remove(key);
+        }
         state.busy = Some(action);
         state.retry_at = None;
         state.ready = false;
@@ -451,7 +456,14 @@ fn soon(now: UnixMillis) -> UnixMillis {
 }
 
 /// What could not be done leads to another try.
-fn failed(state: &mut NodeState, action: Action, reason: Reason, wanted: Option<&Arc<WantedNode>>, now: UnixMillis) {
+fn failed(
+    state: &mut NodeState,
+    action: Action,
+    followed: Incarnation,
+    reason: Reason,
+    wanted: Option<&Arc<WantedNode>>,
+    now: UnixMillis,
+) {
     let soon = Some(soon(now));
     match action {
         // What must go is tried again however often it fails.
@@ -467,7 +479,7 @@ fn failed(state: &mut NodeState, action: Action, reason: Reason, wanted: Option<
                 Some(_) if runs => soon,
                 // What is asked of a node counts as done when it failed: only a newer wish tries again at once.
                 Some(wanted) => {
-                    state.incarnation = wanted.spec.incarnation;
+                    state.incarnation = followed;
                     retry_at(&wanted.spec.restart, state, now)
                 }
                 None => None,

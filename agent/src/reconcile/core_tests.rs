@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use proptest::prelude::*;
 use throng_common::host_spec::{
     HostSpec, Limits, NodeSpec, Probe, ProbeCheck, ProcessSpec, RestartSpec, StartPace, StopSpec, Workload,
 };
@@ -16,6 +15,10 @@ use super::*;
 mod engine;
 #[path = "core_lost_tests.rs"]
 mod lost;
+#[path = "core_newer_tests.rs"]
+mod newer;
+#[path = "core_property_tests.rs"]
+mod property;
 
 pub(in crate::reconcile) fn node(index: u32, desired: DesiredState, incarnation: u64) -> NodeSpec {
     NodeSpec {
@@ -71,6 +74,8 @@ struct World {
     core: Core,
     queue: Vec<Command>,
     running: BTreeMap<Key, u32>,
+    /// The incarnation that each node was started for: what the ledger is given.
+    recorded: BTreeMap<Key, Incarnation>,
     resources: BTreeSet<Key>,
     next_pid: u32,
     /// Failures that starts of this node still have before them.
@@ -104,10 +109,15 @@ impl World {
 
     /// Does what it is told until nothing is left, time passing where it must.
     fn settle(&mut self) {
-        for _ in 0..100_000 {
+        assert!(self.work(100_000), "the host never comes to rest");
+    }
+
+    /// Does as much of it as this; whether nothing is left.
+    fn work(&mut self, steps: usize) -> bool {
+        for _ in 0..steps {
             if self.queue.is_empty() {
                 self.check_agenda();
-                let Some(at) = self.core.wake_at() else { return };
+                let Some(at) = self.core.wake_at() else { return true };
                 self.now = at;
                 self.tell(Event::Tick);
                 continue;
@@ -122,7 +132,7 @@ impl World {
                 Command::EndProbe(_) | Command::Publish(_) | Command::Gone(_) => {}
             }
         }
-        panic!("the host never comes to rest");
+        false
     }
 
     /// The agenda holds of every node what would be decided now, and of nothing else.
@@ -140,6 +150,7 @@ impl World {
 
     fn act(&mut self, job: Job) {
         let (key, action) = (job.key, job.action);
+        let incarnation = job.wanted.as_ref().map(|wanted| wanted.spec.incarnation);
         let outcome = match action {
             Action::Start | Action::Replace => {
                 self.starts += 1;
@@ -152,6 +163,7 @@ impl World {
                 } else {
                     self.next_pid += 1;
                     self.running.insert(key.clone(), self.next_pid);
+                    self.recorded.extend(incarnation.map(|incarnation| (key.clone(), incarnation)));
                     let stop = job.wanted.map_or(DEFAULT_STOP, |wanted| wanted.spec.stop.clone());
                     let digest = "digest".into();
                     let id = || crate::host::engine::model::ContainerId(format!("c{}", key.node.index()));
@@ -173,7 +185,7 @@ impl World {
                 ActOutcome::Removed
             }
         };
-        self.tell(Event::Acted { key, action, outcome });
+        self.tell(Event::Acted(Acted { key, action, incarnation, outcome }));
     }
 
     fn kill(&mut self, key: &Key) {
@@ -417,7 +429,8 @@ fn a_stop_that_fails_is_tried_again_and_never_without_a_pause() {
         let commands = world.core.handle(Event::Tick, world.now);
         tried += commands.iter().filter(|command| matches!(command, Command::Act(_))).count();
         let outcome = ActOutcome::Failed { reason: reason(ReasonKind::EngineUnreachable), presence: None };
-        let after = world.core.handle(Event::Acted { key: key(0), action: Action::Stop, outcome }, world.now);
+        let acted = Acted { key: key(0), action: Action::Stop, incarnation: None, outcome };
+        let after = world.core.handle(Event::Acted(acted), world.now);
         assert!(!after.iter().any(|command| matches!(command, Command::Act(_))), "{after:?}");
         world.now = world.core.wake_at().expect("it is tried again");
     }
@@ -428,52 +441,4 @@ fn a_stop_that_fails_is_tried_again_and_never_without_a_pause() {
 
 fn by(signal: i32, seconds: u64) -> StopSpec {
     StopSpec { signal, grace: Duration::from_secs(seconds) }
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Want(Vec<(u32, bool, u64)>),
-    Kill(u32),
-    Spoil(u32),
-}
-
-fn any_step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        proptest::collection::btree_map(0u32..8, (any::<bool>(), 1u64..4), 0..8)
-            .prop_map(|nodes| Step::Want(nodes.into_iter().map(|(index, (run, inc))| (index, run, inc)).collect())),
-        (0u32..8).prop_map(Step::Kill),
-        (0u32..8).prop_map(Step::Spoil),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn whatever_happens_the_host_comes_to_what_is_desired(steps in proptest::collection::vec(any_step(), 1..12)) {
-        let mut world = World::default();
-        let mut wanted: Vec<(u32, bool, u64)> = vec![];
-        for (generation, step) in steps.into_iter().enumerate() {
-            match step {
-                Step::Want(nodes) => {
-                    let desired = |run| if run { DesiredState::Running } else { DesiredState::Stopped };
-                    let specs = nodes.iter().map(|(index, run, inc)| node(*index, desired(*run), *inc)).collect();
-                    world.apply(&host_spec(generation as u64, specs));
-                    wanted = nodes;
-                }
-                Step::Kill(index) => world.kill(&key(index)),
-                Step::Spoil(index) => { world.spoiled.insert(key(index), 1); }
-            }
-            world.settle();
-            // Failures that follow each other closely add up until a node is given up; another test is about that.
-            world.now = UnixMillis(world.now.0 + STABLE_AFTER_MILLIS);
-        }
-        let expected: BTreeSet<Key> = wanted.iter().filter(|(_, run, _)| *run).map(|(index, ..)| key(*index)).collect();
-        let running: BTreeSet<Key> = world.running.keys().cloned().collect();
-        prop_assert_eq!(running, expected);
-        let known: BTreeSet<Key> = wanted.iter().map(|(index, ..)| key(*index)).collect();
-        prop_assert!(world.resources.is_subset(&known), "resources of nodes that nobody wants are left");
-        let starts = world.starts;
-        world.tell(Event::Tick);
-        world.settle();
-        prop_assert_eq!(world.starts, starts, "the second plan is empty");
-    }
 }

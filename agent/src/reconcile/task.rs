@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 mod engine;
 mod probes;
 
-use super::command::{ActOutcome, Command, Event, Key, Settled, WantedNode};
+use super::command::{ActOutcome, Acted, Command, Event, Key, Settled, WantedNode};
 use super::core::Core;
 use super::effects::{Host, Looked};
 use super::engine_state::EngineState;
@@ -359,7 +359,7 @@ impl ReconcileTask {
                 tracing::info!("the container engine answers again");
             }
         }
-        if let Event::Acted { key, outcome: ActOutcome::Failed { reason, .. }, .. } = &event
+        if let Event::Acted(Acted { key, outcome: ActOutcome::Failed { reason, .. }, .. }) = &event
             && reason.kind == ReasonKind::EngineHung
         {
             self.watch.suspect(key.clone());
@@ -397,9 +397,11 @@ impl ReconcileTask {
             Command::Act(job) => {
                 self.tasks.spawn(async move {
                     let (key, action) = (job.key.clone(), job.action);
+                    let incarnation = job.wanted.as_ref().map(|wanted| wanted.spec.incarnation);
                     let (outcome, is_known) = contained(host.act(*job)).await;
+                    let acted = Acted { key, action, incarnation, outcome };
                     // The loop ends before its workers only when the agent ends.
-                    let _ = events.send(News::Happened(Event::Acted { key, action, outcome })).await;
+                    let _ = events.send(News::Happened(Event::Acted(acted))).await;
                     if !is_known {
                         let _ = events.send(News::Stale).await;
                     }

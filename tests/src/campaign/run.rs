@@ -27,7 +27,7 @@ pub fn run(options: &Options) -> Tally {
         tally.count(step, played);
     });
     if let Err(problems) = failed {
-        if tally.problems == 0 {
+        if tally.problems.is_empty() {
             tally.others.extend(problems);
         } else if !search.is_zero() {
             let deadline = Instant::now() + *search;

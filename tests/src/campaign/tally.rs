@@ -13,8 +13,8 @@ pub struct Tally {
     troubles: BTreeMap<&'static str, Row>,
     /// Steps that were played.
     pub steps: u64,
-    /// Everything that did not hold.
-    pub problems: usize,
+    /// What did not hold, with its step.
+    pub problems: Vec<String>,
     /// Problems outside any step.
     pub others: Vec<String>,
 }
@@ -39,12 +39,12 @@ impl Tally {
             row.problems += played.problems.len();
         }
         self.steps += 1;
-        self.problems += played.problems.len();
+        self.problems.extend(played.problems.iter().map(|problem| format!("{step}: {problem}")));
     }
 
     /// Whether everything held.
     pub fn is_good(&self) -> bool {
-        self.problems == 0 && self.others.is_empty()
+        self.problems.is_empty() && self.others.is_empty()
     }
 }
 
@@ -58,7 +58,10 @@ impl fmt::Display for Tally {
         for (name, Row { steps, problems, hits }) in &self.troubles {
             writeln!(f, "{name:28} {steps:>6} {problems:>10} {hits:>9}")?;
         }
-        writeln!(f, "{:28} {:>6} {:>10}", "all", self.steps, self.problems + self.others.len())?;
+        writeln!(f, "{:28} {:>6} {:>10}", "all", self.steps, self.problems.len() + self.others.len())?;
+        for problem in &self.problems {
+            writeln!(f, "VIOLATION {problem}")?;
+        }
         for other in &self.others {
             writeln!(f, "in the end: {other}")?;
         }

@@ -22,6 +22,9 @@ pub struct Tally {
     by_point: BTreeMap<String, Row>,
     /// Rounds that were played.
     pub rounds: u64,
+    /// Rounds in which something did not hold, with what it was.
+    #[serde(default)]
+    pub bad: Vec<String>,
     /// Problems outside any round.
     pub others: Vec<String>,
 }
@@ -56,6 +59,7 @@ impl Tally {
         *hits += u32::from(report.hit);
         row.problems += report.problems.len();
         row.recoveries.extend(report.recovery);
+        self.bad.extend(report.problems.iter().map(|problem| format!("{round}: {problem}")));
         self.rounds += 1;
     }
 
@@ -133,6 +137,9 @@ impl fmt::Display for Tally {
         )?;
         for (point, hits) in self.lacking() {
             writeln!(f, "hit less often than drawn, {hits} times: {point}")?;
+        }
+        for bad in &self.bad {
+            writeln!(f, "VIOLATION {bad}")?;
         }
         for other in &self.others {
             writeln!(f, "in the end: {other}")?;

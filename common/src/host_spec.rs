@@ -27,7 +27,7 @@ pub struct HostSpec {
     pub lease: Option<Duration>,
     /// The clusters that have a part here. A cluster that is missing is torn down.
     pub clusters: Vec<ClusterSpec>,
-    /// Clusters that the coordinator does not know: their parts stay as the agent holds them.
+    /// Clusters that the coordinator does not know: their parts stay as the agent holds them, or as it finds them.
     #[serde(default)]
     pub kept: Vec<ClusterId>,
 }

@@ -175,6 +175,13 @@ pub struct HostSettings {
     pub occupied: std::collections::BTreeSet<ClusterId>,
 }
 
+impl HostSettings {
+    /// Whether it is known what each cluster needs of which a node may be left. Before that, nothing is put back.
+    pub fn are_of_all(&self) -> bool {
+        self.occupied.iter().all(|id| self.clusters.iter().any(|cluster| cluster.cluster == *id))
+    }
+}
+
 /// Something to be done.
 #[derive(Debug, PartialEq)]
 pub enum Command {

@@ -30,6 +30,8 @@ pub struct Core {
     told: bool,
     clusters: BTreeMap<ClusterId, Arc<ClusterSpec>>,
     wanted: BTreeMap<Key, Arc<WantedNode>>,
+    /// Clusters that stay as they are found: neither the coordinator nor the ledger knows what is wanted of them.
+    kept: BTreeSet<ClusterId>,
     nodes: BTreeMap<Key, NodeState>,
     /// Nodes whose removal went to its end: nothing of them is left.
     clean: BTreeSet<Key>,
@@ -333,7 +335,8 @@ impl Core {
         } else {
             self.held_up.remove(key);
         }
-        if !self.wanted.contains_key(key) || state.busy.is_some() || state.retry_at.is_some() {
+        let must_go = !self.wanted.contains_key(key) && !self.is_kept(key);
+        if must_go || state.busy.is_some() || state.retry_at.is_some() {
             self.unsettled.insert(key.clone());
         } else {
             self.unsettled.remove(key);
@@ -345,6 +348,9 @@ impl Core {
     /// all else would only wait for one that is silent, in the way of those who need none.
     fn next_step(&self, key: &Key, state: &NodeState, now: UnixMillis) -> (Decision, bool) {
         let wanted = self.wanted.get(key);
+        if self.is_kept(key) {
+            return (Decision::Nothing, false);
+        }
         let view = wanted.map(|wanted| Wanted { spec: &wanted.spec, digest: &wanted.digest });
         let next = decide(view, state, self.clean.contains(key), now);
         let Decision::Do(action) = next else { return (next, false) };

@@ -193,14 +193,12 @@ pub fn spawn(
     Ok(ReconcileHandle { requests })
 }
 
-/// Fills in what is to stay as it is held.
+/// Fills in what is to stay as it is held. What is not held, because the ledger was lost too, stays as it is found.
 fn keep_held(spec: &mut HostSpec, held: Option<&HostSpec>) {
-    for id in std::mem::take(&mut spec.kept) {
-        let part = held.and_then(|held| held.clusters.iter().find(|part| part.cluster == id));
-        if spec.clusters.iter().all(|part| part.cluster != id) {
-            spec.clusters.extend(part.cloned());
-        }
-    }
+    let held = |id: &ClusterId| held.and_then(|held| held.clusters.iter().find(|part| part.cluster == *id));
+    spec.kept.retain(|id| spec.clusters.iter().all(|part| part.cluster != *id));
+    spec.clusters.extend(spec.kept.iter().filter_map(held).cloned());
+    spec.kept.retain(|id| held(id).is_none());
 }
 
 impl ReconcileTask {

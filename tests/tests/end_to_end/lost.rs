@@ -75,6 +75,33 @@ fn a_cluster_outlives_the_journal_that_knew_it_and_is_still_taken_down_to_nothin
 }
 
 #[test]
+fn a_cluster_of_which_neither_journal_nor_ledger_knows_runs_on_until_somebody_says_that_it_shall_go() {
+    in_site(|site| {
+        for (_, by) in DAMAGES {
+            let cluster = site.up();
+            let before = pids_of(&cluster);
+            let reserved = host::reserved();
+            agent::lose(site);
+            coordinator::kill(site);
+            damage(&site.state_dir().join("throng.db"), by);
+            damage(&site.agent_state_dir().join("ledger.db"), by);
+            let serve = coordinator::start(site);
+            agent::start(site);
+            let shown = site.throng(&["down", "--orphans"]).expect_code(5);
+            let _ = shown.expect_said(&[&cluster, "3 containers", "--orphans --yes"]);
+            assert_eq!(pids_of(&cluster), before, "it runs on, untouched");
+            assert_eq!(host::reserved(), reserved, "its ports stay its own");
+
+            let down = site.throng(&["down", "--orphans", "--yes"]).expect_code(0);
+            let _ = down.expect_said(&[&cluster, "nothing left behind"]);
+            assert_eq!(pids_of(&cluster), BTreeMap::new());
+            let _ = site.throng(&["stop"]).expect_code(0);
+            let _ = serve.end(COMMAND_TIMEOUT);
+        }
+    });
+}
+
+#[test]
 fn whatever_becomes_of_the_newest_writes_the_cluster_is_still_taken_down_to_nothing() {
     in_site(|site| {
         for (_, by) in DAMAGES {
@@ -92,7 +119,7 @@ fn whatever_becomes_of_the_newest_writes_the_cluster_is_still_taken_down_to_noth
             let status = site.throng(&["status", "--format", "json"]).expect_code(0).json();
             let known = status["clusters"].as_array().unwrap().iter().any(|known| known["cluster"] == cluster.as_str());
             let down: &[&str] = if known { &["down", "--yes"] } else { &["down", "--orphans", "--yes"] };
-            // An agent whose ledger knows of no cluster may have taken it down by itself: then nothing is there to be shown.
+            // An agent whose ledger knows that nothing is wanted has taken it down by itself: then nothing is to be shown.
             let _ = site.throng(down).expect_code(0).expect_said(&["left behind"]);
             assert_eq!(pids_of(&cluster), BTreeMap::new());
             let _ = site.throng(&["stop"]).expect_code(0);

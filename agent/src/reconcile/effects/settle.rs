@@ -38,7 +38,7 @@ impl Host {
         // Held until all is read back: another agent's part of a list, of the hosts file, must not be lost in between.
         match MachineLock::take(self.parts.paths.machine_lock()) {
             Ok(_alone) => {
-                self.settle_sysctls(&settings.clusters, &mut settled);
+                self.settle_sysctls(&settings, &mut settled);
                 self.settle_addresses(&settings.clusters, &mut settled);
                 for cluster in &settings.clusters {
                     self.settle_names(cluster, &mut settled);
@@ -52,8 +52,8 @@ impl Host {
         settled
     }
 
-    fn settle_sysctls(&self, clusters: &[Arc<ClusterSpec>], settled: &mut Settled) {
-        let clusters: Vec<ClusterSpec> = clusters.iter().map(|cluster| ClusterSpec::clone(cluster)).collect();
+    fn settle_sysctls(&self, settings: &HostSettings, settled: &mut Settled) {
+        let clusters: Vec<ClusterSpec> = settings.clusters.iter().map(|cluster| ClusterSpec::clone(cluster)).collect();
         let wants = ports::reservation::wants(&clusters);
         let recorded = match self.parts.ledger.sysctls() {
             Ok(recorded) => recorded,
@@ -65,7 +65,10 @@ impl Host {
             (key, value)
         };
         let current = sysctl::plan::keys(&wants, &recorded).into_iter().map(read).collect();
-        let plan = sysctl::plan::plan(&wants, &current, &recorded);
+        let mut plan = sysctl::plan::plan(&wants, &current, &recorded);
+        if !settings.are_of_all() {
+            plan.steps.retain(|step| !matches!(step, sysctl::plan::SysctlStep::Restore { .. }));
+        }
         for problem in &plan.problems {
             settled.say(problem.required, ReasonKind::Sysctl, problem.to_string());
         }

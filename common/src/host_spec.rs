@@ -25,11 +25,12 @@ pub struct HostSpec {
     pub generation: Generation,
     /// How long the host works on without its coordinator; none: for ever.
     pub lease: Option<Duration>,
-    /// The clusters that have a part here. A cluster that is missing is torn down.
+    /// The clusters that have a part here. Of those that are named neither here nor as leaving, the coordinator knows
+    /// nothing: their parts stay as the agent holds them, or as it finds them.
     pub clusters: Vec<ClusterSpec>,
-    /// Clusters that the coordinator does not know: their parts stay as the agent holds them, or as it finds them.
+    /// Clusters that shall have no part here: what there is of them is torn down.
     #[serde(default)]
-    pub kept: Vec<ClusterId>,
+    pub leaving: Vec<ClusterId>,
 }
 
 /// One cluster's part of one host.

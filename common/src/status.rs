@@ -188,6 +188,8 @@ pub struct HostProgress {
     pub settled: bool,
     /// What stands in the way on the host, not on one node: a sysctl, the engine, the disk.
     pub problems: Vec<Reason>,
+    /// All clusters that have a part here or of which a node is left.
+    pub clusters: Vec<ClusterId>,
 }
 
 /// A sysctl that an agent changed, with what it was before.

@@ -129,7 +129,8 @@ impl App {
     /// 1. operations are left as they are: the next coordinator goes on with them;
     /// 2. the listener ends, calls under way get their time;
     /// 3. the links to agents are closed; agents go on without the coordinator;
-    /// 4. tasks end, within [`DRAIN_DEADLINE`].
+    /// 4. tasks end, within [`DRAIN_DEADLINE`];
+    /// 5. the journal is closed.
     pub async fn run(self) -> Result<(), AppError> {
         let core = self.core;
         core.tasks.spawn(Arc::clone(&core).keep_sessions());
@@ -141,6 +142,7 @@ impl App {
         if tokio::time::timeout(DRAIN_DEADLINE, core.tasks.wait()).await.is_err() {
             tracing::warn!(tasks = core.tasks.len(), "some tasks did not end in time");
         }
+        core.store.close().await;
         Ok(served?)
     }
 }

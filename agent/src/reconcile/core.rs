@@ -30,8 +30,8 @@ pub struct Core {
     told: bool,
     clusters: BTreeMap<ClusterId, Arc<ClusterSpec>>,
     wanted: BTreeMap<Key, Arc<WantedNode>>,
-    /// Clusters that stay as they are found: neither the coordinator nor the ledger knows what is wanted of them.
-    kept: BTreeSet<ClusterId>,
+    /// Clusters of which it was said what is wanted: a part here, or that they leave. All others stay as they are found.
+    named: BTreeSet<ClusterId>,
     nodes: BTreeMap<Key, NodeState>,
     /// Nodes whose removal went to its end: nothing of them is left.
     clean: BTreeSet<Key>,
@@ -114,7 +114,7 @@ impl Core {
 
     /// All clusters that have a part here or of which a node is left.
     pub fn occupied(&self) -> BTreeSet<ClusterId> {
-        self.clusters.keys().chain(self.nodes.keys().map(|key| &key.cluster)).cloned().collect()
+        self.clusters.keys().chain(self.occupied.keys()).cloned().collect()
     }
 
     /// How many nodes there are here, wanted or not.
@@ -202,6 +202,7 @@ impl Core {
             generation: self.generation,
             settled: self.told && self.settings.is_over() && !unsettled,
             problems,
+            clusters: self.occupied().into_iter().collect(),
         }
     }
 

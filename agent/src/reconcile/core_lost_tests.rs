@@ -40,11 +40,11 @@ fn a_cluster_that_nobody_remembers_runs_on_until_somebody_lets_it_go() {
     world.running.insert(key(0), 77);
     world.resources.insert(key(0));
     world.tell(Event::Found { began: u64::MAX, found: vec![found_unrecorded(0, 77, "digest")] });
-    world.apply(&HostSpec { kept: vec![key(0).cluster], ..host_spec(1, vec![]) });
+    world.apply(&HostSpec { leaving: vec![], ..host_spec(1, vec![]) });
     world.settle();
     assert_eq!((world.running.get(&key(0)), world.stops.len()), (Some(&77), 0));
     assert!(world.core.progress().settled, "nothing is to be done with it");
-    assert_eq!(world.core.occupied(), BTreeSet::from([key(0).cluster]), "the coordinator is told of it");
+    assert_eq!(world.core.progress().clusters, [key(0).cluster], "the coordinator is told of it");
     world.apply(&host_spec(2, vec![]));
     world.settle();
     assert!(world.running.is_empty() && world.resources.is_empty());

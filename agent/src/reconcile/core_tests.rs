@@ -46,7 +46,7 @@ pub(in crate::reconcile) fn node(index: u32, desired: DesiredState, incarnation:
     }
 }
 
-fn host_spec(generation: u64, nodes: Vec<NodeSpec>) -> HostSpec {
+pub(in crate::reconcile) fn host_spec(generation: u64, nodes: Vec<NodeSpec>) -> HostSpec {
     let cluster = ClusterSpec {
         cluster: "c-x7k2".parse().unwrap(),
         address: "127.84.0.1".parse().unwrap(),
@@ -57,6 +57,7 @@ fn host_spec(generation: u64, nodes: Vec<NodeSpec>) -> HostSpec {
         pace: StartPace { parallel: 2, per_second: None },
         nodes,
     };
+    let leaving = if cluster.nodes.is_empty() { vec![cluster.cluster.clone()] } else { vec![] };
     HostSpec {
         fleet: "f".parse().unwrap(),
         host: "local".parse().unwrap(),
@@ -64,7 +65,7 @@ fn host_spec(generation: u64, nodes: Vec<NodeSpec>) -> HostSpec {
         generation: Generation(generation),
         lease: None,
         clusters: if cluster.nodes.is_empty() { vec![] } else { vec![cluster] },
-        kept: vec![],
+        leaving,
     }
 }
 
@@ -237,7 +238,10 @@ fn nodes_come_up_bounded_and_go_away_without_a_trace() {
     world.settle();
     assert!(world.running.is_empty() && world.resources.is_empty());
     assert_eq!((world.core.nodes().count(), world.core.clusters().count()), (0, 0));
-    assert_eq!(world.core.progress(), HostProgress { generation: Generation(2), settled: true, problems: vec![] });
+    assert_eq!(
+        world.core.progress(),
+        HostProgress { generation: Generation(2), settled: true, problems: vec![], clusters: vec![] }
+    );
 }
 
 #[test]

@@ -38,7 +38,7 @@ mod tests {
             epoch: Epoch(1),
             generation: Generation(1),
             lease: None,
-            kept: vec![],
+            leaving: vec![],
             clusters: if nodes.is_empty() { vec![] } else { vec![cluster] },
         }
     }

@@ -14,6 +14,7 @@
 //! nothing of what the kernel shows away, and what needs it waits until it is back.
 
 mod agenda;
+mod carrying_over;
 pub mod command;
 pub mod core;
 pub mod decide;

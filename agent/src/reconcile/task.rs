@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 mod engine;
 mod probes;
 
+use super::carrying_over::carry_over;
 use super::command::{ActOutcome, Acted, Command, Event, Key, Settled, WantedNode};
 use super::core::Core;
 use super::effects::{Host, Looked};
@@ -193,14 +194,6 @@ pub fn spawn(
     Ok(ReconcileHandle { requests })
 }
 
-/// Fills in what is to stay as it is held. What is not held, because the ledger was lost too, stays as it is found.
-fn keep_held(spec: &mut HostSpec, held: Option<&HostSpec>) {
-    let held = |id: &ClusterId| held.and_then(|held| held.clusters.iter().find(|part| part.cluster == *id));
-    spec.kept.retain(|id| spec.clusters.iter().all(|part| part.cluster != *id));
-    spec.clusters.extend(spec.kept.iter().filter_map(held).cloned());
-    spec.kept.retain(|id| held(id).is_none());
-}
-
 impl ReconcileTask {
     async fn run(
         mut self,
@@ -306,7 +299,9 @@ impl ReconcileTask {
                 given: spec.generation.0,
             });
         }
-        keep_held(&mut spec, self.spec.as_ref());
+        if let Some(held) = &self.spec {
+            carry_over(&mut spec, held, &self.core.occupied());
+        }
         if self.spec.is_none() {
             self.host.take_back_sysctls(&remembered)?;
         }

@@ -91,7 +91,7 @@ fn apply(epoch: u64, generation: u64) -> wire::ApplyRequest {
         generation,
         lease_millis: None,
         clusters: Vec::new(),
-        kept: Vec::new(),
+        leaving: Vec::new(),
     };
     wire::ApplyRequest { spec: Some(spec), remembered: Vec::new() }
 }

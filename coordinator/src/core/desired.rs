@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use throng_common::error_chain::chain;
 use throng_common::host_spec::{ClusterSpec, DesiredState, HostSpec, NodeSpec};
-use throng_common::ids::{Generation, HostId, NodeName};
+use throng_common::ids::{ClusterId, Generation, HostId, NodeName};
 use throng_common::scenario::model::Scenario;
 use throng_common::status::SysctlChange;
 use throng_failpoints::{Fault, Point, hit, planted};
@@ -40,14 +40,18 @@ impl Core {
         let turn = self.hosts.telling(host);
         let _turn = turn.lock().await;
         let generation = self.next_generation(host).await;
+        let clusters = self.parts_of(host)?;
+        let has_part = |id: &ClusterId| clusters.iter().any(|part| part.cluster == *id);
+        let mut leaving = self.hosts.released();
+        leaving.extend(self.clusters().iter().map(|cluster| cluster.record().id.clone()).filter(|id| !has_part(id)));
         let spec = HostSpec {
             fleet: self.fleet_id.clone(),
             host: host.clone(),
             epoch: self.epoch,
             generation,
             lease: None,
-            clusters: self.parts_of(host)?,
-            kept: self.hosts.get(host).unknown.into_iter().collect(),
+            clusters,
+            leaving: leaving.into_iter().collect(),
         };
         self.hosts.edit(host, |view| view.told = generation);
         hit(Point::HostTelling);

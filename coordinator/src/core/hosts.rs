@@ -22,7 +22,7 @@ pub struct HostView {
     pub sample: Option<HostSample>,
     /// When anything was last heard of it.
     pub heard: UnixMillis,
-    /// Clusters that it holds and the journal does not know: it is told to keep them until somebody says otherwise.
+    /// Clusters that it holds and the journal does not know: they stay until somebody says otherwise.
     pub unknown: BTreeSet<ClusterId>,
 }
 
@@ -34,12 +34,18 @@ pub(super) type Turn = tokio::sync::Mutex<()>;
 pub struct HostBook {
     hosts: Mutex<BTreeMap<HostId, HostView>>,
     telling: Mutex<BTreeMap<HostId, Arc<Turn>>>,
+    released: Mutex<BTreeSet<ClusterId>>,
     changes: watch::Sender<u64>,
 }
 
 impl Default for HostBook {
     fn default() -> Self {
-        Self { hosts: Mutex::default(), telling: Mutex::default(), changes: watch::Sender::new(0) }
+        Self {
+            hosts: Mutex::default(),
+            telling: Mutex::default(),
+            released: Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
     }
 }
 
@@ -80,9 +86,14 @@ impl HostBook {
         self.hosts().values().flat_map(|view| view.unknown.clone()).collect()
     }
 
-    /// No host is told any longer to keep these.
+    /// From now on every host is told that these shall leave, which the journal does not know.
     pub fn release(&self, clusters: &BTreeSet<ClusterId>) {
-        self.hosts().values_mut().for_each(|view| view.unknown.retain(|cluster| !clusters.contains(cluster)));
+        self.released.lock().unwrap_or_else(PoisonError::into_inner).extend(clusters.iter().cloned());
+    }
+
+    /// Clusters that the journal does not know and that shall leave.
+    pub fn released(&self) -> BTreeSet<ClusterId> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Wakes at every change.

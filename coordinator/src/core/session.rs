@@ -91,7 +91,7 @@ impl Core {
             if let Some(facts) = hello.facts.clone() {
                 self.hosts.edit(&host, |view| view.facts = Some(facts));
             }
-            self.find_unknown(&host, &hello.clusters).await;
+            self.write_down(self.find_unknown(&host, &hello.clusters)).await;
             // An agent that outlived this journal holds a higher generation than the journal knows.
             if let Err(error) = self.store.raise_generation(host.clone(), hello.generation).await {
                 tracing::error!(%host, %error, "the host's generation could not be kept");
@@ -117,14 +117,24 @@ impl Core {
     }
 
     /// Notes what a host holds and the journal does not know: it was lost or is an older copy. Nobody asked for its end.
-    async fn find_unknown(&self, host: &HostId, held: &[ClusterId]) {
+    /// What is new of it is to be journalled.
+    fn find_unknown(&self, host: &HostId, held: &[ClusterId]) -> Vec<NewEvent> {
         let unknown: BTreeSet<ClusterId> = held.iter().filter(|id| self.cluster(id).is_none()).cloned().collect();
-        for cluster in &unknown {
-            let text =
-                format!("{host} holds it, and the journal does not know it: `throng down --orphans` takes it down");
-            self.note(Some(cluster), host, "cluster-unknown", text).await;
+        let before = self.hosts.get(host).unknown;
+        let found = unknown.difference(&before).map(|cluster| NewEvent {
+            at: clock::now(),
+            cluster: Some(cluster.clone()),
+            subject: host.to_string(),
+            kind: "cluster-unknown".to_owned(),
+            message: format!(
+                "{host} holds it, and the journal does not know it: `throng down --orphans` takes it down"
+            ),
+        });
+        let found = found.collect();
+        if unknown != before {
+            self.hosts.edit(host, |view| view.unknown = unknown);
         }
-        self.hosts.edit(host, |view| view.unknown = unknown);
+        found
     }
 
     /// Takes in what a host sees, until its stream ends or samples are wanted at another pace: it is asked anew then.
@@ -184,20 +194,25 @@ impl Core {
     }
 
     /// Takes in what happened on a host; what of it is to be journalled.
-    fn happened(self: &Arc<Self>, host: &HostId, event: AgentEvent) -> Option<NewEvent> {
+    fn happened(self: &Arc<Self>, host: &HostId, event: AgentEvent) -> Vec<NewEvent> {
         match event {
             AgentEvent::Node(status) => {
-                let cluster = self.cluster(&status.cluster)?;
-                let before = cluster.node_seen(host, status.clone());
-                self.let_begin(&cluster, host, &status);
-                return notable(&status, before.as_ref());
+                if let Some(cluster) = self.cluster(&status.cluster) {
+                    let before = cluster.node_seen(host, status.clone());
+                    self.let_begin(&cluster, host, &status);
+                    return notable(&status, before.as_ref()).into_iter().collect();
+                }
             }
             AgentEvent::Gone { cluster, node } => {
                 if let Some(cluster) = self.cluster(&cluster) {
                     cluster.node_gone(host, &node);
                 }
             }
-            AgentEvent::Progress(progress) => self.hosts.edit(host, |view| view.progress = Some(progress)),
+            AgentEvent::Progress(progress) => {
+                let found = self.find_unknown(host, &progress.clusters);
+                self.hosts.edit(host, |view| view.progress = Some(progress));
+                return found;
+            }
             AgentEvent::Sysctl(change) => {
                 for cluster in self.clusters() {
                     let (host, change) = (host.clone(), change.clone());
@@ -216,7 +231,7 @@ impl Core {
                 }
             }
         }
-        None
+        Vec::new()
     }
 }
 

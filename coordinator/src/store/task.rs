@@ -11,7 +11,12 @@ use super::connection;
 /// Work that may wait for the database: beyond it callers wait. A fleet's burst of events is one piece of work.
 const QUEUE_MAX_JOBS: usize = 256;
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+
+enum Job {
+    Do(Work),
+    Close(oneshot::Sender<()>),
+}
 
 /// What a piece of work can end with: `?` turns SQLite's errors into this, the handle adds what was being done.
 pub(super) enum Fault {
@@ -60,18 +65,34 @@ impl Store {
         work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| drop(answer.send(work(connection))));
-        self.jobs.send(job).await.map_err(|_| StoreError::Closed { operation })?;
+        let job: Work = Box::new(move |connection| drop(answer.send(work(connection))));
+        self.jobs.send(Job::Do(job)).await.map_err(|_| StoreError::Closed { operation })?;
         answered.await.map_err(|_| StoreError::Closed { operation })?.map_err(|fault| match fault {
             Fault::Sqlite(source) => StoreError::Statement { operation, source },
             Fault::Store(error) => error,
         })
     }
+
+    /// Closes the database after all that was asked before: it is one file then, without a log beside it. What is asked
+    /// later is refused.
+    pub async fn close(&self) {
+        let (answer, closed) = oneshot::channel();
+        if self.jobs.send(Job::Close(answer)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
 }
 
 fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
     while let Some(job) = queue.blocking_recv() {
-        job(&mut connection);
+        match job {
+            Job::Do(work) => work(&mut connection),
+            Job::Close(closed) => {
+                drop(connection);
+                let _ = closed.send(());
+                return;
+            }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ impl From<&HostSpec> for wire::HostSpec {
             generation: spec.generation.0,
             lease_millis: spec.lease.map(millis),
             clusters: spec.clusters.iter().map(Into::into).collect(),
-            kept: spec.kept.iter().map(ToString::to_string).collect(),
+            leaving: spec.leaving.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -32,7 +32,7 @@ impl TryFrom<wire::HostSpec> for HostSpec {
             generation: Generation(spec.generation),
             lease: spec.lease_millis.map(Duration::from_millis),
             clusters: list("clusters", spec.clusters)?,
-            kept: spec.kept.iter().map(|cluster| text("kept", cluster)).collect::<Result<_, _>>()?,
+            leaving: spec.leaving.iter().map(|cluster| text("leaving", cluster)).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -195,7 +195,7 @@ mod tests {
                 pace: StartPace { parallel: 4, per_second: Some(2.5) },
                 nodes: vec![node("a-0000", process, tcp), node("b-0001", container, http)],
             }],
-            kept: vec!["d-x7k2".parse().unwrap()],
+            leaving: vec!["d-x7k2".parse().unwrap()],
         }
     }
 

@@ -155,6 +155,7 @@ impl From<&HostProgress> for wire::HostProgress {
             generation: progress.generation.0,
             settled: progress.settled,
             problems: progress.problems.iter().map(Into::into).collect(),
+            clusters: progress.clusters.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -166,6 +167,7 @@ impl TryFrom<wire::HostProgress> for HostProgress {
             generation: Generation(progress.generation),
             settled: progress.settled,
             problems: list("problems", progress.problems)?,
+            clusters: progress.clusters.iter().map(|id| text("clusters", id)).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -15,7 +15,7 @@ impl Core {
     pub fn set_spec(&mut self, spec: &HostSpec, digest: impl Fn(&ClusterSpec, usize) -> String) -> Vec<Key> {
         self.generation = spec.generation;
         self.told = true;
-        self.kept = spec.kept.iter().cloned().collect();
+        self.named = spec.clusters.iter().map(|part| &part.cluster).chain(&spec.leaving).cloned().collect();
         let before = std::mem::take(&mut self.wanted);
         let mut clusters = BTreeMap::new();
         let mut otherwise = Vec::new();
@@ -55,6 +55,6 @@ impl Core {
 
     /// Whether a node stays as it was found: nobody knows what is wanted of it.
     pub(super) fn is_kept(&self, key: &Key) -> bool {
-        !self.wanted.contains_key(key) && self.kept.contains(&key.cluster)
+        !self.named.contains(&key.cluster)
     }
 }

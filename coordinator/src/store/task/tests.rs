@@ -63,6 +63,20 @@ async fn a_fleet_whose_journal_was_lost_keeps_its_id_and_goes_on_with_higher_epo
 }
 
 #[tokio::test]
+async fn a_database_that_is_closed_is_one_file_with_all_that_was_asked_before() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let life = store.begin_life(None, NOW).await.unwrap();
+    let log = scratch.path().with_extension("db-wal");
+    assert!(log.metadata().unwrap().len() > 0);
+    store.close().await;
+    assert!(!log.exists());
+    assert!(matches!(store.begin_life(None, NOW).await, Err(StoreError::Closed { .. })));
+    store.close().await;
+    assert_eq!(scratch.open().begin_life(None, NOW).await.unwrap().fleet, life.fleet);
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_schema_is_refused_with_both_versions() {
     let scratch = Scratch::new();
     drop(scratch.open().begin_life(None, NOW).await.unwrap());

@@ -399,6 +399,7 @@ fn engine_lost() -> AgentEvent {
         generation: throng_common::ids::Generation(1),
         settled: true,
         problems: vec![Reason::new(ReasonKind::EngineHung, "no answer within 10s")],
+        clusters: vec![],
     })
 }
 

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use super::benchmark::Benchmark::Density;
 use super::exec::{COMMAND, engine_loop};
+use super::floor::{self, Step};
+use super::idle;
+use super::load::{expect_gone, expect_up};
 use super::ours::Daemon;
 use super::run::{Bench, say};
-use super::{floor, idle};
 
 /// Nodes whose starts are taken together, at the beginning and at the end.
 const SPAN: usize = 100;
 /// The last so many may take so much of what the first took: their rate is then four fifths of it.
 const SLOPE_TARGET: f64 = 1.25;
+/// How much longer the last took than the first.
+const SLOPE: &str = "last starts / first starts";
 /// `ps` and `status` may take so long, in milliseconds, whatever there is.
 const LOOK_TARGET_MS: f64 = 300.0;
 /// `exec` on all may take so much of the engine's own.
@@ -32,7 +36,7 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
     tell("up s", 0, up.as_secs_f64());
     tell("first starts s", 0, first);
     tell("last starts s", 0, last);
-    tell("last starts / first starts", 0, last / first);
+    tell(SLOPE, 0, last / first);
     for round in 0..LOOKS {
         for look in ["ps", "status"] {
             tell(&format!("{look} ms"), round, ours.run(&[look]).took.as_secs_f64() * 1e3);
@@ -47,7 +51,28 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
     let down = bench.ours.down().took;
     bench.ours.expect_gone();
     bench.journal.sample(Density, ("throng", "down s"), 0, down.as_secs_f64());
+    floor_alone(bench);
     report(bench);
+}
+
+/// The same containers by the engine alone: whether it is the engine that slows down.
+fn floor_alone(bench: &mut Bench<'_>) {
+    let Bench { journal, ours, load, width, .. } = &mut *bench;
+    let _ramdisks = load.provide();
+    let started = floor::started_millis(ours.engine, load, *width);
+    expect_up(ours.engine, &load.prefix, load.containers.len());
+    let down = floor::run(ours.engine, load, Step::Down, *width);
+    expect_gone(ours.engine, &load.prefix, None);
+    let (first, last) = spans(&started);
+    for (metric, value) in [
+        ("up s", started.last().copied().unwrap_or_default() / 1e3),
+        ("first starts s", first),
+        ("last starts s", last),
+        (SLOPE, last / first),
+        ("down s", down.as_secs_f64()),
+    ] {
+        journal.sample(Density, ("floor", metric), 0, value);
+    }
 }
 
 /// What goes to every node.
@@ -74,11 +99,14 @@ fn report(bench: &mut Bench<'_>) {
     let journal = &mut bench.journal;
     let pair = (("throng", "exec on all s"), ("engine's exec", "exec on all s"));
     journal.compare(Density, pair.0, pair.1, Some(EXEC_TARGET), None);
+    for metric in ["up s", "first starts s", "last starts s", SLOPE, "down s"] {
+        journal.compare(Density, ("throng", metric), ("floor", metric), None, None);
+    }
     for (metric, unit, target) in [
         ("up s", "s", None),
         ("first starts s", "s", None),
         ("last starts s", "s", None),
-        ("last starts / first starts", "", Some(SLOPE_TARGET)),
+        (SLOPE, "", Some(SLOPE_TARGET)),
         ("ps ms", "ms", Some(LOOK_TARGET_MS)),
         ("status ms", "ms", Some(LOOK_TARGET_MS)),
         ("logs --grep on all s", "s", None),

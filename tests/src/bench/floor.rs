@@ -43,6 +43,19 @@ pub(super) fn run(engine: &Engine, load: &Load, step: Step, width: usize) -> Dur
     })
 }
 
+/// Brings all containers of a load up, so many at once; when each was started, in milliseconds, in the order of that.
+pub(super) fn started_millis(engine: &Engine, load: &Load, width: usize) -> Vec<f64> {
+    let todo: VecDeque<Created> = load.containers.iter().cloned().collect();
+    let (began, moments) = (Instant::now(), Rc::new(RefCell::new(Vec::new())));
+    let kept = Rc::clone(&moments);
+    each(&engine.socket(), todo, width, async move |api: &mut Api, container: Created| {
+        up(api, container).await?;
+        kept.borrow_mut().push(began.elapsed().as_secs_f64() * 1e3);
+        Ok(())
+    });
+    moments.take()
+}
+
 async fn up(api: &mut Api, container: Created) -> Result<(), String> {
     let path = format!("/v1.41/containers/create?name={}", container.name);
     let created = api.must(Method::POST, &path, Bytes::from(container.body)).await?;

@@ -31,18 +31,10 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
             let took = test["took_millis"].as_f64().unwrap_or_default() / 1e3;
             bench.journal.sample(Demo, ("test", &format!("{name} s")), round, took);
         }
-        let _ramdisks = bench.load.provide();
-        let engine = bench.ours.engine;
-        let mut sample = |subject: &str, metric: &str, took: Duration| {
-            bench.journal.sample(Demo, (subject, metric), round, took.as_secs_f64());
-        };
-        sample("floor", "up s", floor::run(engine, &bench.load, Step::Up, 4));
-        sample("floor", "down s", floor::run(engine, &bench.load, Step::Down, 4));
-        if let Some((other, peers)) = &bench.peers
-            && let Some(compose) = peers.first()
+        if let Err(problem) = others(bench, round)
+            && !bench.goes_on_without("compose", round, &problem)
         {
-            sample(compose.name(), "up s", compose.up(other, &bench.load));
-            sample(compose.name(), "down s", compose.down(other, &bench.load));
+            break;
         }
         say(&format!("demo: round {} of {}, {:.1?}", round + 1, bench.options.pairs, done.took));
     }
@@ -52,4 +44,22 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
     bench.journal.compare(Demo, ("throng run", "up worker s"), ("floor", "up s"), None, None);
     bench.journal.compare(Demo, ("throng run", "up worker s"), ("compose", "up s"), None, None);
     bench.journal.compare(Demo, ("throng run", "down s"), ("floor", "down s"), None, None);
+}
+
+/// The floor and, where it is here, docker-compose with as many containers; why the latter did not come to its end.
+fn others(bench: &mut Bench<'_>, round: usize) -> Result<(), String> {
+    let Bench { ours, journal, load, peers, .. } = bench;
+    let _ramdisks = load.provide();
+    let mut sample = |subject: &str, metric: &str, took: Duration| {
+        journal.sample(Demo, (subject, metric), round, took.as_secs_f64());
+    };
+    sample("floor", "up s", floor::run(ours.engine, load, Step::Up, 4));
+    sample("floor", "down s", floor::run(ours.engine, load, Step::Down, 4));
+    if let Some((other, present)) = peers
+        && let Some(compose) = present.first()
+    {
+        sample(compose.name(), "up s", compose.up(other, load)?);
+        sample(compose.name(), "down s", compose.down(other, load)?);
+    }
+    Ok(())
 }

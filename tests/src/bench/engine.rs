@@ -124,7 +124,8 @@ impl Engine {
         lines[lines.len().saturating_sub(10)..].join("\n")
     }
 
-    fn remove_containers(&self) {
+    /// Removes what it can of all containers.
+    pub(super) fn remove_containers(&self) {
         let removed = self.with(async |api| {
             let listed = api.ask("/containers/json?all=1").await?;
             for container in listed.as_array().into_iter().flatten() {

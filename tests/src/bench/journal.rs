@@ -84,15 +84,19 @@ impl Journal {
 
     /// All figures of one side, by round.
     pub(super) fn of(&self, benchmark: Benchmark, side: Side<'_>) -> Vec<f64> {
+        self.rounds(benchmark, side).into_iter().map(|(_, value)| value).collect()
+    }
+
+    fn rounds(&self, benchmark: Benchmark, side: Side<'_>) -> Vec<(usize, f64)> {
         let is_it = |sample: &&Sample| {
             sample.benchmark == benchmark.name() && (sample.subject.as_str(), sample.metric.as_str()) == side
         };
         let mut found: Vec<&Sample> = self.samples.iter().filter(is_it).collect();
         found.sort_by_key(|sample| sample.round);
-        found.into_iter().map(|sample| sample.value).collect()
+        found.into_iter().map(|sample| (sample.round, sample.value)).collect()
     }
 
-    /// Compares two sides that were measured side by side. `same` is how a thing compares with itself.
+    /// Compares two sides in the rounds in which both were measured. `same` is how a thing compares with itself.
     pub(super) fn compare(
         &mut self,
         benchmark: Benchmark,
@@ -101,7 +105,12 @@ impl Journal {
         target: Option<f64>,
         same: Option<&Ratio>,
     ) -> Option<Ratio> {
-        let (left, right) = (self.of(benchmark, ours), self.of(benchmark, theirs));
+        let (left, right) = (self.rounds(benchmark, ours), self.rounds(benchmark, theirs));
+        let has = |rounds: &[(usize, f64)], wanted: usize| rounds.iter().any(|(round, _)| *round == wanted);
+        let both = |of: &[(usize, f64)], other: &[(usize, f64)]| -> Vec<f64> {
+            of.iter().filter(|(round, _)| has(other, *round)).map(|(_, value)| *value).collect()
+        };
+        let (left, right) = (both(&left, &right), both(&right, &left));
         let ratio = Ratio::of(&left, &right)?;
         let met = target.map(|target| ratio.meets(target, same));
         let what = if ours.1 == theirs.1 {
@@ -194,6 +203,19 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_round_that_one_side_missed_counts_for_neither() {
+        let mut journal = Journal::default();
+        for (round, value) in [2.0, 9.0, 3.0].into_iter().enumerate() {
+            journal.sample(Benchmark::UpDown, ("throng", "up"), round, value);
+        }
+        for (round, value) in [(0, 1.0), (2, 1.5)] {
+            journal.sample(Benchmark::UpDown, ("compose", "up"), round, value);
+        }
+        let ratio = journal.compare(Benchmark::UpDown, ("throng", "up"), ("compose", "up"), None, None).unwrap();
+        assert_eq!((ratio.median, ratio.pairs), (2.0, 2));
+    }
 
     #[test]
     fn a_target_that_is_missed_is_said_in_capitals() {

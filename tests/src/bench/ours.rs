@@ -193,17 +193,25 @@ impl Drop for Ours<'_> {
     }
 }
 
-/// Runs a command to its end, which must be a good one. Its output goes to files: daemons that it starts hold nobody up.
+/// Runs a command to its end, which must be a good one.
 pub(super) fn finish(command: &mut Command, line: &str) -> Done {
+    attempt(command, line).unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+/// Runs a command to its end; what went wrong where that is no good one. Its output goes to files: daemons that it starts
+/// hold nobody up.
+pub(super) fn attempt(command: &mut Command, line: &str) -> Result<Done, String> {
     let file = || tempfile::NamedTempFile::new().expect("a temporary file can be made");
     let (stdout, stderr) = (file(), file());
     let open = |file: &tempfile::NamedTempFile| Stdio::from(File::create(file.path()).expect("it is ours"));
     command.stdin(Stdio::null()).stdout(open(&stdout)).stderr(open(&stderr));
     let began = Instant::now();
-    let status = command.status().unwrap_or_else(|error| panic!("`{line}` cannot be started: {error}"));
+    let status = command.status().map_err(|error| format!("`{line}` cannot be started: {error}"))?;
     let took = began.elapsed();
     let text = fs::read_to_string(stdout.path()).unwrap_or_default();
     let words = fs::read_to_string(stderr.path()).unwrap_or_default();
-    assert!(status.success(), "`{line}`: {status} after {took:.1?}\n{text}\n{words}");
-    Done { took, said: serde_json::from_str(&text).unwrap_or_default() }
+    if !status.success() {
+        return Err(format!("`{line}`: {status} after {took:.1?}\n{text}\n{words}"));
+    }
+    Ok(Done { took, said: serde_json::from_str(&text).unwrap_or_default() })
 }

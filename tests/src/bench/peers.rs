@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::engine::Engine;
 use super::load::Load;
-use super::ours::finish;
+use super::ours::attempt;
 use crate::programs::{repository, script};
+use crate::wait::{patiently, until};
 
 /// The distribution's docker-compose, and of what installing it would bring all but the interpreter.
 const COMPOSE: &str = "docker-compose python3-docker python3-dockerpty python3-docopt python3-dotenv python3-jsonschema \
@@ -22,6 +23,10 @@ const COMPOSE_FOLDER: &str = "build/compose";
 /// Commands of the plain command line at once, and removals: more of those can wedge the engine.
 const CLI_WIDTH: usize = 8;
 const CLI_REMOVALS: usize = 4;
+/// How long one of its commands may take, in seconds: docker-compose 1.29 can come to wait for itself for good.
+const COMMAND_SECONDS: u64 = 300;
+/// How long the tasks of a service may take to run, or to be gone.
+const SERVICE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Another program than throng.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +71,8 @@ impl Peer {
         }
     }
 
-    /// Brings the load up; how long it took.
-    pub(super) fn up(self, engine: &Engine, load: &Load) -> Duration {
+    /// Brings the load up; how long it took, or why it did not.
+    pub(super) fn up(self, engine: &Engine, load: &Load) -> Result<Duration, String> {
         match self {
             Self::Compose => compose(engine, load, &["up", "-d"]),
             Self::Cli => {
@@ -78,8 +83,8 @@ impl Peer {
         }
     }
 
-    /// Takes it down; how long it took.
-    pub(super) fn down(self, engine: &Engine, load: &Load) -> Duration {
+    /// Takes it down; how long it took, or why it did not.
+    pub(super) fn down(self, engine: &Engine, load: &Load) -> Result<Duration, String> {
         match self {
             Self::Compose => compose(engine, load, &["down", "-t", "5"]),
             Self::Cli => {
@@ -88,13 +93,13 @@ impl Peer {
             }
             Self::Swarm => {
                 let began = std::time::Instant::now();
-                let _ = finish(docker(engine).args(["service", "rm", service_name(load)]), "docker service rm");
+                let _ = bounded(docker(engine).args(["service", "rm", service_name(load)]), "docker service rm")?;
                 // It answers at once, and removes afterwards.
-                crate::wait::wait_for("the service's containers are gone", Duration::from_secs(240), || {
+                until(patiently(SERVICE_TIMEOUT), || {
                     let left = engine.containers().len();
-                    if left == 0 { Ok(()) } else { Err(format!("{left} are left")) }
-                });
-                began.elapsed()
+                    if left == 0 { Ok(()) } else { Err(format!("{left} of the service's containers are left")) }
+                })?;
+                Ok(began.elapsed())
             }
         }
     }
@@ -108,6 +113,14 @@ impl Peer {
 fn has(program: &str, word: &str) -> Result<(), String> {
     let run = Command::new(program).arg(word).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if run.is_ok_and(|status| status.success()) { Ok(()) } else { Err(format!("there is no `{program}` here")) }
+}
+
+/// Runs a command to its end, within a time; how long it took.
+fn bounded(command: &Command, line: &str) -> Result<Duration, String> {
+    let mut within = Command::new("timeout");
+    within.args(["--signal=KILL", &COMMAND_SECONDS.to_string()]).arg(command.get_program()).args(command.get_args());
+    within.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    Ok(attempt(&mut within, line)?.took)
 }
 
 fn docker(engine: &Engine) -> Command {
@@ -144,7 +157,7 @@ fn compose_service(name: &str, body: &Value) -> Value {
     given.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>().into()
 }
 
-fn compose(engine: &Engine, load: &Load, words: &[&str]) -> Duration {
+fn compose(engine: &Engine, load: &Load, words: &[&str]) -> Result<Duration, String> {
     let services: Map<String, Value> = load
         .bodies()
         .iter()
@@ -161,7 +174,7 @@ fn compose(engine: &Engine, load: &Load, words: &[&str]) -> Duration {
     command.env("PYTHONPATH", packages()).env("DOCKER_HOST", engine.host());
     // It counts a slow answer as an error after a minute.
     command.env("COMPOSE_HTTP_TIMEOUT", "600").env("COMPOSE_IGNORE_ORPHANS", "1");
-    finish(&mut command, "docker-compose").took
+    bounded(&command, "docker-compose")
 }
 
 fn packages() -> PathBuf {
@@ -214,7 +227,7 @@ fn run_words(name: &str, body: &Value) -> Vec<String> {
 }
 
 /// Runs `docker` once for each of these lists of words, all of which have the same length.
-fn xargs(engine: &Engine, runs: &[Vec<String>], width: usize) -> Duration {
+fn xargs(engine: &Engine, runs: &[Vec<String>], width: usize) -> Result<Duration, String> {
     let count = runs.first().map_or(1, Vec::len);
     assert!(runs.iter().all(|words| words.len() == count), "xargs takes so many words at a time");
     let input = engine.folder().join("words");
@@ -224,7 +237,7 @@ fn xargs(engine: &Engine, runs: &[Vec<String>], width: usize) -> Duration {
     command.args(["--null", "--max-args", &count.to_string(), "--max-procs", &width.to_string(), "--arg-file"]);
     command.arg(&input).arg("docker");
     command.env("DOCKER_HOST", engine.host()).env("DOCKER_CONFIG", engine.folder());
-    finish(&mut command, "xargs docker").took
+    bounded(&command, "xargs docker")
 }
 
 /// A service's name must be one of DNS.
@@ -234,7 +247,7 @@ fn service_name(load: &Load) -> &str {
 
 /// A service with as many replicas as the load has containers; until all run. They are all alike, so they sleep: on the
 /// host's network each would need a port of its own.
-fn service(engine: &Engine, load: &Load) -> Duration {
+fn service(engine: &Engine, load: &Load) -> Result<Duration, String> {
     let bodies = load.bodies();
     let (_, body) = bodies.first().expect("a load has containers");
     let image = body["Image"].as_str().expect("bodies name an image");
@@ -253,13 +266,13 @@ fn service(engine: &Engine, load: &Load) -> Duration {
     command.args(["--log-driver", "local", "--limit-memory", "16m", "--limit-pids", "32"]);
     command.args(["--mount", "type=tmpfs,destination=/data,tmpfs-size=1m", image, "busybox", "sleep", "1000000"]);
     let began = std::time::Instant::now();
-    let _ = finish(&mut command, "docker service create");
+    let _ = bounded(&command, "docker service create")?;
     let wanted = load.containers.len();
-    crate::wait::wait_for("a service's replicas run", Duration::from_secs(300), || {
+    until(patiently(SERVICE_TIMEOUT), || {
         let running = engine.containers().iter().filter(|found| found["State"] == "running").count();
         if running == wanted { Ok(()) } else { Err(format!("{running} of {wanted} run")) }
-    });
-    began.elapsed()
+    })?;
+    Ok(began.elapsed())
 }
 
 #[cfg(test)]

@@ -34,6 +34,21 @@ pub(super) struct Bench<'e> {
     pub(super) same: (Option<Ratio>, Option<Ratio>),
 }
 
+impl Bench<'_> {
+    /// Notes that a peer did not come to its end in a round, and removes what it left. False: it cannot be removed, and is
+    /// in the way of whoever comes next.
+    pub(super) fn goes_on_without(&mut self, peer: &str, round: usize, problem: &str) -> bool {
+        self.journal.note(format!("Round {} is without {peer}: {problem}", round + 1));
+        let Some((engine, _)) = self.peers else { return true };
+        engine.remove_containers();
+        let is_gone = engine.containers().is_empty();
+        if !is_gone {
+            self.journal.note("It was the last one: the peers' containers cannot be removed.".to_owned());
+        }
+        is_gone
+    }
+}
+
 /// Measures what the options say, prints the table and keeps the figures; where they lie.
 pub fn run(options: Options) -> PathBuf {
     let _alone = alone();

@@ -49,20 +49,27 @@ pub(super) fn measure(bench: &mut Bench<'_>) {
     let mut subjects = vec![Subject::Throng, Subject::Floor, Subject::FloorAgain];
     let peers = bench.peers.as_ref().map(|(_, peers)| peers.clone()).unwrap_or_default();
     subjects.extend(peers.iter().copied().map(Subject::Peer));
-    for round in 0..bench.options.pairs {
+    'rounds: for round in 0..bench.options.pairs {
         // There and back: what comes later in a round comes earlier in the next.
         let order: Vec<Subject> =
             if round % 2 == 0 { subjects.clone() } else { subjects.iter().rev().copied().collect() };
         for subject in order {
-            let took = one(bench, subject);
-            keep(bench, subject, round, &took);
+            match one(bench, subject) {
+                Ok(took) => keep(bench, subject, round, &took),
+                Err(problem) => {
+                    if !bench.goes_on_without(subject.name(), round, &problem) {
+                        break 'rounds;
+                    }
+                }
+            }
         }
         say(&format!("updown: round {} of {}", round + 1, bench.options.pairs));
     }
     compare(bench, &peers);
 }
 
-fn one(bench: &Bench<'_>, subject: Subject) -> Took {
+/// Brings up and takes down once. Whoever is compared with throng may fail; throng and the engine may not.
+fn one(bench: &Bench<'_>, subject: Subject) -> Result<Took, String> {
     match subject {
         Subject::Throng => {
             let ours = &bench.ours;
@@ -72,9 +79,9 @@ fn one(bench: &Bench<'_>, subject: Subject) -> Took {
                 || {
                     let took = ours.up().took;
                     ours.expect_up();
-                    took
+                    Ok(took)
                 },
-                || ours.down().took,
+                || Ok(ours.down().took),
                 || ours.expect_gone(),
             )
         }
@@ -85,9 +92,9 @@ fn one(bench: &Bench<'_>, subject: Subject) -> Took {
             let up = || {
                 let took = floor::run(engine, load, Step::Up, bench.width);
                 gate();
-                took
+                Ok(took)
             };
-            let down = || floor::run(engine, load, Step::Down, bench.width);
+            let down = || Ok(floor::run(engine, load, Step::Down, bench.width));
             counted(engine, Duration::default, up, down, || expect_gone(engine, &load.prefix, None))
         }
         Subject::Peer(peer) => {
@@ -95,11 +102,11 @@ fn one(bench: &Bench<'_>, subject: Subject) -> Took {
             let load = &bench.load;
             let _ramdisks = load.provide();
             let up = || {
-                let took = peer.up(engine, load);
+                let took = peer.up(engine, load)?;
                 if peer.is_like_ours() {
                     expect_up(engine, &load.prefix, load.containers.len());
                 }
-                took
+                Ok(took)
             };
             counted(
                 engine,
@@ -116,23 +123,23 @@ fn one(bench: &Bench<'_>, subject: Subject) -> Took {
 fn counted(
     engine: &Engine,
     own: impl Fn() -> Duration,
-    up: impl FnOnce() -> Duration,
-    down: impl FnOnce() -> Duration,
+    up: impl FnOnce() -> Result<Duration, String>,
+    down: impl FnOnce() -> Result<Duration, String>,
     gone: impl FnOnce(),
-) -> Took {
+) -> Result<Took, String> {
     let at = |engine: &Engine| (engine.account.cpu(), own());
     let (engine_before, own_before) = at(engine);
-    let up = up();
+    let up = up()?;
     let (engine_up, own_up) = at(engine);
-    let down = down();
+    let down = down()?;
     gone();
     let (engine_down, own_down) = at(engine);
-    Took {
+    Ok(Took {
         up,
         down,
         engine_cpu: (engine_up.saturating_sub(engine_before), engine_down.saturating_sub(engine_up)),
         own_cpu: (own_up.saturating_sub(own_before), own_down.saturating_sub(own_up)),
-    }
+    })
 }
 
 fn keep(bench: &mut Bench<'_>, subject: Subject, round: usize, took: &Took) {

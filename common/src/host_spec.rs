@@ -33,6 +33,13 @@ pub struct HostSpec {
     pub leaving: Vec<ClusterId>,
 }
 
+impl HostSpec {
+    /// The clusters of which it says what is wanted: a part here, or none.
+    pub fn named(&self) -> impl Iterator<Item = &ClusterId> {
+        self.clusters.iter().map(|part| &part.cluster).chain(&self.leaving)
+    }
+}
+
 /// One cluster's part of one host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClusterSpec {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # How many workers should be on their way at a time? Brings the cluster up with each of the numbers given and shows how long the workers
-# took: all of them, the first fifth and the last fifth. `any` bounds nothing: throng finds out what the engine does well with.
+# took: all of them, the first fifth and the last fifth. `any` bounds nothing: throng finds out what the engine does well with. The
+# daemons stay, as after any `up`.
 #
 #   examples/alluxio/start-shape.sh [WORKERS] [AT_ONCE|any]...      after prepare.sh, as who may call throng; from the project's folder
 set -euo pipefail
@@ -34,8 +35,13 @@ printf '%-8s %10s %13s %12s\n' 'AT ONCE' "ALL $workers" 'FIRST FIFTH' 'LAST FIFT
 for shape in "${shapes[@]}"; do
   bound=()
   [ "$shape" = any ] || bound=(--set "role.worker.start.at_once=$shape")
-  "$throng" up "$scenario" --set "param.workers=$workers" "${bound[@]}" --format json >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-  cluster=$(sed -n 's/.*"cluster": *"\([^"]*\)".*/\1/p' "$log" | head -1)
+  came_up=yes
+  said=$("$throng" up "$scenario" --set "param.workers=$workers" "${bound[@]}" --format json 2>"$log") || came_up=
+  # One that did not come up may stay all the same: it is taken down too.
+  if grep -q '"cluster_up": *true' <<<"$said"; then
+    cluster=$(sed -n 's/.*"cluster": *"\([^"]*\)".*/\1/p' <<<"$said" | head -1)
+  fi
+  [ "$came_up" ] || { cat "$log" >&2; exit 1; }
   { started | head -1; answered; } | awk -v shape="$shape" -v workers="$workers" '
     { at[NR] = $1 / 1000 }
     END {

@@ -9,8 +9,7 @@ use throng_common::ids::ClusterId;
 /// Adds to a new desired state what was held of clusters that it does not name: their parts, and that they leave as long
 /// as they are among the `occupied` ones. What is not held either stays as it is found.
 pub(super) fn carry_over(given: &mut HostSpec, held: &HostSpec, occupied: &BTreeSet<ClusterId>) {
-    let named: BTreeSet<ClusterId> =
-        given.clusters.iter().map(|part| &part.cluster).chain(&given.leaving).cloned().collect();
+    let named: BTreeSet<ClusterId> = given.named().cloned().collect();
     given.clusters.extend(held.clusters.iter().filter(|part| !named.contains(&part.cluster)).cloned());
     given.leaving.extend(held.leaving.iter().filter(|id| !named.contains(*id) && occupied.contains(*id)).cloned());
 }

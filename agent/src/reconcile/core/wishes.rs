@@ -15,7 +15,7 @@ impl Core {
     pub fn set_spec(&mut self, spec: &HostSpec, digest: impl Fn(&ClusterSpec, usize) -> String) -> Vec<Key> {
         self.generation = spec.generation;
         self.told = true;
-        self.named = spec.clusters.iter().map(|part| &part.cluster).chain(&spec.leaving).cloned().collect();
+        self.named = spec.named().cloned().collect();
         let before = std::mem::take(&mut self.wanted);
         let mut clusters = BTreeMap::new();
         let mut otherwise = Vec::new();

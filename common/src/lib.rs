@@ -5,6 +5,7 @@ pub mod ca_pin;
 pub mod error_chain;
 pub mod host_spec;
 pub mod ids;
+pub mod inherited_files;
 pub mod layout;
 pub mod nodeset;
 pub mod ports;

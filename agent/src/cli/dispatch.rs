@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use throng_common::inherited_files;
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
@@ -26,6 +27,8 @@ const RESIDUE: u8 = 5;
 
 /// Does what the arguments say. Usage errors exit within, as everywhere.
 pub fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Nodes and shims would hold the caller's locks and pipes. Linux before 5.11 cannot, and they are held.
+    let _ = inherited_files::keep_to_oneself();
     let cli = Cli::parse_from(arguments);
     let done = match cli.command {
         Command::Run(args) => run(args).map(|()| ExitCode::SUCCESS),

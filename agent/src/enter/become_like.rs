@@ -14,6 +14,7 @@ use rustix::thread::{
     remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities,
 };
 use seccompiler::BpfProgram;
+use throng_common::inherited_files;
 
 use super::error::{EnterError, step};
 use super::filter;
@@ -59,7 +60,7 @@ impl Bounds {
     pub(super) fn of(target: &Target) -> Result<Self, EnterError> {
         // Before the process can be seen from inside: what it holds until then is the host's.
         set_dumpable(false).map_err(step("hide from the container"))?;
-        filter::keep_files_to_oneself()?;
+        inherited_files::keep_to_oneself().map_err(step("keep the host's open files to itself"))?;
         if target.program()? != Path::new(ENGINE_INIT) {
             return Err(EnterError::Unknown { what: "a first process that is not the engine's init" });
         }

@@ -1,6 +1,6 @@
 //! The seccomp filters of another process, as the kernel has them, and other calls for which there is no safe function.
 //!
-//! *Invariant:* the one place of the project with `unsafe` code. Each block is a single system call whose memory is owned
+//! *Invariant:* with `inherited_files` the one place of the project with `unsafe` code. Each block is a single system call whose memory is owned
 //! here.
 
 #![expect(unsafe_code, reason = "the kernel gives a process's filters only through ptrace, and no crate calls that")]
@@ -22,9 +22,6 @@ use super::error::{EnterError, step};
 const PTRACE_SECCOMP_GET_FILTER: libc::c_uint = 0x420c;
 /// The operation of keyctl(2) that begins a session keyring.
 const KEYCTL_JOIN_SESSION_KEYRING: libc::c_int = 1;
-/// The number after that of standard error, and the flag of close_range(2) that closes at the next program's begin.
-const FIRST_OTHER_FILE: libc::c_uint = 3;
-const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
 /// Most filters of a process: each more makes every system call slower.
 const FILTERS_MAX: usize = 32;
 /// How long other tracers may hold the process: a command that enters at the same moment takes a millisecond, and on a
@@ -119,16 +116,6 @@ fn read(pid: Pid, number: usize) -> Result<Option<BpfProgram>, EnterError> {
     let mut filter = vec![sock_filter { code: 0, jt: 0, jf: 0, k: 0 }; length];
     ask(filter.as_mut_ptr()).map_err(&failed)?;
     Ok(Some(filter))
-}
-
-/// Has every file but standard input, output and error closed when the program begins. Whoever started the agent may
-/// have left some open for all that comes after it.
-pub(super) fn keep_files_to_oneself() -> Result<(), EnterError> {
-    // SAFETY: the call takes three numbers and touches no memory; with this flag nothing is closed while this program
-    // still runs.
-    let marked =
-        unsafe { libc::syscall(libc::SYS_close_range, FIRST_OTHER_FILE, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC) };
-    Errno::result(marked).map(drop).map_err(step("keep the host's open files to itself"))
 }
 
 /// Leaves the agent's session keyring for one of its own, as the engine's exec does.

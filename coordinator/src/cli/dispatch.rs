@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::FromArgMatches as _;
 use serde::Serialize;
 use throng_common::error_chain::chain;
+use throng_common::inherited_files;
 use throng_common::verdict::Outcome;
 
 use super::args::{Cli, Command};
@@ -18,6 +19,8 @@ use crate::output::printer::{Format, Printer};
 
 /// Parses the arguments and runs the command. Everything is printed when it returns.
 pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Outcome {
+    // A daemon that is started would hold the caller's locks and pipes. Linux before 5.11 cannot, and they are held.
+    let _ = inherited_files::keep_to_oneself();
     let parsed = help::command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,

@@ -17,6 +17,11 @@ const MISBEHAVING: &str = include_str!("../../fixtures/misbehaving.toml");
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
 /// Longest that a neighbour may take to answer meanwhile: what its probe allows.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// Names the megabytes that two nodes write without a newline, each.
+const LOG_MB: &str = "THRONG_TEST_LOG_MB";
+const LOG_MB_DEFAULT: u64 = 200;
+/// What an engine takes in of them at the least.
+const LOG_MB_PER_SECOND: u64 = 10;
 /// What an engine keeps of a container's log: two files of 1 MB, and what is on its way.
 const ENGINE_LOG_MAX_BYTES: u64 = 3_000_000;
 /// What a shim keeps of a process's output, likewise.
@@ -34,6 +39,10 @@ const ENDS: [(&str, &str, &str); 9] = [
     ("plainhungry", "ran into its memory limit", ""),
     ("plainfull", "exit code 3", "ramdisk `data` is full: raise its `size`"),
 ];
+
+fn log_mb() -> u64 {
+    std::env::var(LOG_MB).map_or(LOG_MB_DEFAULT, |text| text.parse().expect("a whole number of megabytes"))
+}
 
 fn tell(site: &Site, role: &str) {
     let place = if role.starts_with("plain") { "go" } else { "/data/go" };
@@ -81,7 +90,8 @@ fn bytes_below(folder: &Path) -> u64 {
 #[test]
 fn nodes_that_misbehave_end_in_one_state_each_and_their_neighbours_do_not_notice() {
     in_site(|site| {
-        let scenario = tiny::write_scenario(site.folder(), "misbehaving.toml", site.name(), MISBEHAVING);
+        let text = MISBEHAVING.replace("LOG_BYTES", &(log_mb() * 1_000_000).to_string());
+        let scenario = tiny::write_scenario(site.folder(), "misbehaving.toml", site.name(), &text);
         let _ = site.throng_within(COMMAND_TIMEOUT * 2, &["up", &scenario]).expect_code(0);
         let ps = site.ps();
         let neighbours: Vec<Value> =
@@ -140,14 +150,15 @@ fn misbehave(site: &Site) {
         Ok(())
     });
     for (role, place) in [("writer", "/data/written"), ("plainwriter", "written")] {
-        wait_for(&format!("{role} has written it all"), ENDS_WITHIN, || {
+        let within = ENDS_WITHIN + Duration::from_secs(log_mb() / LOG_MB_PER_SECOND);
+        wait_for(&format!("{role} has written it all"), within, || {
             let seen = site.throng(&["exec", &format!("{role}-0000"), "--", "test", "-e", place]);
             if seen.code == Some(0) { Ok(()) } else { Err(seen) }
         });
     }
 }
 
-/// Of 200 MB without a newline little is kept, and the last words are among it.
+/// Of all that was written without a newline little is kept, and the last words are among it.
 fn expect_bounded_logs(site: &Site) {
     let writer = site.node("writer-0000");
     let (_, info) = ask_at(&engine::socket(), "GET", "/info", "", b"").unwrap();

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
-use throng_tests::site::{SETTLE_TIMEOUT, in_site, nodes};
+use throng_tests::finished::Running;
+use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, in_site, nodes};
 use throng_tests::wait::wait_for;
 use throng_tests::{engine, host};
 
@@ -162,6 +164,22 @@ fn who_is_told_a_number_of_nodes_runs_on_when_it_changes_and_has_the_new_one_aft
         assert_eq!(told("worker-0001"), "1 extra-0000", "it was not started anew");
         let environment = std::fs::read_to_string(format!("/proc/{}/environ", pid(&site.node("hub-0000")))).unwrap();
         assert!(environment.split('\0').any(|variable| variable == "EXTRAS=3"), "{environment}");
+        site.down();
+    });
+}
+
+#[test]
+fn daemons_hold_no_lock_of_whoever_called_the_command_that_starts_them() {
+    in_site(|site| {
+        let (up, lock) = (site.command("throng", &["up", &site.tiny()]), site.file("lock", ""));
+        // It leaves the lock open for the command, as scripts do.
+        let mut locked = Command::new("flock");
+        locked.args(["--nonblock", &lock]).arg(up.get_program()).args(up.get_args()).current_dir(site.folder());
+        locked.envs(up.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let _ = Running::start(&mut locked, "flock lock throng up".to_owned()).end(COMMAND_TIMEOUT).expect_code(0);
+        let _ = site.wait_for_count("worker", 3);
+        let again = Command::new("flock").args(["--nonblock", &lock, "true"]).status().unwrap();
+        assert!(again.success(), "the lock is held by what the command left running");
         site.down();
     });
 }

@@ -18,9 +18,8 @@ const FIRST_OTHER_FILE: libc::c_uint = 3;
 pub fn keep_to_oneself() -> io::Result<()> {
     // SAFETY: the call takes three numbers and touches no memory; with this flag nothing is closed while this program
     // still runs.
-    let marked = unsafe {
-        libc::syscall(libc::SYS_close_range, FIRST_OTHER_FILE, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
-    };
+    let marked =
+        unsafe { libc::syscall(libc::SYS_close_range, FIRST_OTHER_FILE, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if marked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -38,7 +37,8 @@ mod tests {
         // Open for all that comes after, as a caller's lock is: a copy that `dup` makes.
         // SAFETY: the copy is a new number that nobody else knows, and stays open until the test ends.
         let left_open = unsafe { libc::dup(file.as_raw_fd()) };
-        let sees = || Command::new("test").args(["-e", &format!("/proc/self/fd/{left_open}")]).status().unwrap().success();
+        let sees =
+            || Command::new("test").args(["-e", &format!("/proc/self/fd/{left_open}")]).status().unwrap().success();
         assert!(sees(), "it is handed down");
         keep_to_oneself().unwrap();
         assert!(!sees());

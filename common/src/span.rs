@@ -11,11 +11,18 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub Duration);
 
+/// Longer than anybody waits, and short enough to be added to any clock: a century.
+pub const SPAN_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a duration: write a number and a unit, like 250ms, 30s, 8m or 1h30m")]
-pub struct SpanError {
-    text: String,
+pub enum SpanError {
+    /// It does not read as one.
+    #[error("`{0}` is not a duration: write a number and a unit, like 250ms, 30s, 8m or 1h30m")]
+    Unreadable(String),
+    /// It is longer than [`SPAN_MAX`].
+    #[error("`{0}` is longer than a century: write a shorter one")]
+    TooLong(String),
 }
 
 impl Span {
@@ -39,7 +46,8 @@ impl fmt::Display for Span {
 impl FromStr for Span {
     type Err = SpanError;
     fn from_str(text: &str) -> Result<Self, SpanError> {
-        humantime::parse_duration(text).map(Self).map_err(|_| SpanError { text: text.to_owned() })
+        let span = humantime::parse_duration(text).map_err(|_| SpanError::Unreadable(text.to_owned()))?;
+        if span > SPAN_MAX { Err(SpanError::TooLong(text.to_owned())) } else { Ok(Self(span)) }
     }
 }
 
@@ -87,5 +95,7 @@ mod tests {
         for text in ["", "5", "five minutes", "-1s"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
+        assert!("36500d".parse::<Span>().is_ok());
+        assert!(matches!("9300000000000000000s".parse::<Span>(), Err(SpanError::TooLong(_))));
     }
 }

@@ -186,6 +186,8 @@ pub struct HostProgress {
     pub generation: Generation,
     /// Whether nothing is left to do for it (failed nodes are not waited for).
     pub settled: bool,
+    /// The clusters for which something is left to do.
+    pub unsettled: Vec<ClusterId>,
     /// What stands in the way on the host, not on one node: a sysctl, the engine, the disk.
     pub problems: Vec<Reason>,
     /// All clusters that have a part here or of which a node is left.

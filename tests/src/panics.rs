@@ -33,6 +33,7 @@ pub fn play() -> Vec<String> {
         problems.extend(in_work(&farm, point).into_iter().map(|problem| format!("{}: {problem}", point.name())));
     }
     problems.extend(in_the_loop(&farm).into_iter().map(|problem| format!("in the loop: {problem}")));
+    problems.extend(in_an_operation(&farm).into_iter().map(|problem| format!("in an operation: {problem}")));
     problems.extend(farm.end());
     problems
 }
@@ -79,6 +80,26 @@ fn in_the_loop(farm: &Farm) -> Vec<String> {
     starting.abandon_once(|| true);
     let mut problems: Vec<String> = Vec::new();
     problems.extend(daemons::start(&farm.site, Daemon::Agent, &farm.address, None).wait(&farm.site).err());
+    let rest = farm.await_rest(REST_TIMEOUT, &before, &between());
+    problems.extend(rest.err().into_iter().flatten().map(|problem| problem.to_string()));
+    problems
+}
+
+/// The operation ends and says so; the coordinator is the same, and does it when it is asked again.
+fn in_an_operation(farm: &Farm) -> Vec<String> {
+    let before = farm.observe();
+    daemons::kill(&farm.site, Daemon::Coordinator);
+    let arms = format!("{}=1*return(panic)", Point::ScalePlanned.name());
+    let starting = daemons::start(&farm.site, Daemon::Coordinator, &farm.address, Some(&arms));
+    let mut problems: Vec<String> = starting.wait(&farm.site).err().into_iter().collect();
+    let coordinator = daemons::pid(&farm.site, Daemon::Coordinator);
+    let scale = |workers: u32| farm.site.throng(&["scale", &format!("worker={workers}"), "--cluster", &farm.cluster]);
+    let _ = scale(WORKERS + 1).expect_code(3).expect_said(&["a fault in throng itself"]);
+    let _ = scale(WORKERS + 1).expect_code(0);
+    let _ = scale(WORKERS).expect_code(0);
+    if daemons::pid(&farm.site, Daemon::Coordinator) != coordinator {
+        problems.push("the coordinator is another one".to_owned());
+    }
     let rest = farm.await_rest(REST_TIMEOUT, &before, &between());
     problems.extend(rest.err().into_iter().flatten().map(|problem| problem.to_string()));
     problems

@@ -82,19 +82,14 @@ impl Agenda {
     }
 
     /// Clusters with nodes that are to be started.
-    pub(super) fn starting_clusters(&self) -> Vec<ClusterId> {
-        self.starts.keys().cloned().collect()
+    pub(super) fn starting_clusters(&self) -> impl Iterator<Item = &ClusterId> {
+        self.starts.keys()
     }
 
     /// The first node of a cluster that is to be started, and how, but for those of roles that must wait.
     pub(super) fn first_start(&self, cluster: &ClusterId, waiting: &BTreeSet<RoleName>) -> Option<(Key, Action)> {
         let mut starts = self.starts.get(cluster)?.iter();
         starts.find(|(key, _)| !waiting.contains(key.node.role())).map(|(key, action)| (key.clone(), *action))
-    }
-
-    /// Whether nodes wait to be started.
-    pub(super) fn has_starts(&self) -> bool {
-        !self.starts.is_empty()
     }
 
     /// Where a node stands.
@@ -154,7 +149,7 @@ mod tests {
             prop_assert_eq!(agenda.to_forget(), filed_as(Decision::Forget));
             prop_assert_eq!(agenda.stops.iter().cloned().collect::<Vec<_>>(), filed_as(Decision::Do(Action::Stop)));
             prop_assert_eq!(agenda.removals.iter().cloned().collect::<Vec<_>>(), filed_as(Decision::Do(Action::Remove)));
-            let starts = agenda.starting_clusters().into_iter().filter_map(|cluster| agenda.first_start(&cluster, &BTreeSet::new()));
+            let starts = agenda.starting_clusters().filter_map(|cluster| agenda.first_start(cluster, &BTreeSet::new()));
             for (key, action) in starts {
                 prop_assert_eq!(last[&key], Decision::Do(action));
             }

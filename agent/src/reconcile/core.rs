@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use throng_common::host_spec::{ClusterSpec, DesiredState};
 use throng_common::ids::{ClusterId, Generation, Incarnation};
-use throng_common::status::{HostProgress, NodePhase, NodeStatus, Reason, UnixMillis};
+use throng_common::status::{NodePhase, NodeStatus, Reason, UnixMillis};
 use throng_failpoints::{Fault, planted};
 
 mod found;
+mod standing;
 mod wishes;
 
 use super::agenda::Agenda;
@@ -112,11 +113,6 @@ impl Core {
         self.nodes.values().any(|state| state.busy.is_none() && state.presence == Presence::Unknown)
     }
 
-    /// All clusters that have a part here or of which a node is left.
-    pub fn occupied(&self) -> BTreeSet<ClusterId> {
-        self.clusters.keys().chain(self.occupied.keys()).cloned().collect()
-    }
-
     /// How many nodes there are here, wanted or not.
     pub fn count(&self) -> usize {
         self.nodes.len()
@@ -187,23 +183,6 @@ impl Core {
     fn publish_waiting(&self, commands: &mut Vec<Command>) {
         let waiting = self.nodes.iter().filter(|(_, state)| !matches!(state.presence, Presence::Running(_)));
         commands.extend(waiting.map(|(key, _)| Command::Publish(key.clone())));
-    }
-
-    /// How the work as a whole stands.
-    pub fn progress(&self) -> HostProgress {
-        let mut problems = self.settings.problems();
-        problems.extend(self.engine.problem().cloned());
-        // Nodes that wait for their turn are still to come; those that the host's settings hold up are its problem.
-        let unsettled = !self.unsettled.is_empty()
-            || !self.held_up.is_empty()
-            || !self.touched.is_empty()
-            || (self.settings.allows_starts() && self.agenda.has_starts());
-        HostProgress {
-            generation: self.generation,
-            settled: self.told && self.settings.is_over() && !unsettled,
-            problems,
-            clusters: self.occupied().into_iter().collect(),
-        }
     }
 
     /// Takes note of what the host as a whole must have, when its clusters or those of which nodes are left changed.
@@ -312,7 +291,7 @@ impl Core {
             self.begin(&key, Action::Remove, now, commands);
         }
         if self.settings.allows_starts() {
-            for cluster in self.agenda.starting_clusters() {
+            for cluster in self.agenda.starting_clusters().cloned().collect::<Vec<_>>() {
                 self.plan_starts(&cluster, now, commands);
             }
         }

@@ -5,7 +5,7 @@ use throng_common::host_spec::{
 };
 use throng_common::ids::{Epoch, Incarnation, NodeName};
 use throng_common::scenario::model::RestartWhen;
-use throng_common::status::ReasonKind;
+use throng_common::status::{HostProgress, ReasonKind};
 
 use super::super::command::{Found, Settled};
 use super::super::node_state::{DEFAULT_STOP, Running, STABLE_AFTER_MILLIS};
@@ -19,6 +19,8 @@ mod lost;
 mod newer;
 #[path = "core_property_tests.rs"]
 mod property;
+#[path = "core_standing_tests.rs"]
+mod standing;
 
 pub(in crate::reconcile) fn node(index: u32, desired: DesiredState, incarnation: u64) -> NodeSpec {
     NodeSpec {
@@ -240,7 +242,13 @@ fn nodes_come_up_bounded_and_go_away_without_a_trace() {
     assert_eq!((world.core.nodes().count(), world.core.clusters().count()), (0, 0));
     assert_eq!(
         world.core.progress(),
-        HostProgress { generation: Generation(2), settled: true, problems: vec![], clusters: vec![] }
+        HostProgress {
+            generation: Generation(2),
+            settled: true,
+            unsettled: vec![],
+            problems: vec![],
+            clusters: vec![]
+        }
     );
 }
 

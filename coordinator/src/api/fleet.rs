@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use throng_common::ids::{HostId, OperatorName};
+use throng_common::span::SPAN_MAX;
 use throng_common::status::HostFacts;
 use throng_proto::{agent, operator as wire};
 use tonic::Status;
@@ -39,8 +40,12 @@ fn certificate(record: OperatorRecord) -> wire::OperatorCertificate {
     }
 }
 
-fn ttl(millis: u64, default: Duration) -> Duration {
-    if millis == 0 { default } else { Duration::from_millis(millis) }
+fn ttl(millis: u64, default: Duration) -> Result<Duration, Status> {
+    match Duration::from_millis(millis) {
+        Duration::ZERO => Ok(default),
+        ttl if ttl > SPAN_MAX => Err(invalid("ttl_millis", "it is longer than a century")),
+        ttl => Ok(ttl),
+    }
 }
 
 impl ApiService {
@@ -90,7 +95,7 @@ impl ApiService {
     ) -> Result<wire::CreateJoinTokenReply, Status> {
         let host = (!request.host.is_empty()).then(|| HostId::new(request.host)).transpose();
         let host = host.map_err(|error| invalid("host", error))?;
-        let token = self.enrolment.invite(host, ttl(request.ttl_millis, TOKEN_TTL)).await.map_err(of_store)?;
+        let token = self.enrolment.invite(host, ttl(request.ttl_millis, TOKEN_TTL)?).await.map_err(of_store)?;
         Ok(wire::CreateJoinTokenReply {
             token: token.reveal().to_owned(),
             ca_pin: self.authority.ca_pin().to_string(),
@@ -109,7 +114,7 @@ impl ApiService {
             wire::OperatorRole::Operator => (Principal::Operator(name.clone()), "operator"),
             wire::OperatorRole::Viewer => (Principal::Viewer(name.clone()), "viewer"),
         };
-        let validity = Validity::from_now(std::time::SystemTime::now(), ttl(request.ttl_millis, OPERATOR_TTL));
+        let validity = Validity::from_now(std::time::SystemTime::now(), ttl(request.ttl_millis, OPERATOR_TTL)?);
         let made = self.authority.issue_with_key(principal, validity);
         let made = made.map_err(|error| Status::internal(error.to_string()))?;
         let record = OperatorRecord {

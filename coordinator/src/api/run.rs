@@ -57,30 +57,35 @@ impl ApiService {
         let store = self.core.store.clone();
         let mut newest = store.watch_events();
         newest.mark_unchanged();
-        let filter = EventFilter { cluster: cluster.clone(), from: request.from, tail: request.tail };
-        let first = store.list_events(filter).await.map_err(of_store)?;
+        let tail = EventFilter { cluster: cluster.clone(), from: request.from };
+        let from = match request.tail {
+            0 => request.from,
+            tail_length => store.tail_begins(tail, tail_length).await.map_err(of_store)?,
+        };
+        let mut page = store.list_events(EventFilter { cluster: cluster.clone(), from }).await.map_err(of_store)?;
         let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
         let stop = self.core.stop.clone();
         self.core.tasks.spawn(async move {
-            let mut next = first.last().map_or(request.from, |event| event.number + 1);
-            if sender.send(Ok(batch(first))).await.is_err() {
-                return;
-            }
-            if !request.follow {
-                return;
-            }
+            let mut next = from;
             loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = sender.closed() => return,
-                    changed = newest.changed() => if changed.is_err() { return },
-                }
-                let filter = EventFilter { cluster: cluster.clone(), from: next, tail: 0 };
-                let Ok(more) = store.list_events(filter).await else { return };
-                next = more.last().map_or(next, |event| event.number + 1);
-                if !more.is_empty() && sender.send(Ok(batch(more))).await.is_err() {
+                let has_more = page.has_more;
+                next = page.events.last().map_or(next, |event| event.number + 1);
+                if !page.events.is_empty() && sender.send(Ok(batch(page.events))).await.is_err() {
                     return;
                 }
+                if !has_more && !request.follow {
+                    return;
+                }
+                if !has_more {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = sender.closed() => return,
+                        changed = newest.changed() => if changed.is_err() { return },
+                    }
+                }
+                let filter = EventFilter { cluster: cluster.clone(), from: next };
+                let Ok(more) = store.list_events(filter).await else { return };
+                page = more;
             }
         });
         Ok(Box::pin(ReceiverStream::new(receiver)))

@@ -46,6 +46,7 @@ pub(super) fn of_rollout(error: RolloutError) -> Status {
         | RolloutError::Bundle(_)
         | RolloutError::Folder(_)
         | RolloutError::LeftOff
+        | RolloutError::Fault(_)
         | RolloutError::OnItsWayDown => Status::internal(text),
     }
 }

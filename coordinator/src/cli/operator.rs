@@ -1,8 +1,5 @@
 //! `throng operator`: certificates for other people and machines.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +14,7 @@ use super::error::CliError;
 use super::invocation::quoted;
 use super::pattern;
 use crate::output::time::timestamp;
+use crate::paths::write_private;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -158,9 +156,11 @@ fn text(view: &OperatorView) -> String {
     )
 }
 
-/// Readable by its owner only; an older one is replaced.
+/// Readable by its owner only, whoever may read the one that it replaces.
 fn write(path: &Path, contents: &str) -> Result<(), CliError> {
-    let failed = |source| CliError::File { action: "write", path: path.to_owned(), source };
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(contents.as_bytes()).map_err(failed)
+    write_private(path, contents.as_bytes()).map_err(|source| CliError::File {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -127,6 +127,8 @@ pub struct LiveCluster {
     inner: Mutex<Inner>,
     /// Held while it is written to the journal; whether it was taken out of it.
     journalling: tokio::sync::Mutex<bool>,
+    /// Held while other counts are planned.
+    planning: tokio::sync::Mutex<()>,
     changes: watch::Sender<u64>,
 }
 
@@ -154,7 +156,12 @@ impl LiveCluster {
             columns: BTreeMap::new(),
             samples: BTreeMap::new(),
         };
-        Self { inner: Mutex::new(inner), journalling: tokio::sync::Mutex::new(false), changes: watch::Sender::new(0) }
+        Self {
+            inner: Mutex::new(inner),
+            journalling: tokio::sync::Mutex::new(false),
+            planning: tokio::sync::Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -169,6 +176,11 @@ impl LiveCluster {
     /// Waits for the turn to write it to the journal, or to take it out: true once that was done.
     pub async fn journalling(&self) -> tokio::sync::MutexGuard<'_, bool> {
         self.journalling.lock().await
+    }
+
+    /// Waits for the turn to plan other counts: a plan is made of the one before.
+    pub async fn planning(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.planning.lock().await
     }
 
     /// Wakes at every change.
@@ -190,6 +202,21 @@ impl LiveCluster {
         };
         self.changed();
         record
+    }
+
+    /// Goes on to another state, with what changes with it; false, and nothing changes, where the cluster is on its way
+    /// down: that is for good, whoever is still at work on it.
+    #[must_use]
+    pub fn advance(&self, state: ClusterState, change: impl FnOnce(&mut ClusterRecord)) -> bool {
+        let mut goes_on = true;
+        self.edit(|record| {
+            goes_on = record.state != ClusterState::Stopping;
+            if goes_on {
+                record.state = state;
+                change(record);
+            }
+        });
+        goes_on
     }
 
     /// An agent saw a node. Gives what was heard of it before.
@@ -396,5 +423,16 @@ mod tests {
         assert!(cluster.status(&node).is_some());
         cluster.node_gone(&b, &node);
         assert!(cluster.status(&node).is_none());
+    }
+
+    #[test]
+    fn a_cluster_that_is_on_its_way_down_goes_on_to_nothing_else() {
+        let cluster = cluster();
+        assert!(cluster.advance(ClusterState::Resetting, |record| record.wanted.clear()));
+        assert_eq!((cluster.record().state, cluster.record().wanted.len()), (ClusterState::Resetting, 0));
+        cluster.edit(|record| record.state = ClusterState::Stopping);
+        let before = cluster.record();
+        assert!(!cluster.advance(ClusterState::Starting, |record| record.incarnations.clear()));
+        assert_eq!(cluster.record(), before);
     }
 }

@@ -20,7 +20,8 @@ use crate::suite::ops::{
 /// Outcomes that may wait for a slow reader.
 const OUTCOME_QUEUE: usize = 256;
 
-/// How much longer than its commands a call may take: a host with many nodes runs them a few at a time.
+/// How much longer than a command a call may be silent. A host with many nodes runs them a few at a time: each outcome is
+/// a sign that it goes on.
 const CALL_GRACE: Duration = Duration::from_secs(120);
 
 /// How long a signal may take to be seen in effect.
@@ -97,6 +98,11 @@ impl<T: CutOff> Outcome<T> {
     }
 }
 
+async fn in_time<T>(limit: Duration, call: impl Future<Output = Result<T, FleetError>>) -> Result<T, OpError> {
+    let called = tokio::time::timeout(limit, call).await.map_err(|_| OpError::TimedOut(limit))?;
+    called.map_err(|error| of_fleet(&error))
+}
+
 /// One host's part of a fan-out: who is still waited for, and where outcomes go.
 struct HostCall<T> {
     core: Arc<Core>,
@@ -115,26 +121,22 @@ impl<T: CutOff> HostCall<T> {
         C: Future<Output = Result<Response<Streaming<A>>, Status>>,
     {
         let _ = tokio::time::timeout(self.timeout, self.core.fleet.await_back(&self.host)).await;
-        let limit = self.timeout + CALL_GRACE;
-        let why = match tokio::time::timeout(limit, self.take_in(request, rpc)).await {
-            Ok(Ok(())) => silent(),
-            Ok(Err(error)) => of_fleet(&error),
-            Err(_) => OpError::TimedOut(limit),
-        };
+        let why = self.take_in(request, rpc).await.err().unwrap_or_else(silent);
         for node in self.waiting {
             // Whoever asked may have gone away.
             let _ = self.outcomes.send(NodeResult { node, result: Err(why.clone()), took: Duration::ZERO }).await;
         }
     }
 
-    async fn take_in<Q, A, F, C>(&mut self, request: Q, rpc: F) -> Result<(), FleetError>
+    async fn take_in<Q, A, F, C>(&mut self, request: Q, rpc: F) -> Result<(), OpError>
     where
         A: Into<Outcome<T>>,
         F: FnOnce(AgentClient<LinkService>, Request<Q>) -> C,
         C: Future<Output = Result<Response<Streaming<A>>, Status>>,
     {
-        let mut stream = self.core.fleet.open(&self.host, request, rpc).await?;
-        while let Some(told) = stream.next().await? {
+        let limit = self.timeout + CALL_GRACE;
+        let mut stream = in_time(limit, self.core.fleet.open(&self.host, request, rpc)).await?;
+        while let Some(told) = in_time(limit, stream.next()).await? {
             hit(Point::NodeOutcome);
             let Some(outcome) = told.into().into_result(self.timeout) else { continue };
             self.waiting.remove(&outcome.node);

@@ -26,6 +26,13 @@ pub struct HostView {
     pub unknown: BTreeSet<ClusterId>,
 }
 
+impl HostView {
+    /// How its work stands with what it was last told; none where it has not heard that yet.
+    fn progress(&self) -> Option<&HostProgress> {
+        self.progress.as_ref().filter(|progress| progress.generation >= self.told)
+    }
+}
+
 /// A turn to tell a host something.
 pub(super) type Turn = tokio::sync::Mutex<()>;
 
@@ -103,7 +110,12 @@ impl HostBook {
 
     /// Whether a host has come to rest with what it was last told.
     pub fn is_settled(&self, host: &HostId) -> bool {
+        self.get(host).progress().is_some_and(|progress| progress.settled)
+    }
+
+    /// Whether a host has come to rest with what it was last told of these clusters, whatever it has to do for others.
+    pub fn is_settled_with(&self, host: &HostId, clusters: &BTreeSet<ClusterId>) -> bool {
         let view = self.get(host);
-        view.progress.is_some_and(|progress| progress.settled && progress.generation >= view.told)
+        view.progress().is_some_and(|progress| progress.unsettled.iter().all(|id| !clusters.contains(id)))
     }
 }

@@ -54,7 +54,7 @@ pub struct OperationInfo {
 /// All operations.
 #[derive(Debug, Default, Clone)]
 pub struct Operations {
-    all: Arc<Mutex<BTreeMap<OperationId, Arc<Shared>>>>,
+    all: Arc<Mutex<All>>,
 }
 
 #[derive(Debug)]
@@ -99,37 +99,51 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+type All = BTreeMap<OperationId, Arc<Shared>>;
+
+fn enter(all: &mut All, shared: Shared) -> Begun {
+    let shared = Arc::new(shared);
+    if let Some(known) = all.get(&shared.id) {
+        return Begun::Already(OperationHandle { shared: Arc::clone(known) });
+    }
+    while all.len() >= OPERATIONS_MAX {
+        let oldest = all.values().filter(|known| known.outcome().is_some()).min_by_key(|known| known.started);
+        let Some(id) = oldest.map(|known| known.id.clone()) else { break };
+        all.remove(&id);
+    }
+    all.insert(shared.id.clone(), Arc::clone(&shared));
+    Begun::New(OperationHandle { shared })
+}
+
 impl Operations {
     /// Begins an operation, unless one of this id has begun already: a request that is repeated begins nothing twice.
     pub fn begin(&self, id: OperationId, wish: Wish, cluster: impl Into<Option<ClusterId>>) -> Begun {
-        self.enter(Shared::new(id, wish, cluster.into(), clock::now(), Origin::Asked))
+        enter(&mut lock(&self.all), Shared::new(id, wish, cluster.into(), clock::now(), Origin::Asked))
+    }
+
+    /// Begins an operation on a cluster, unless another one is at work on it, whose id is given then.
+    pub fn begin_alone(&self, id: OperationId, wish: Wish, cluster: ClusterId) -> Result<Begun, OperationId> {
+        let mut all = lock(&self.all);
+        let at_work = |other: &&Arc<Shared>| {
+            other.id != id && other.cluster.as_ref() == Some(&cluster) && other.outcome().is_none()
+        };
+        match all.values().find(at_work) {
+            Some(other) => Err(other.id.clone()),
+            None => Ok(enter(&mut all, Shared::new(id, wish, Some(cluster), clock::now(), Origin::Asked))),
+        }
     }
 
     /// Takes an operation in that was under way in a former life, as the journal has it.
     pub fn take_up(&self, record: OperationRecord, life: Epoch) -> Result<OperationHandle, serde_json::Error> {
         let OperationRecord { operation, cluster, started, wish_json, cancelled } = record;
         let wish = serde_json::from_str(&wish_json)?;
-        let entered = self.enter(Shared::new(operation, wish, cluster, started, Origin::FormerLife(life)));
+        let shared = Shared::new(operation, wish, cluster, started, Origin::FormerLife(life));
+        let entered = enter(&mut lock(&self.all), shared);
         let (Begun::New(handle) | Begun::Already(handle)) = entered;
         if cancelled {
             handle.shared.cancel.cancel();
         }
         Ok(handle)
-    }
-
-    fn enter(&self, shared: Shared) -> Begun {
-        let shared = Arc::new(shared);
-        let mut all = lock(&self.all);
-        if let Some(known) = all.get(&shared.id) {
-            return Begun::Already(OperationHandle { shared: Arc::clone(known) });
-        }
-        while all.len() >= OPERATIONS_MAX {
-            let oldest = all.values().filter(|known| known.outcome().is_some()).min_by_key(|known| known.started);
-            let Some(id) = oldest.map(|known| known.id.clone()) else { break };
-            all.remove(&id);
-        }
-        all.insert(shared.id.clone(), Arc::clone(&shared));
-        Begun::New(OperationHandle { shared })
     }
 
     /// The operation of this id.
@@ -447,5 +461,19 @@ mod tests {
         let again = operations.begin(first.id().clone(), Wish::Up, cluster());
         assert!(matches!(again, Begun::Already(known) if known.id() == first.id()));
         assert_eq!(operations.list().len(), 1);
+    }
+
+    #[test]
+    fn one_operation_at_a_time_is_at_work_on_a_cluster_and_a_repeated_request_is_the_same_one() {
+        let operations = Operations::default();
+        let (id, other) = (OperationId::generate("restart"), OperationId::generate("reset"));
+        let alone = |id: &OperationId| operations.begin_alone(id.clone(), Wish::Restart, cluster());
+        let Ok(Begun::New(handle)) = alone(&id) else { panic!("nothing is at work") };
+        assert!(matches!(alone(&id), Ok(Begun::Already(_))));
+        assert_eq!(alone(&other).unwrap_err(), id);
+        let elsewhere = operations.begin_alone(other.clone(), Wish::Restart, "d-y8m3".parse().unwrap());
+        assert!(matches!(elsewhere, Ok(Begun::New(_))));
+        handle.end(ended());
+        assert!(matches!(alone(&OperationId::generate("scale")), Ok(Begun::New(_))));
     }
 }

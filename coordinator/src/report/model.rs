@@ -298,9 +298,15 @@ pub enum Cause {
 impl Cause {
     /// Whether it may be a matter of speed rather than of truth.
     pub const fn is_lateness(self) -> bool {
+        self.excuse() > 0
+    }
+
+    /// How far it may be excused: nothing excuses 0, and the last needs no pressure.
+    pub const fn excuse(self) -> u8 {
         match self {
-            Self::NotInTime | Self::TimedOut | Self::NoAnswer | Self::HostLost => true,
-            Self::WrongValue | Self::Mistake => false,
+            Self::WrongValue | Self::Mistake => 0,
+            Self::NotInTime | Self::TimedOut | Self::NoAnswer => 1,
+            Self::HostLost => 2,
         }
     }
 

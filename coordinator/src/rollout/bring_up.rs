@@ -22,7 +22,9 @@ pub(super) async fn bring_up(
         bring_up_wave(core, cluster, &wave, operation).await?;
         hit(Point::WaveUp);
     }
-    cluster.edit(|record| record.state = ClusterState::Up);
+    if !cluster.advance(ClusterState::Up, |_| {}) {
+        return Err(RolloutError::Interrupted);
+    }
     core.journal(cluster).await?;
     let id = cluster.record().id.clone();
     core.note(Some(&id), &id, "cluster-up", "every role has its quorum").await;

@@ -1,9 +1,12 @@
 //! The operations: each begins at once, goes on as a task, and ends with one outcome.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use throng_common::error_chain::chain;
 use throng_common::ids::{ClusterId, OperationId, RoleName};
@@ -63,7 +66,7 @@ pub async fn start_run(
 ) -> Result<OperationHandle, RolloutError> {
     let cluster = ClusterId::generate(admitted.scenario.scenario.name.as_str());
     let log = RunLog::begin(core, wish, &cluster, &admitted.scenario)?;
-    admitted.lay_out(core, &log.folder.scenario_dir())?;
+    admitted.lay_out(core, &log.folder.scenario_dir()).await?;
     let wish = Wish::Run { run: log.wish.run.clone(), seed: log.wish.seed, tests: log.wish.pattern(), keep };
     let begun = core.operations.begin(id, wish, cluster.clone());
     Ok(spawn(core, begun, |core, operation| run(core, operation, cluster, admitted, log, keep)).await)
@@ -137,17 +140,31 @@ pub async fn start_test(
     cluster: Arc<LiveCluster>,
     wish: RunWish,
 ) -> Result<OperationHandle, RolloutError> {
-    free(core, &cluster)?;
-    let record = cluster.record();
-    let mut log = RunLog::begin(core, wish, &record.id, &record.scenario)?;
-    lay_out_copy(&record.bundle_dir, &log.folder.scenario_dir())?;
-    let wish = Wish::Test { run: log.wish.run.clone(), seed: log.wish.seed, tests: log.wish.pattern() };
-    let begun = core.operations.begin(id, wish, record.id.clone());
+    let asked = Wish::Test { run: wish.run.clone(), seed: wish.seed, tests: wish.pattern() };
+    let begun = begin_alone(core, id, asked, &cluster)?;
     let spawned = spawn(core, begun, |core, operation| async move {
+        let mut log = match begin_log(&core, &cluster, wish).await {
+            Ok(log) => log,
+            Err(error) => return fail(error, Ok(TornDown::default()), true),
+        };
         let failure = log.test(&core, &cluster, &operation).await.err();
         conclude_test(&core, &operation, &cluster, log, failure).await
     });
     Ok(spawned.await)
+}
+
+/// The log of a test of a cluster that is up, with what its programs find beside the scenario.
+async fn begin_log(core: &Core, cluster: &LiveCluster, wish: RunWish) -> Result<RunLog, RolloutError> {
+    let record = cluster.record();
+    let log = RunLog::begin(core, wish, &record.id, &record.scenario)?;
+    let folder = log.folder.scenario_dir();
+    off_the_runtime(move || lay_out_copy(&record.bundle_dir, &folder)).await?;
+    Ok(log)
+}
+
+/// Does what blocks on a thread of its own.
+pub(super) async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
 /// The end of a test of a cluster that stays.
@@ -177,8 +194,7 @@ pub async fn start_scale(
     cluster: Arc<LiveCluster>,
     counts: BTreeMap<RoleName, u32>,
 ) -> Result<OperationHandle, RolloutError> {
-    free(core, &cluster)?;
-    let begun = core.operations.begin(id, Wish::Scale { counts: counts.clone() }, cluster.record().id.clone());
+    let begun = begin_alone(core, id, Wish::Scale { counts: counts.clone() }, &cluster)?;
     let spawned =
         spawn(core, begun, |core, operation| async move { change_counts(&core, &cluster, &counts, &operation).await });
     Ok(spawned.await)
@@ -279,12 +295,18 @@ where
 }
 
 /// Sees an operation through to its end, which is said first and forgotten then: a coordinator that dies in between says
-/// it again. One that is told to end leaves it to the next one.
+/// it again. One that is told to end leaves it to the next one. A panic is its end, too: it would come again in every
+/// coordinator that goes on with it.
 pub(super) async fn see_through(core: &Core, operation: &OperationHandle, work: impl Future<Output = Ended>) {
-    let Some(ended) = core.stop.run_until_cancelled(work).await else {
+    let contained = AssertUnwindSafe(work).catch_unwind();
+    let Some(done) = core.stop.run_until_cancelled(contained).await else {
         tracing::info!(operation = %operation.id(), "left to the next coordinator");
         return;
     };
+    let ended = done.unwrap_or_else(|panic| {
+        let is_up = operation.cluster().is_some_and(|id| core.cluster(id).is_some());
+        fail(RolloutError::Fault(words(&*panic).to_owned()), Ok(TornDown::default()), is_up)
+    });
     operation.end(ended);
     // What stays in the journal would be done once more by the next coordinator.
     while let Err(error) = core.store.delete_operation(operation.id().clone()).await {
@@ -295,11 +317,20 @@ pub(super) async fn see_through(core: &Core, operation: &OperationHandle, work: 
     }
 }
 
-pub(super) fn free(core: &Core, cluster: &LiveCluster) -> Result<(), RolloutError> {
-    match core.operations.under_way(&cluster.record().id) {
-        Some(other) => Err(RolloutError::Busy(other.id.to_string())),
-        None => Ok(()),
-    }
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
+}
+
+/// Begins an operation on a cluster on which no other is at work.
+pub(super) fn begin_alone(
+    core: &Core,
+    id: OperationId,
+    wish: Wish,
+    cluster: &LiveCluster,
+) -> Result<Begun, RolloutError> {
+    let begun = core.operations.begin_alone(id, wish, cluster.record().id.clone());
+    begun.map_err(|other| RolloutError::Busy(other.to_string()))
 }
 
 pub(super) fn ended(outcome: Outcome, detail: &str, torn: TornDown, cluster_up: bool) -> Ended {

@@ -66,6 +66,9 @@ pub enum RolloutError {
         "it did not come up: the coordinator ended while it was taken down again, and why is in `throng events` at best"
     )]
     OnItsWayDown,
+    /// A panic.
+    #[error("a fault in throng itself, worth a report: {0}")]
+    Fault(String),
     /// The coordinator that was at it is no more.
     #[error("the coordinator ended in the midst of it, and what its tests came to is not known")]
     LeftOff,
@@ -118,8 +121,8 @@ pub enum RolloutError {
     /// The cluster cannot follow another scenario while it is up.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// A host was away while its nodes were to be wiped.
-    #[error("{0}: what its nodes had written may still be there; `throng reset` again once it is back")]
+    /// A host was away, or did not come to rest, while its nodes were to be wiped.
+    #[error("{0}: what its nodes had written may still be there; `throng reset` again once that is over")]
     Away(String),
     /// Hosts are still at work although nothing of nodes is missing or left.
     #[error("not at rest after {}: {hosts}", Span(*.within))]
@@ -149,7 +152,7 @@ impl RolloutError {
             | Self::Restless { .. }
             | Self::Busy(_) => Outcome::Quorum,
             Self::NotGone { .. } => Outcome::Residue,
-            Self::LeftOff | Self::OnItsWayDown => Outcome::Environment,
+            Self::LeftOff | Self::OnItsWayDown | Self::Fault(_) => Outcome::Environment,
         }
     }
 

@@ -15,6 +15,7 @@ use throng_common::status::HostFacts;
 use throng_failpoints::{Point, hit};
 use throng_proto::agent as wire;
 
+use super::commands::off_the_runtime;
 use super::failure::RolloutError;
 use super::images;
 use crate::bundle::{Bundle, Contents, Naming, lay_out};
@@ -54,10 +55,15 @@ pub fn admit(bundle: Bundle, contents: Contents) -> Result<Admitted, RolloutErro
 
 impl Admitted {
     /// Lays out what programs find beside the scenario: all that it ships, but what only its images are built from.
-    pub(super) fn lay_out(&self, core: &Core, folder: &Path) -> Result<(), RolloutError> {
-        let namings: Vec<Naming> = self.for_programs().iter().filter_map(|entry| Naming::of(entry).ok()).collect();
-        let wanted = |path: &str| namings.iter().any(|naming| naming.takes(path));
-        Ok(lay_out(&self.bundle, &self.contents, &core.contents, folder, wanted)?)
+    pub(super) async fn lay_out(&self, core: &Arc<Core>, folder: &Path) -> Result<(), RolloutError> {
+        let (admitted, core, folder) = (self.clone(), Arc::clone(core), folder.to_owned());
+        let laid_out = off_the_runtime(move || {
+            let namings: Vec<Naming> =
+                admitted.for_programs().iter().filter_map(|entry| Naming::of(entry).ok()).collect();
+            let wanted = |path: &str| namings.iter().any(|naming| naming.takes(path));
+            lay_out(&admitted.bundle, &admitted.contents, &core.contents, &folder, wanted)
+        });
+        Ok(laid_out.await?)
     }
 
     /// What programs are and read, and the scripts of images, so that a run can be repeated from what it left.
@@ -163,7 +169,7 @@ pub(super) async fn prepare(
         }
     }
     let bundle_dir = core.state.clusters_dir().join(id.as_str());
-    admitted.lay_out(core, &bundle_dir)?;
+    admitted.lay_out(core, &bundle_dir).await?;
     hit(Point::BundleWritten);
     let wanted = scenario.role.keys().map(|role| (role.clone(), RoleWanted::Stopped)).collect();
     let record = ClusterRecord {

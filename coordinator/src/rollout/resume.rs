@@ -8,13 +8,14 @@
 use std::sync::Arc;
 
 use regex::Regex;
+use throng_common::error_chain::chain;
 use throng_common::ids::RunId;
 use throng_common::verdict::Outcome;
 
 use super::bring_up::bring_up;
 use super::commands::{change_counts, conclude, conclude_test, down, ended, fail, see_through, unwind};
 use super::failure::RolloutError;
-use super::run::{RunLog, RunWish, finish_draft, teardown_of};
+use super::run::{RunLog, RunWish, finish_draft, remember, teardown_of};
 use super::take_down::{TornDown, take_down};
 use crate::cluster::{ClusterState, LiveCluster};
 use crate::core::Core;
@@ -57,7 +58,8 @@ async fn resume(core: &Arc<Core>, operation: &OperationHandle) -> Ended {
         (Wish::Test { run, seed, tests }, Some(cluster)) => {
             left_off(core, operation, cluster, run_wish(run, *seed, tests.as_deref()), None).await
         }
-        (Wish::Run { run, .. } | Wish::Test { run, .. }, None) => match (reported(core, run), drafted(core, run)) {
+        (Wish::Run { run, .. } | Wish::Test { run, .. }, None) => match (reported(core, run).await, drafted(core, run))
+        {
             (Some(ended), _) => ended,
             (None, Some(draft)) => tested(core, operation, None, draft).await,
             (None, None) => begin_again(false),
@@ -76,7 +78,7 @@ async fn left_off(
     wish: RunWish,
     keep: Option<Keep>,
 ) -> Ended {
-    if let Some(ended) = reported(core, &wish.run) {
+    if let Some(ended) = reported(core, &wish.run).await {
         return ended;
     }
     if let Some(draft) = drafted(core, &wish.run) {
@@ -141,9 +143,13 @@ fn log(core: &Core, operation: &OperationHandle, cluster: &LiveCluster, wish: Ru
     Ok(RunLog::begin(core, wish, &record.id, &record.scenario)?.of_former_life(operation.started()))
 }
 
-/// The end of a run that had come to its report; none where it had not.
-fn reported(core: &Core, run: &RunId) -> Option<Ended> {
-    let report = RunFolder::open(core.state.run_dir(run)).load().ok()?;
+/// The end of a run that had come to its report; none where it had not. It may not have come to the journal.
+async fn reported(core: &Core, run: &RunId) -> Option<Ended> {
+    let folder = RunFolder::open(core.state.run_dir(run));
+    let report = folder.load().ok()?;
+    if let Err(error) = remember(core, &folder, &report).await {
+        tracing::warn!(%run, error = chain(&error), "a run's report is not in the journal");
+    }
     let is_up = matches!(report.teardown, Teardown::Kept { .. });
     Some(ended(report.outcome, "", TornDown::default(), is_up))
 }

@@ -27,7 +27,7 @@ use crate::report::model::{
 };
 use crate::report::outcome::outcome;
 use crate::report::trace::{PhaseSpan, trace};
-use crate::store::{RunCounts, RunRecord};
+use crate::store::{RunCounts, RunRecord, StoreError};
 use crate::suite::RunClock;
 use crate::suite::engine::{self, RunOptions, RunResult};
 
@@ -244,9 +244,14 @@ pub(super) async fn finish_draft(
 async fn keep(core: &Core, folder: &RunFolder, report: &RunReport) -> Result<Outcome, RolloutError> {
     folder.write_report(report)?;
     hit(Point::ReportWritten);
-    let took = Duration::from_millis(report.took_millis);
-    core.store.save_run(record_of(report, took, folder.root())).await.map_err(crate::core::CoreError::from)?;
+    remember(core, folder, report).await.map_err(crate::core::CoreError::from)?;
     Ok(report.outcome)
+}
+
+/// Takes a run whose report is written into the journal, where it is not yet.
+pub(super) async fn remember(core: &Core, folder: &RunFolder, report: &RunReport) -> Result<(), StoreError> {
+    let took = Duration::from_millis(report.took_millis);
+    core.store.save_run(record_of(report, took, folder.root())).await
 }
 
 /// A run as the journal remembers it.

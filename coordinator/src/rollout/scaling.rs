@@ -26,6 +26,7 @@ pub async fn scale(
     cluster: &Arc<LiveCluster>,
     counts: &BTreeMap<RoleName, u32>,
 ) -> Result<Leaving, RolloutError> {
+    let planning = cluster.planning().await;
     let record = cluster.record();
     if record.pending.is_some() {
         return Err(TargetError::HalfDone(record.id.to_string()).into());
@@ -73,7 +74,7 @@ pub async fn scale(
         record.prepared.retain(|node| place(before, node).is_some_and(|host| place(&planned, node) == Some(host)));
         record.plan = planned;
     });
-    drop(reservation);
+    drop((reservation, planning));
     hit(Point::ScalePlanned);
     core.publish(cluster).await?;
     // A host without a part in the new plan may be away: it is told when it comes back, and waited for until then.

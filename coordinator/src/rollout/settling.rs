@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::failure::RolloutError;
 use super::scaling::{Leaving, scale};
+use super::take_down::unrest;
 use super::wait::{LOOK_INTERVAL, ask, in_the_way, missing_nodes, reason_lines};
 use crate::clock;
 use crate::cluster::{LiveCluster, phase_word};
@@ -111,13 +112,14 @@ async fn come_to_rest(
     let roles: Vec<RoleName> = cluster.record().scenario.role.keys().cloned().collect();
     let _asking = ask(core, cluster, roles);
     let hosts: BTreeSet<HostId> = Core::hosts_of(cluster).into_iter().chain(leaving.keys().cloned()).collect();
+    let own = BTreeSet::from([cluster.record().id.clone()]);
     let look = || {
         let counted = cluster.memberships_since(since);
         Unsettled {
             down: counted.iter().map(|role| role.desired.saturating_sub(role.up())).sum(),
             missing: in_the_way(&counted),
             left: left(core, cluster, leaving),
-            restless: hosts.iter().filter_map(|host| Some((host.clone(), restless(core, host)?))).collect(),
+            restless: hosts.iter().filter_map(|host| Some((host.clone(), unrest(core, host, &own)?))).collect(),
         }
     };
     let total = phase.total();
@@ -172,10 +174,12 @@ async fn until<T>(
 }
 
 fn left(core: &Core, cluster: &LiveCluster, leaving: &Leaving) -> BTreeMap<String, NodeSet> {
-    left_by(leaving, |host| restless(core, host), |node| cluster.status(node))
+    let own = BTreeSet::from([cluster.record().id.clone()]);
+    left_by(leaving, |host| unrest(core, host, &own), |node| cluster.status(node))
 }
 
-/// Nodes on hosts that are not at rest, by what is known of them. A host at rest holds nothing that nobody wants.
+/// Nodes on hosts that are not at rest, by what is known of them. A host at rest holds nothing of the cluster
+/// that nobody wants.
 fn left_by(
     leaving: &Leaving,
     restless: impl Fn(&HostId) -> Option<String>,
@@ -196,19 +200,6 @@ fn left_by(
         }
     }
     left
-}
-
-/// Why a host is not at rest with what it was last told; none if it is.
-fn restless(core: &Core, host: &HostId) -> Option<String> {
-    if core.hosts.is_settled(host) {
-        return None;
-    }
-    if let Err(error) = core.fleet.client(host) {
-        return Some(error.to_string());
-    }
-    let problems = core.hosts.get(host).progress.map(|progress| progress.problems).unwrap_or_default();
-    let problems: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
-    Some(if problems.is_empty() { "settling".to_owned() } else { problems.join("; ") })
 }
 
 #[cfg(test)]

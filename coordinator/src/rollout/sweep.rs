@@ -41,7 +41,7 @@ async fn sweep(core: Arc<Core>, operation: OperationHandle, clusters: BTreeSet<C
     let told = core.tell_all(hosts.clone()).await;
     let mut unreached: Vec<String> = told.into_iter().filter_map(|(_, told)| Some(told.err()?.to_string())).collect();
     if unreached.is_empty() {
-        unreached = await_rest(&core, &hosts, |away| phase.progress(0, away)).await;
+        unreached = await_rest(&core, &hosts, &clusters, |away| phase.progress(0, away)).await;
     }
     phase.end(unreached.is_empty(), unreached.join("; "));
     by_force(&core, &operation, &hosts, &clusters).await;

@@ -1,11 +1,12 @@
 //! Taking a cluster down to nothing, and proving it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::error_chain::chain;
-use throng_common::ids::HostId;
+use throng_common::ids::{ClusterId, HostId};
+use throng_common::span::Span;
 use throng_common::status::Residue;
 use throng_failpoints::{Point, hit};
 use tokio::time::Instant;
@@ -68,7 +69,8 @@ pub(super) async fn take_down(
     let refused = told.into_iter().filter_map(|(_, outcome)| outcome.err()).filter(|error| !error.is_away());
     let mut unreached: Vec<String> = refused.map(|error| error.to_string()).collect();
     if unreached.is_empty() {
-        unreached = await_rest(core, &hosts, |away| {
+        let own = BTreeSet::from([cluster.record().id.clone()]);
+        unreached = await_rest(core, &hosts, &own, |away| {
             let left = cluster.statuses().len() as u64;
             phase.progress(total.saturating_sub(left), away);
         })
@@ -90,13 +92,18 @@ pub(super) async fn take_down(
     Ok(torn)
 }
 
-/// Waits until all hosts are at rest with what they were told. One that is away is told once it is back, and is waited
-/// for, as is one whose engine is silent; why each of those did not come back.
-pub(super) async fn await_rest(core: &Core, hosts: &[HostId], mut progress: impl FnMut(String)) -> Vec<String> {
+/// Waits until all hosts are at rest with what they were told of these clusters. One that is away is told once it is
+/// back, and is waited for, as is one whose engine is silent; why each of those that did not come to rest did not.
+pub(super) async fn await_rest(
+    core: &Core,
+    hosts: &[HostId],
+    clusters: &BTreeSet<ClusterId>,
+    mut progress: impl FnMut(String),
+) -> Vec<String> {
     let deadline = Instant::now() + TEARDOWN_DEADLINE;
     let mut away: BTreeMap<&HostId, (Instant, String)> = BTreeMap::new();
     loop {
-        let restless: Vec<&HostId> = hosts.iter().filter(|host| !core.hosts.is_settled(host)).collect();
+        let restless: Vec<&HostId> = hosts.iter().filter(|host| !core.hosts.is_settled_with(host, clusters)).collect();
         away.retain(|host, _| restless.contains(host) && silence(core, host).is_some());
         for host in &restless {
             if let Some(why) = silence(core, host) {
@@ -104,8 +111,13 @@ pub(super) async fn await_rest(core: &Core, hosts: &[HostId], mut progress: impl
             }
         }
         let lost = away.values().filter(|(since, _)| since.elapsed() > HOST_AWAY_MAX).count();
-        if lost == restless.len() || Instant::now() > deadline {
+        if lost == restless.len() {
             return away.into_values().map(|(_, why)| why).collect();
+        }
+        if Instant::now() > deadline {
+            let within = Span(TEARDOWN_DEADLINE);
+            let why = |host| Some(format!("{host} is not at rest after {within} ({})", unrest(core, host, clusters)?));
+            return restless.into_iter().filter_map(why).collect();
         }
         progress(away.values().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; "));
         tokio::time::sleep(LOOK_INTERVAL).await;
@@ -120,6 +132,19 @@ fn silence(core: &Core, host: &HostId) -> Option<String> {
     let problems = core.hosts.get(host).progress?.problems;
     let silent = problems.into_iter().find(|problem| problem.kind.is_silence())?;
     Some(format!("{host}: {}", silent.message))
+}
+
+/// Why a host is not at rest with what it was last told of these clusters; none if it is.
+pub(super) fn unrest(core: &Core, host: &HostId, clusters: &BTreeSet<ClusterId>) -> Option<String> {
+    if core.hosts.is_settled_with(host, clusters) {
+        return None;
+    }
+    if let Err(error) = core.fleet.client(host) {
+        return Some(error.to_string());
+    }
+    let problems = core.hosts.get(host).progress.map(|progress| progress.problems).unwrap_or_default();
+    let problems: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
+    Some(if problems.is_empty() { "settling".to_owned() } else { problems.join("; ") })
 }
 
 async fn audit(core: &Arc<Core>, cluster: &LiveCluster, operation: &OperationHandle) -> TornDown {

@@ -47,8 +47,15 @@ pub struct EventFilter {
     pub cluster: Option<ClusterId>,
     /// Only with this number or a higher one.
     pub from: u64,
-    /// Only the newest so many; 0: the oldest first, up to a page.
-    pub tail: u32,
+}
+
+/// A page of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events, oldest first.
+    pub events: Vec<EventRecord>,
+    /// Whether there may be more after the last of them.
+    pub has_more: bool,
 }
 
 impl Store {
@@ -66,8 +73,13 @@ impl Store {
     }
 
     /// A page of events, oldest first, at most 1,000. The next page begins after the last number of this one.
-    pub async fn list_events(&self, filter: EventFilter) -> Result<Vec<EventRecord>, StoreError> {
+    pub async fn list_events(&self, filter: EventFilter) -> Result<EventPage, StoreError> {
         self.run("read events", move |connection| list(connection, &filter)).await
+    }
+
+    /// The number with which the newest `length` of these events begin.
+    pub async fn tail_begins(&self, filter: EventFilter, length: u32) -> Result<u64, StoreError> {
+        self.run("count events", move |connection| tail_begins(connection, &filter, length)).await
     }
 
     /// Changes whenever events were appended; holds the newest one's number, 0 before the first of this life.
@@ -96,22 +108,27 @@ fn append(connection: &mut Connection, events: &[NewEvent]) -> rusqlite::Result<
     Ok((!events.is_empty()).then(|| unsigned(newest)))
 }
 
-fn list(connection: &Connection, filter: &EventFilter) -> Result<Vec<EventRecord>, Fault> {
-    let (order, limit) = match filter.tail {
-        0 => ("ASC", PAGE_MAX_EVENTS),
-        tail => ("DESC", tail.min(PAGE_MAX_EVENTS)),
-    };
-    let mut statement = connection.prepare(&format!(
+fn list(connection: &Connection, filter: &EventFilter) -> Result<EventPage, Fault> {
+    let mut statement = connection.prepare(
         "SELECT number, at, cluster, subject, kind, message FROM events
-         WHERE number >= ?1 AND (?2 IS NULL OR cluster = ?2) ORDER BY number {order} LIMIT ?3"
-    ))?;
+         WHERE number >= ?1 AND (?2 IS NULL OR cluster = ?2) ORDER BY number LIMIT ?3",
+    )?;
     let cluster = filter.cluster.as_ref().map(ClusterId::as_str);
-    let rows = statement.query_map(params![signed(filter.from), cluster, limit], |row| Ok(read(row)))?;
-    let mut events = rows.map(|row| row?).collect::<Result<Vec<_>, Fault>>()?;
-    if filter.tail > 0 {
-        events.reverse();
-    }
-    Ok(events)
+    let rows = statement.query_map(params![signed(filter.from), cluster, PAGE_MAX_EVENTS], |row| Ok(read(row)))?;
+    let events = rows.map(|row| row?).collect::<Result<Vec<_>, Fault>>()?;
+    let has_more = events.len() == PAGE_MAX_EVENTS as usize;
+    Ok(EventPage { events, has_more })
+}
+
+fn tail_begins(connection: &Connection, filter: &EventFilter, length: u32) -> Result<u64, Fault> {
+    let cluster = filter.cluster.as_ref().map(ClusterId::as_str);
+    let first: Option<i64> = connection.query_row(
+        "SELECT MIN(number) FROM (SELECT number FROM events
+         WHERE number >= ?1 AND (?2 IS NULL OR cluster = ?2) ORDER BY number DESC LIMIT ?3)",
+        params![signed(filter.from), cluster, length],
+        |row| row.get(0),
+    )?;
+    Ok(first.map_or(filter.from, unsigned))
 }
 
 fn read(row: &Row<'_>) -> Result<EventRecord, Fault> {

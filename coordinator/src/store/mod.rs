@@ -21,7 +21,7 @@ mod tokens;
 
 pub use clusters::ClusterRecord;
 pub use error::StoreError;
-pub use events::{EVENTS_KEPT_MAX, EventFilter, EventRecord, NewEvent};
+pub use events::{EVENTS_KEPT_MAX, EventFilter, EventPage, EventRecord, NewEvent};
 pub use hosts::HostRecord;
 pub use meta::Life;
 pub use operations::OperationRecord;

@@ -156,6 +156,7 @@ impl From<&HostProgress> for wire::HostProgress {
             settled: progress.settled,
             problems: progress.problems.iter().map(Into::into).collect(),
             clusters: progress.clusters.iter().map(ToString::to_string).collect(),
+            unsettled: progress.unsettled.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -168,6 +169,7 @@ impl TryFrom<wire::HostProgress> for HostProgress {
             settled: progress.settled,
             problems: list("problems", progress.problems)?,
             clusters: progress.clusters.iter().map(|id| text("clusters", id)).collect::<Result<_, _>>()?,
+            unsettled: progress.unsettled.iter().map(|id| text("unsettled", id)).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -5,8 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use serde_json::Value;
+use throng_tests::engine;
 use throng_tests::finished::{Finished, Running};
-use throng_tests::site::{Site, in_site, nodes};
+use throng_tests::site::{SETTLE_TIMEOUT, Site, in_site, nodes};
+use throng_tests::wait::wait_for;
 
 /// Every node of three is waited for, one after the other, until the hub has it again.
 const WITHIN: Duration = Duration::from_secs(120);
@@ -54,6 +56,27 @@ fn a_reset_wipes_what_nodes_wrote_and_keeps_the_cluster_with_its_names_and_ports
         let _ =
             site.throng(&["exec", "all", "--", "sh", "-c", "test ! -e /data/mine && test ! -e mine"]).expect_code(0);
         site.down();
+    });
+}
+
+#[test]
+fn a_cluster_that_is_taken_down_while_it_is_reset_goes_and_does_not_come_again() {
+    in_site(|site| {
+        let scenario = site.tiny();
+        // They do not heed the signal: there is time to come in between.
+        let overlay = site.file("slow.toml", "[role.worker]\nstop = { signal = \"HUP\", grace = \"2s\" }\n");
+        let _ = site.throng(&["up", &scenario, "--overlay", &overlay]).expect_code(0);
+        let cluster = site.cluster();
+        let reset = site.start("throng", &["reset", "--yes"]);
+        wait_for("it is being reset", SETTLE_TIMEOUT, || {
+            let status = site.throng(&["status", "--format", "json"]).expect_code(0).json();
+            if status["clusters"][0]["state"] == "resetting" { Ok(()) } else { Err(format!("{status:#}")) }
+        });
+        let _ = site.throng(&["down", "--yes"]).expect_code(0).expect_said(&["nothing left behind"]);
+        let _ = reset.end(WITHIN).expect_code(130);
+        let status = site.throng(&["status", "--format", "json"]).expect_code(0).json();
+        assert_eq!(status["clusters"].as_array().map(Vec::len), Some(0), "{status:#}");
+        assert_eq!(engine::containers(&format!("throng-{cluster}-")), []);
     });
 }
 

@@ -1,6 +1,7 @@
 //! How a node ended: words that are the same for all that ended alike, and what is this node's own of it: how long it ran
 //! and what it said last.
 
+use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -201,7 +202,7 @@ impl Host {
         let ran = state.started_at.zip(state.finished_at).map(|(began, ended)| ended.since(began));
         let began = log_began(state);
         let options = LogOptions { tail: Some(LOOKED_AT_LINES as u64), since: Some(began), follow: false };
-        let lines = self.parts.engine.logs(&state.id, options).filter_map(async |line| line.ok()).collect::<Vec<_>>();
+        let lines = self.parts.engine.logs(&state.id, options).filter_map(|line| ready(line.ok())).collect::<Vec<_>>();
         // Without its last words its end is still its end.
         let mut lines = timeout(LINES_DEADLINE, lines).await.unwrap_or_default();
         lines.retain(|line| is_of_run(line, began));

@@ -1,5 +1,7 @@
 //! Why a test failed, for people: the steps that did not hold, with their nodes folded.
 
+use std::borrow::Cow;
+
 use throng_common::verdict::Verdict;
 
 use super::figures::counted;
@@ -8,13 +10,23 @@ use crate::report::model::{Failure, StepReport, TestReport};
 /// Most lines that one test's failure fills; the report has all.
 const BLOCK_MAX_LINES: usize = 60;
 
+/// Longest node set written out, in characters: 1000 scattered nodes would fill a screen.
+const NODES_MAX_CHARS: usize = 400;
+
 /// One line of a failure: `worker-[0003,0007] (2): exit code 1, expected 0`.
 pub fn failure_line(failure: &Failure) -> String {
     match failure.count {
         0 => failure.message.clone(),
         1 => format!("{}: {}", failure.nodes, failure.message),
-        count => format!("{} ({count}): {}", failure.nodes, failure.message),
+        count => format!("{} ({count}): {}", shortened(&failure.nodes), failure.message),
     }
+}
+
+/// A node set, cut where it is very long.
+fn shortened(nodes: &str) -> Cow<'_, str> {
+    let Some(kept) = nodes.get(..NODES_MAX_CHARS) else { return nodes.into() };
+    let end = kept.rfind(',').unwrap_or(NODES_MAX_CHARS);
+    format!("{},...]", &kept[..end]).into()
 }
 
 /// All steps that did not hold, those that ran in parallel in place of the step that held them.

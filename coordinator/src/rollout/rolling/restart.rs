@@ -11,7 +11,7 @@ use super::plan::Bound;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
 use crate::operation::{OperationHandle, Wish};
-use crate::rollout::commands::{ended, fail, free, spawn};
+use crate::rollout::commands::{begin_alone, ended, fail, spawn};
 use crate::rollout::failure::RolloutError;
 use crate::rollout::take_down::TornDown;
 
@@ -26,8 +26,7 @@ pub async fn start_restart(
     nodes: BTreeSet<NodeName>,
     bound: Option<Bound>,
 ) -> Result<OperationHandle, RolloutError> {
-    free(core, &cluster)?;
-    let begun = core.operations.begin(id, Wish::Restart, cluster.record().id.clone());
+    let begun = begin_alone(core, id, Wish::Restart, &cluster)?;
     let spawned = spawn(core, begun, |core, operation| async move {
         let bound = bound.unwrap_or(ALL_AT_ONCE);
         let drive = Drive { core: &core, cluster: &cluster, operation: &operation, bound, verb: "restart" };

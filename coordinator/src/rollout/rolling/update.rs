@@ -19,7 +19,7 @@ use crate::cluster::{ClusterRecord, LiveCluster, Pending};
 use crate::core::Core;
 use crate::operation::{NoteLevel, OperationHandle, Wish};
 use crate::planner::preparing::Preparing;
-use crate::rollout::commands::{ended, fail, free, spawn};
+use crate::rollout::commands::{begin_alone, ended, fail, spawn};
 use crate::rollout::failure::RolloutError;
 use crate::rollout::images;
 use crate::rollout::prepare::Admitted;
@@ -33,8 +33,7 @@ pub async fn start_update(
     admitted: Admitted,
     bound: Bound,
 ) -> Result<OperationHandle, RolloutError> {
-    free(core, &cluster)?;
-    let begun = core.operations.begin(id, Wish::Update, cluster.record().id.clone());
+    let begun = begin_alone(core, id, Wish::Update, &cluster)?;
     let spawned = spawn(core, begun, |core, operation| async move {
         match update(&core, &cluster, &admitted, bound, &operation).await {
             Ok(()) => ended(Outcome::Pass, "", TornDown::default(), true),
@@ -73,7 +72,7 @@ async fn update(
     let done = record.pending.iter().flat_map(|pending| &pending.done);
     restarted.extend(done.filter(fallen).cloned());
     let next_dir = core.state.clusters_dir().join(format!("{}.next", record.id));
-    admitted.lay_out(core, &next_dir)?;
+    admitted.lay_out(core, &next_dir).await?;
     core.journal(cluster).await?;
     let drive = Drive { core, cluster, operation, bound, verb: "update" };
     drive.run(&restarted, follow).await?;

@@ -192,13 +192,37 @@ async fn events_are_numbered_in_order_filtered_and_announced() {
     let batch = vec![event(Some("a"), "one"), event(None, "two"), event(Some("a"), "three")];
     store.append_events(batch).await.unwrap();
     assert_eq!(*news.borrow_and_update(), 3);
-    let kinds = |events: Vec<EventRecord>| events.into_iter().map(|e| (e.number, e.event.kind)).collect::<Vec<_>>();
+    let kinds = |page: EventPage| page.events.into_iter().map(|e| (e.number, e.event.kind)).collect::<Vec<_>>();
     let of_a = EventFilter { cluster: ClusterId::new("a").ok(), ..EventFilter::default() };
     assert_eq!(kinds(store.list_events(of_a).await.unwrap()), [(1, "one".into()), (3, "three".into())]);
-    let newest_two = EventFilter { tail: 2, ..EventFilter::default() };
-    assert_eq!(kinds(store.list_events(newest_two).await.unwrap()), [(2, "two".into()), (3, "three".into())]);
     let from = EventFilter { from: 3, ..EventFilter::default() };
-    assert_eq!(kinds(store.list_events(from).await.unwrap()), [(3, "three".into())]);
+    assert_eq!(kinds(store.list_events(from.clone()).await.unwrap()), [(3, "three".into())]);
+    for (filter, length, begins) in [
+        (EventFilter::default(), 2, 2),
+        (EventFilter::default(), 9, 1),
+        (EventFilter { cluster: ClusterId::new("a").ok(), from: 0 }, 2, 1),
+        (from, 9, 3),
+        (EventFilter { cluster: None, from: 7 }, 1, 7),
+    ] {
+        assert_eq!(store.tail_begins(filter.clone(), length).await.unwrap(), begins, "{filter:?}, {length}");
+    }
+}
+
+#[tokio::test]
+async fn events_come_in_pages_and_each_says_whether_there_are_more() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    store.append_events((0..2_500).map(|number| event(None, &number.to_string())).collect()).await.unwrap();
+    let (mut from, mut lengths) = (0, Vec::new());
+    loop {
+        let page = store.list_events(EventFilter { cluster: None, from }).await.unwrap();
+        lengths.push(page.events.len());
+        if !page.has_more {
+            break;
+        }
+        from = page.events.last().unwrap().number + 1;
+    }
+    assert_eq!(lengths, [1_000, 1_000, 500]);
 }
 
 #[tokio::test]
@@ -208,7 +232,7 @@ async fn the_oldest_events_go_when_there_are_too_many_and_numbers_are_never_give
     let bound = usize::try_from(EVENTS_KEPT_MAX).unwrap();
     store.append_events(vec![event(None, "old"); 10]).await.unwrap();
     store.append_events(vec![event(None, "new"); bound]).await.unwrap();
-    let first = store.list_events(EventFilter::default()).await.unwrap().remove(0);
+    let first = store.list_events(EventFilter::default()).await.unwrap().events.remove(0);
     assert_eq!((first.number, first.event.kind.as_str()), (11, "new"));
 }
 

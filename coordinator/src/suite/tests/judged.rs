@@ -398,6 +398,7 @@ fn engine_lost() -> AgentEvent {
     AgentEvent::Progress(throng_common::status::HostProgress {
         generation: throng_common::ids::Generation(1),
         settled: true,
+        unsettled: vec![],
         problems: vec![Reason::new(ReasonKind::EngineHung, "no answer within 10s")],
         clusters: vec![],
     })

@@ -140,9 +140,9 @@ impl Paths {
         self.disk_root().join(cluster.as_str())
     }
 
-    /// What leads to a node's folder on disk, and holds nothing else.
+    /// What holds a node's folders on disk; root's.
     pub fn node_disk_dir(&self, cluster: &ClusterId, node: &NodeName) -> PathBuf {
-        self.cluster_disk_dir(cluster).join(node.to_string())
+        layout::node_disk_dir(&self.state_dir, cluster, node).into()
     }
 
     /// A node's folder on disk.
@@ -175,19 +175,19 @@ impl Paths {
         layout::hosts_file(&self.run_dir, cluster).into()
     }
 
-    /// The agent's folder for a node; root's.
+    /// The agent's folder for a node of what ends with a boot; root's.
     pub fn node_dir(&self, cluster: &ClusterId, node: &NodeName) -> PathBuf {
         layout::node_dir(&self.run_dir, cluster, node).into()
     }
 
     /// The node's own working folder; its user's.
     pub fn work_dir(&self, cluster: &ClusterId, node: &NodeName) -> PathBuf {
-        layout::work_dir(&self.run_dir, cluster, node).into()
+        layout::work_dir(&self.state_dir, cluster, node).into()
     }
 
     /// The files rendered for a container, bind-mounted into it one by one; root's.
     pub fn files_dir(&self, cluster: &ClusterId, node: &NodeName) -> PathBuf {
-        self.node_dir(cluster, node).join("files")
+        self.node_disk_dir(cluster, node).join("files")
     }
 
     /// The shim's files: specification, process id, log, exit record; root's.

@@ -25,6 +25,21 @@ fn owner_and_mode(path: &Path) -> (u32, u32, u32) {
 }
 
 #[test]
+fn what_a_node_wrote_stays_until_the_machine_is_booted() {
+    let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
+    let paths = Paths::new(&folder.path().join("state"), &folder.path().join("run")).unwrap();
+    let (cluster, node) = (cluster(), node(1));
+    let made = || ensure(&paths, &cluster, &node, OF_PROCESS).unwrap();
+    made();
+    let written = paths.work_dir(&cluster, &node).join("written");
+    fs::write(&written, "x").unwrap();
+    assert!(made() == Before::Present && written.exists());
+    // What lies below the run directory ends with a boot.
+    fs::remove_dir_all(paths.run_dir()).unwrap();
+    assert!(made() == Before::Absent && !written.exists());
+}
+
+#[test]
 fn a_nodes_folders_are_made_owned_kept_or_emptied_and_removed() {
     in_private_mount_namespace(|| {
         let folder = tempfile::Builder::new().prefix("throng-").tempdir().unwrap();
@@ -35,6 +50,7 @@ fn a_nodes_folders_are_made_owned_kept_or_emptied_and_removed() {
         assert_eq!(owner_and_mode(&paths.work_dir(&cluster, &node)), (1234, 2345, 0o750));
         assert_eq!(owner_and_mode(&paths.shim_dir(&cluster, &node)), (0, 0, 0o700));
         assert_eq!(owner_and_mode(&paths.node_dir(&cluster, &node)), (0, 0, 0o711));
+        assert_eq!(owner_and_mode(&paths.node_disk_dir(&cluster, &node)), (0, 0, 0o711));
 
         let kept = DiskSpec { path: None, keep_on_restart: true };
         let disk = ensure_disk(&paths, &cluster, &node, &kept, OF_PROCESS, false).unwrap();

@@ -218,7 +218,7 @@ impl<'a> Texts<'a> {
     /// scratch folder, else none.
     pub(super) fn dir(&self, host: &HostPlan, node: &NodePlan, role: &Role) -> Option<String> {
         match role.run {
-            RunKind::Process => Some(layout::work_dir(&host.run_dir, &self.plan.cluster, &node.name)),
+            RunKind::Process => Some(layout::work_dir(&host.state_dir, &self.plan.cluster, &node.name)),
             RunKind::Container => self.disk(host, node, role).or_else(|| role.scratch.keys().next().cloned()),
         }
     }

@@ -1,9 +1,11 @@
 //! A cluster that is up: looked at, reached into, scaled, hurt, taken down.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::Command;
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde_json::Value;
 use throng_tests::finished::Running;
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, in_site, nodes};
@@ -165,6 +167,37 @@ fn who_is_told_a_number_of_nodes_runs_on_when_it_changes_and_has_the_new_one_aft
         let environment = std::fs::read_to_string(format!("/proc/{}/environ", pid(&site.node("hub-0000")))).unwrap();
         assert!(environment.split('\0').any(|variable| variable == "EXTRAS=3"), "{environment}");
         site.down();
+    });
+}
+
+/// A worker's file is a program, as the hub's are.
+const PROGRAM: &str = "
+[role.worker.files.'/srv/greet']
+mode = '0755'
+text = '''
+#!/bin/sh
+echo greetings
+'''
+";
+
+#[test]
+fn programs_of_nodes_run_although_nothing_below_run_may() {
+    in_site(|site| {
+        // As Debian and Ubuntu mount /run.
+        let run_dir = site.run_dir();
+        std::fs::create_dir_all(run_dir).unwrap();
+        let flags = MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("tmpfs"), run_dir, Some("tmpfs"), flags, Some("size=64m")).unwrap();
+        let taken_down = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let (scenario, program) = (site.tiny(), site.file("program.toml", PROGRAM));
+            let _ = site.throng(&["up", &scenario, "--overlay", &program]).expect_code(0);
+            let _ = site.wait_for_count("worker", 3);
+            let greeted = site.throng(&["exec", "worker", "--", "/srv/greet"]).expect_code(0);
+            assert!(greeted.stdout.contains("worker-[0000-0002] (3): greetings"), "{greeted}");
+        }));
+        let _ = site.throng(&["stop", "--down"]).expect_code(0);
+        umount2(run_dir, MntFlags::MNT_DETACH).unwrap();
+        taken_down.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
 }
 

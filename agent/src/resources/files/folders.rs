@@ -66,36 +66,52 @@ impl User {
     }
 }
 
-/// Makes a node's folders, with their modes and owners, and says whether there were any. Safe to repeat; contents stay.
+/// Makes a node's folders, with their modes and owners, and says whether there were any. Safe to repeat; contents stay,
+/// but for what an earlier boot of the machine left on disk.
 pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, user: User) -> Result<Before, FilesError> {
     let owner = match user {
         User::Process(owner) => owner,
         User::Container(_) => Owner::ROOT,
     };
-    let node_dir = paths.node_dir(cluster, node);
+    let (node_dir, on_disk) = (paths.node_dir(cluster, node), paths.node_disk_dir(cluster, node));
+    let (work, files) = (paths.work_dir(cluster, node), paths.files_dir(cluster, node));
     for folder in [paths.run_dir(), &paths.cluster_dir(cluster)] {
         make(folder, PASS_MODE)?;
+    }
+    if !node_dir.exists() {
+        remove(&work)?;
+        remove(&files)?;
     }
     let before = match DirBuilder::new().mode(user.way()).create(&node_dir) {
         Ok(()) => Before::Absent,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && node_dir.is_dir() => Before::Present,
         Err(source) => return Err(FilesError::Create { path: node_dir, source }),
     };
-    let failed = |path: &Path, source| FilesError::Create { path: path.to_path_buf(), source };
-    let beneath = Beneath::open(&node_dir).map_err(|source| failed(&node_dir, source))?;
-    let own = [
-        (paths.work_dir(cluster, node), OWN_MODE, owner),
-        (paths.files_dir(cluster, node), FILES_MODE, Owner::ROOT),
-        (paths.shim_dir(cluster, node), SHIM_MODE, Owner::ROOT),
-        (paths.ramdisk_root(cluster, node), PASS_MODE, Owner::ROOT),
-    ];
-    for (path, mode, owner) in own {
-        let relative = path.strip_prefix(&node_dir).unwrap_or(&path).to_path_buf();
-        let made =
-            beneath.make_folder(&relative, mode, owner).and_then(|()| beneath.own_folder(&relative, mode, owner));
-        made.map_err(|source| failed(&path, source))?;
-    }
+    make_node_disk(paths, cluster, node, user)?;
+    let (shim, ramdisks) = (paths.shim_dir(cluster, node), paths.ramdisk_root(cluster, node));
+    own_folders(&node_dir, [(&shim, SHIM_MODE, Owner::ROOT), (&ramdisks, PASS_MODE, Owner::ROOT)])?;
+    own_folders(&on_disk, [(&work, OWN_MODE, owner), (&files, FILES_MODE, Owner::ROOT)])?;
     Ok(before)
+}
+
+/// Makes folders below another one, whatever somebody may put in their place meanwhile.
+fn own_folders<const N: usize>(parent: &Path, folders: [(&Path, u32, Owner); N]) -> Result<(), FilesError> {
+    let failed = |path: &Path, source| FilesError::Create { path: path.to_path_buf(), source };
+    let beneath = Beneath::open(parent).map_err(|source| failed(parent, source))?;
+    for (path, mode, owner) in folders {
+        let relative = path.strip_prefix(parent).unwrap_or(path);
+        let made = beneath.make_folder(relative, mode, owner).and_then(|()| beneath.own_folder(relative, mode, owner));
+        made.map_err(|source| failed(path, source))?;
+    }
+    Ok(())
+}
+
+/// Makes what holds a node's folders on disk.
+fn make_node_disk(paths: &Paths, cluster: &ClusterId, node: &NodeName, user: User) -> Result<(), FilesError> {
+    for folder in [paths.state_dir(), &paths.disk_root(), &paths.cluster_disk_dir(cluster)] {
+        make(folder, PASS_MODE)?;
+    }
+    make(&paths.node_disk_dir(cluster, node), user.way())
 }
 
 /// Makes a node's folder on disk and gives its path. `restart`: one that is not kept over a restart is emptied.
@@ -111,10 +127,7 @@ pub fn ensure_disk(
     if restart && !disk.keep_on_restart {
         remove(&path)?;
     }
-    for folder in [paths.state_dir(), &paths.disk_root(), &paths.cluster_disk_dir(cluster)] {
-        make(folder, PASS_MODE)?;
-    }
-    make(&paths.node_disk_dir(cluster, node), user.way())?;
+    make_node_disk(paths, cluster, node, user)?;
     let (owner, mode) = match user {
         User::Process(owner) | User::Container(Some(owner)) => (owner, OWN_MODE),
         User::Container(None) => (Owner::ROOT, SHARED_MODE),

@@ -42,7 +42,14 @@ fn an_agent_is_told_everything_filled_in() {
     let Workload::Process(process) = &primary.workload else { panic!("a process") };
     assert_eq!(
         process.command[1..],
-        ["--bind", "127.84.0.1", "--port", "20000", "--dir", "/run/throng/redis-replicas-x7k2/primary-0000/work"]
+        [
+            "--bind",
+            "127.84.0.1",
+            "--port",
+            "20000",
+            "--dir",
+            "/var/lib/throng-agent/disk/redis-replicas-x7k2/primary-0000/work"
+        ]
     );
     assert_eq!((process.user.as_str(), primary.desired), ("1000:1000", DesiredState::Running));
     let Some(ProbeCheck::Tcp { port: 20000, send, .. }) = primary.ready.map(|probe| probe.check) else {

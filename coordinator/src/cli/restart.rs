@@ -54,6 +54,6 @@ pub async fn run(context: &Context, args: RestartArgs) -> Result<Outcome, CliErr
         client.restart(RestartRequest { operation, ..request.clone() }).await
     })
     .await?;
-    let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut client, &mut interrupts).await?;
+    let watched = Watch::new(context, &operation, OnAsk::Stop).run(&mut client, &mut interrupts).await?;
     summary::print(context, &operation, &watched, None)
 }

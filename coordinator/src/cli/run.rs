@@ -117,7 +117,7 @@ async fn watch(
         client.run(RunRequest { bundle: bundle.clone(), operation, ..request.clone() }).await
     })
     .await?;
-    let watched = Watch::new(context, &operation, OnAsk::Cancel).run(client, interrupts).await?;
+    let watched = Watch::new(context, &operation, OnAsk::TearDown).run(client, interrupts).await?;
     let report = stored_report(context, client, &operation, &watched).await;
     let outcome = summary::print(context, &operation, &watched, report.as_deref())?;
     let left = match watched {

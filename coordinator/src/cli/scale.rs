@@ -39,6 +39,6 @@ pub async fn run(context: &Context, args: ScaleArgs) -> Result<Outcome, CliError
         client.scale(ScaleRequest { cluster: cluster.clone(), counts: counts.clone(), operation }).await
     })
     .await?;
-    let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut client, &mut interrupts).await?;
+    let watched = Watch::new(context, &operation, OnAsk::Stop).run(&mut client, &mut interrupts).await?;
     summary::print(context, &operation, &watched, None)
 }

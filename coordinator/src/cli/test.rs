@@ -47,7 +47,7 @@ pub async fn run(context: &Context, args: TestArgs) -> Result<Outcome, CliError>
         client.test(TestRequest { operation, ..request.clone() }).await
     })
     .await?;
-    let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut client, &mut interrupts).await?;
+    let watched = Watch::new(context, &operation, OnAsk::Stop).run(&mut client, &mut interrupts).await?;
     let report = run::stored_report(context, &mut client, &operation, &watched).await;
     summary::print(context, &operation, &watched, report.as_deref())
 }

@@ -63,7 +63,7 @@ pub async fn run(context: &Context, args: UpArgs) -> Result<Outcome, CliError> {
             return Err(error);
         }
     };
-    let watched = Watch::new(context, &operation, OnAsk::Cancel).run(&mut session.client, &mut interrupts).await?;
+    let watched = Watch::new(context, &operation, OnAsk::TearDown).run(&mut session.client, &mut interrupts).await?;
     let outcome = summary::print(context, &operation, &watched, None)?;
     if let Watched::Ended(record) = &watched
         && record.end.as_ref().is_some_and(|end| !end.cluster_up)

@@ -50,7 +50,7 @@ async fn follow(context: &Context, client: &mut Client, request: UpRequest) -> R
         client.up(UpRequest { operation, ..request.clone() }).await
     })
     .await?;
-    let watched = Watch::new(context, &operation, OnAsk::Cancel).run(client, &mut interrupts).await?;
+    let watched = Watch::new(context, &operation, OnAsk::Stop).run(client, &mut interrupts).await?;
     summary::print(context, &operation, &watched, None)
 }
 

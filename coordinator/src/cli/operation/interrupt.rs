@@ -16,16 +16,28 @@ pub enum Interrupt {
 /// What a first Ctrl-C does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnAsk {
-    /// It cancels the operation; the second one detaches.
-    Cancel,
+    /// It cancels the operation, whose cluster goes with it; the second one detaches.
+    TearDown,
+    /// It cancels the operation, and its cluster stays; the second one detaches.
+    Stop,
     /// It detaches: somebody else's operation is only watched.
     Detach,
+}
+
+impl OnAsk {
+    /// What is said once the operation is cancelled.
+    pub const fn said(self) -> &'static str {
+        match self {
+            Self::TearDown => "tearing down gracefully; press Ctrl-C again to detach",
+            Self::Stop | Self::Detach => "stopping; press Ctrl-C again to detach",
+        }
+    }
 }
 
 /// What follows from a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaction {
-    /// Ask the coordinator to tear down, and go on watching.
+    /// Ask the coordinator to cancel the operation, and go on watching.
     Cancel,
     /// Leave; the operation goes on.
     Detach,
@@ -34,8 +46,8 @@ pub enum Reaction {
 /// What a signal leads to, given what came before.
 pub fn react(interrupt: Interrupt, on_ask: OnAsk, cancelled: bool) -> Reaction {
     match (interrupt, on_ask, cancelled) {
-        (Interrupt::Ask, OnAsk::Cancel, false) => Reaction::Cancel,
-        (Interrupt::Ask, OnAsk::Cancel, true) | (Interrupt::Ask, OnAsk::Detach, _) | (Interrupt::Hangup, _, _) => {
+        (Interrupt::Ask, OnAsk::TearDown | OnAsk::Stop, false) => Reaction::Cancel,
+        (Interrupt::Ask, OnAsk::TearDown | OnAsk::Stop, true) | (Interrupt::Ask, OnAsk::Detach, _) | (Interrupt::Hangup, _, _) => {
             Reaction::Detach
         }
     }
@@ -76,14 +88,14 @@ mod tests {
 
     #[test]
     fn the_first_ctrl_c_cancels_and_the_second_detaches() {
-        assert_eq!(react(Interrupt::Ask, OnAsk::Cancel, false), Reaction::Cancel);
-        assert_eq!(react(Interrupt::Ask, OnAsk::Cancel, true), Reaction::Detach);
+        assert_eq!(react(Interrupt::Ask, OnAsk::TearDown, false), Reaction::Cancel);
+        assert_eq!(react(Interrupt::Ask, OnAsk::TearDown, true), Reaction::Detach);
     }
 
     #[test]
     fn a_lost_terminal_and_a_mere_watcher_only_detach() {
         for cancelled in [false, true] {
-            assert_eq!(react(Interrupt::Hangup, OnAsk::Cancel, cancelled), Reaction::Detach);
+            assert_eq!(react(Interrupt::Hangup, OnAsk::TearDown, cancelled), Reaction::Detach);
             assert_eq!(react(Interrupt::Ask, OnAsk::Detach, cancelled), Reaction::Detach);
         }
     }

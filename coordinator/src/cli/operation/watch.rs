@@ -84,7 +84,7 @@ impl<'a> Watch<'a> {
                 Step::Lost(error) => return Err(error.into()),
                 Step::Signal(Reaction::Cancel) => {
                     self.cancelled = true;
-                    progress.say("tearing down gracefully; press Ctrl-C again to detach");
+                    progress.say(self.on_ask.said());
                     match self.cancel(client).await {
                         Ok(()) => {}
                         Err(error) if error.is_lost_connection() => {

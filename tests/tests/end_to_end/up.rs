@@ -170,6 +170,24 @@ fn who_is_told_a_number_of_nodes_runs_on_when_it_changes_and_has_the_new_one_aft
     });
 }
 
+const SCALINGS: &str = r#"
+[[test]]
+name = "both counts come true"
+step = [{ parallel = [{ scale = { worker = 5 } }, { scale = { extra = 3 } }] }, { wait = "up" }]
+"#;
+
+#[test]
+fn two_scalings_at_once_keep_each_others_counts() {
+    in_site(|site| {
+        let scenario = site.tiny();
+        let (counted, scalings) = (site.file("counted.toml", COUNTED), site.file("scalings.toml", SCALINGS));
+        let _ = site.throng(&["up", &scenario, "--overlay", &counted, "--overlay", &scalings]).expect_code(0);
+        let _ = site.throng(&["test", "--test", "both counts"]).expect_code(0);
+        assert_eq!(nodes(&site.wait_for_count("worker", 5)).len(), 9, "five workers, three extras and the hub");
+        site.down();
+    });
+}
+
 /// A worker's file is a program, as the hub's are.
 const PROGRAM: &str = "
 [role.worker.files.'/srv/greet']

@@ -47,9 +47,9 @@ pub enum Reaction {
 pub fn react(interrupt: Interrupt, on_ask: OnAsk, cancelled: bool) -> Reaction {
     match (interrupt, on_ask, cancelled) {
         (Interrupt::Ask, OnAsk::TearDown | OnAsk::Stop, false) => Reaction::Cancel,
-        (Interrupt::Ask, OnAsk::TearDown | OnAsk::Stop, true) | (Interrupt::Ask, OnAsk::Detach, _) | (Interrupt::Hangup, _, _) => {
-            Reaction::Detach
-        }
+        (Interrupt::Ask, OnAsk::TearDown | OnAsk::Stop, true)
+        | (Interrupt::Ask, OnAsk::Detach, _)
+        | (Interrupt::Hangup, _, _) => Reaction::Detach,
     }
 }
 

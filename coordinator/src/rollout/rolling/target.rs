@@ -51,6 +51,11 @@ pub enum TargetError {
         /// How many the file says.
         given: u32,
     },
+    /// A role would become another kind of node: what there is of the one could not follow the other.
+    #[error(
+        "role {0} would change between container and process, which a cluster that is up cannot: take it down and bring it up"
+    )]
+    Kind(RoleName),
     /// Nodes would get other ports, or lie elsewhere.
     #[error(
         "{0} would get another place or other ports, which a cluster that is up cannot: take it down and bring it up"
@@ -158,9 +163,12 @@ fn check(record: &ClusterRecord, scenario: &Scenario) -> Result<(), TargetError>
         return Err(TargetError::Roles(differ.join(", ")));
     }
     for (role, was) in &record.scenario.role {
-        let given = scenario.role[role].count;
-        if was.count != given {
-            return Err(TargetError::Count { role: role.clone(), is: was.count, given });
+        let given = &scenario.role[role];
+        if was.count != given.count {
+            return Err(TargetError::Count { role: role.clone(), is: was.count, given: given.count });
+        }
+        if was.run != given.run {
+            return Err(TargetError::Kind(role.clone()));
         }
     }
     Ok(())
@@ -174,4 +182,23 @@ fn same_nodes(before: &Plan, after: &Plan) -> Result<(), TargetError> {
     let (before, after) = (places(before), places(after));
     let moved = before.iter().find(|(name, place)| after.get(*name) != Some(place));
     moved.map_or(Ok(()), |(name, _)| Err(TargetError::Moves(name.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use throng_common::scenario::model::RunKind;
+
+    use super::*;
+    use crate::cluster::sample;
+    use crate::planner::tests::fixture::{host, redis, try_plan};
+
+    #[test]
+    fn a_role_that_would_become_another_kind_of_node_is_refused() {
+        let (scenario, worker) = (redis(2), "worker".parse().unwrap());
+        let record = sample::up("c-x7k2", scenario.clone(), try_plan(&scenario, &[host("a")], None).unwrap());
+        assert!(check(&record, &scenario).is_ok());
+        let mut other = scenario;
+        other.role.get_mut(&worker).unwrap().run = RunKind::Process;
+        assert!(matches!(check(&record, &other), Err(TargetError::Kind(role)) if role == worker));
+    }
 }

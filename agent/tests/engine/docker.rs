@@ -164,7 +164,7 @@ async fn a_command_that_takes_too_long_is_killed_and_what_it_wrote_is_kept() {
     in_engine(|place| async move {
         let (id, _) = place.run(&place.plan("worker-0001", FOR_EVER)).await;
         let mut request = command(&["sh", "-c", "echo begun; exec sleep 1000"]);
-        request.timeout = Duration::from_millis(500);
+        request.timeout = patiently(Duration::from_millis(500));
         let ExecEnd::TimedOut(output) = place.engine.exec(&id, request).await.unwrap() else { panic!("it is killed") };
         assert_eq!(output.stdout, b"begun\n");
         wait_for("the command is gone", SOON, async || {

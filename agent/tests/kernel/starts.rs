@@ -197,6 +197,26 @@ async fn a_container_that_ended_with_an_engine_without_live_restore_is_said_to()
 }
 
 #[tokio::test]
+async fn a_container_that_ended_well_with_its_engine_is_found_as_one_that_failed_and_comes_again() {
+    for (has_no_live_restore, is_failure) in [(true, true), (false, false)] {
+        let bench = Bench::new();
+        {
+            let mut state = bench.engine.state();
+            state.ends_when_seen = Some(0);
+            state.has_no_live_restore = has_no_live_restore;
+        }
+        bench.host.forget_engine(UnixMillis(10_000));
+        let _ = failed(bench.start(container_node(1)).await);
+        let looked = bench.host.look().await;
+        let ended = looked.found.iter().find_map(|found| {
+            let Presence::Ended { failed, .. } = &found.presence else { return None };
+            Some(*failed)
+        });
+        assert_eq!(ended, Some(is_failure), "no live-restore: {has_no_live_restore}, {:?}", looked.found);
+    }
+}
+
+#[tokio::test]
 async fn what_an_engine_that_hangs_keeps_from_being_seen_is_unknown_and_not_gone() {
     let bench = Bench::with_processes(1);
     let outcome = bench.start(container_node(1)).await;

@@ -122,8 +122,13 @@ impl Host {
             Ok(state) if self.claims_to_run(&state) => (Presence::Unknown, Some(still_runs(id))),
             Ok(state) => {
                 let with_engine = self.ended_with_engine(&state).await;
-                let (presence, reason) = presence_of(state, record);
-                (presence, with_engine.or(reason))
+                match (presence_of(state, record), with_engine) {
+                    // Whatever its exit code: one that heeds the signal ends well, and was to run on all the same.
+                    ((Presence::Ended { container, digest, .. }, _), Some(why)) => {
+                        (Presence::Ended { container, digest, failed: true }, Some(why))
+                    }
+                    ((presence, reason), _) => (presence, reason),
+                }
             }
             Err(error) if error.is_not_found() => (Presence::Absent, None),
             Err(error) => (Presence::Unknown, Some(engine_reason(&error))),

@@ -1,4 +1,5 @@
-//! throng's vocabulary: the words that every crate shares, without input, output, gRPC or clocks.
+//! throng's vocabulary: the words that every crate shares, without input, output, gRPC or clocks; and one call of the kernel
+//! with which its programs begin ([`inherited_files`]).
 
 pub mod backoff;
 pub mod ca_pin;

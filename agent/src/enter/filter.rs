@@ -1,7 +1,7 @@
 //! The seccomp filters of another process, as the kernel has them, and other calls for which there is no safe function.
 //!
-//! *Invariant:* with `inherited_files` the one place of the project with `unsafe` code. Each block is a single system call whose memory is owned
-//! here.
+//! *Invariant:* with `inherited_files` the one place of the project with `unsafe` code. Each block is a single system
+//! call whose memory is owned here.
 
 #![expect(unsafe_code, reason = "the kernel gives a process's filters only through ptrace, and no crate calls that")]
 

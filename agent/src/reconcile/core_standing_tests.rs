@@ -29,3 +29,16 @@ fn a_cluster_is_gone_and_said_to_be_while_another_one_is_still_on_its_way_up() {
     assert!(said_early, "only when both were at rest");
     assert_eq!(world.core.progress().unsettled, []);
 }
+
+#[test]
+fn a_cluster_that_is_leaving_is_not_called_at_rest_before_the_settings_of_this_agents_life_are() {
+    // The former agent died when the last node was gone, and its ports were still reserved.
+    let mut world = World::default();
+    let mut spec = host_spec(2, vec![]);
+    let leaves: ClusterId = "c-x7k2".parse().unwrap();
+    spec.leaving = vec![leaves.clone()];
+    world.apply(&spec);
+    assert_eq!(world.core.progress().unsettled, [leaves]);
+    world.settle();
+    assert_eq!((world.core.progress().unsettled, world.core.progress().settled), (vec![], true));
+}

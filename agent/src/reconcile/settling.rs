@@ -1,6 +1,5 @@
 //! Where the host's settings stand: those that it must have, and what became of the last work on them.
 
-use throng_common::ids::ClusterId;
 use throng_common::status::{Reason, UnixMillis};
 
 use super::command::{HostSettings, Settled};
@@ -61,13 +60,6 @@ impl Settling {
     /// Whether the work on what is wanted came to its end, well or not.
     pub(super) fn is_over(&self) -> bool {
         self.current && !self.busy
-    }
-
-    /// The clusters whose share in them is not as wanted yet, or about to leave.
-    pub(super) fn unsettled(&self) -> impl Iterator<Item = &ClusterId> {
-        let done = self.done.as_ref().map(|done| &done.settings);
-        let at_work = [Some(&self.wanted), done].into_iter().flatten().filter(|_| !self.is_over());
-        at_work.flat_map(|settings| settings.clusters.iter().map(|cluster| &cluster.cluster).chain(&settings.occupied))
     }
 
     /// Whether the host has all that nodes need before they start.

@@ -32,6 +32,10 @@ impl Core {
         // Nodes that wait for their turn are still to come; those that the host's settings hold up are its problem.
         let allows_starts = self.settings.allows_starts();
         let starting = self.agenda.starting_clusters().filter(|_| allows_starts);
-        of_nodes.chain(starting).chain(self.settings.unsettled()).collect()
+        // Whose share of the settings is not given or taken back yet, is not told apart: of one that is leaving, an agent
+        // that has just begun may find nothing else.
+        let is_over = self.settings.is_over();
+        let settling = self.named.iter().chain(self.occupied.keys()).filter(|_| !is_over);
+        of_nodes.chain(starting).chain(settling).collect()
     }
 }

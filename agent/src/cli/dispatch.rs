@@ -14,6 +14,7 @@ use super::args::{Cli, Command, RunArgs, StartArgs};
 use super::{look, start};
 use crate::app::{self, Options};
 use crate::enrol::JoinToken;
+use crate::host::open_files;
 
 /// Threads of the runtime: the agent waits far more than it computes, and the host's cores are its nodes'.
 const WORKER_THREADS: usize = 2;
@@ -53,6 +54,7 @@ fn runtime() -> anyhow::Result<Runtime> {
 }
 
 fn run(args: RunArgs) -> anyhow::Result<()> {
+    open_files::raise();
     if args.detached {
         // It fails for a process that leads a session already: that is as good.
         let _ = nix::unistd::setsid();

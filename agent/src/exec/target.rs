@@ -11,6 +11,7 @@ use crate::host::engine::ends::Ends;
 use crate::host::engine::error::EngineError;
 use crate::host::engine::model::ContainerId;
 use crate::logs::file::FILE_MAX_BYTES;
+use crate::logs::followers::Followers;
 use crate::shim::record::ProcessId;
 
 /// Where a node runs, or ran last.
@@ -41,6 +42,8 @@ pub struct Means {
     pub entrance: Option<Arc<SealedProgram>>,
     /// Ends that the engine has still to tell.
     pub ends: Arc<Ends>,
+    /// Logs that are followed through the engine.
+    pub followers: Followers,
 }
 
 /// Why something could not be done in a node.
@@ -52,6 +55,12 @@ pub enum TargetError {
     /// The host has no engine.
     #[error("the host has no container engine")]
     NoEngine,
+    /// Too many logs are followed at once.
+    #[error("{most} logs are followed on this host: end another `throng logs -f`, or raise its limit of open files")]
+    Followed {
+        /// How many may be.
+        most: usize,
+    },
     /// The engine did not do it.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -102,6 +111,7 @@ impl TargetError {
             Self::TooLarge { .. } => Some("compress or split it in the node first, with `throng exec`"),
             Self::NotRunning
             | Self::NoEngine
+            | Self::Followed { .. }
             | Self::Engine(_)
             | Self::CouldNotStart(_)
             | Self::NotEntered(_)

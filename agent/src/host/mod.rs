@@ -3,4 +3,5 @@
 pub mod engine;
 pub mod machine_lock;
 pub mod mounts;
+pub mod open_files;
 pub mod procs;

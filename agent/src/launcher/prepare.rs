@@ -36,8 +36,10 @@ pub(super) fn prepare(spec: &LaunchSpec, manner: &Manner) -> Result<Identity, La
         // Best effort: lowering it needs a privilege that not every host's root has.
         let _ = fs::write("/proc/self/oom_score_adj", score.to_string());
     }
-    if let Some(wanted) = spec.nofile {
-        limit_files(wanted)?;
+    match (spec.nofile, spec.nofile_soft) {
+        (Some(wanted), _) => limit_files(wanted)?,
+        (None, Some(soft)) => limit_files_softly(soft)?,
+        (None, None) => {}
     }
     // It leads a session of its own, by which all that it starts is found. Fails only where it does so already.
     let _ = setsid();
@@ -70,6 +72,12 @@ fn limit_files(wanted: u64) -> Result<(), LaunchError> {
         return Err(LaunchError::Nofile { wanted, allowed });
     }
     Ok(())
+}
+
+fn limit_files_softly(soft: u64) -> Result<(), LaunchError> {
+    let failed = |error| step("have the usual limit of open files", error);
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
+    setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard).map_err(failed)
 }
 
 /// A leader of a session without a terminal gets the first one that it opens as its controlling one.

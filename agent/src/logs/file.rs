@@ -115,10 +115,16 @@ async fn read_as_user(program: &Path, dir: &Path, path: &str, slice: FileSlice) 
 mod tests {
     use super::*;
     use crate::host::engine::model::ContainerId;
+    use crate::logs::followers::Followers;
 
     async fn read_own(path: &Path, max_bytes: u64, tail: bool) -> Result<FileContents, String> {
-        let means =
-            Means { engine: None, program: "/bin/false".into(), entrance: None, ends: std::sync::Arc::default() };
+        let means = Means {
+            engine: None,
+            program: "/bin/false".into(),
+            entrance: None,
+            ends: std::sync::Arc::default(),
+            followers: Followers::default(),
+        };
         let process = ProcessId::of(std::process::id()).unwrap();
         let target = Target::Container { id: ContainerId("own".to_owned()), process: Some(process) };
         let slice = FileSlice { max_bytes, tail };

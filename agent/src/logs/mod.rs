@@ -5,6 +5,7 @@
 //! the rest.
 
 pub mod file;
+pub mod followers;
 pub mod query;
 pub mod read;
 mod select;

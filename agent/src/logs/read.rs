@@ -218,6 +218,7 @@ impl Reader {
         let since = (given > 0).then_some(UnixMillis(given / 1_000_000));
         let since = if is_another { None } else { since.or(self.query.since) };
         self.given_of = Some(id.clone());
+        let _place = self.means.followers.enter()?;
         let mut lines = engine.logs(id, LogOptions { tail: None, since, follow: true });
         loop {
             tokio::select! {

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use throng_common::ids::{ClusterId, RoleName};
-use throng_common::status::UnixMillis;
 
 use super::command::Key;
 use super::decide::Decision;
 use super::node_state::Action;
+use crate::clock::Uptime;
 
 /// What each node needs next. A node stands in one place at most.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Agenda {
     /// By cluster: each has a pace of its own.
     starts: BTreeMap<ClusterId, BTreeMap<Key, Action>>,
     forgets: BTreeSet<Key>,
-    timers: BTreeSet<(UnixMillis, Key)>,
+    timers: BTreeSet<(Uptime, Key)>,
 }
 
 impl Agenda {
@@ -62,12 +62,12 @@ impl Agenda {
     }
 
     /// Nodes whose wait is over.
-    pub(super) fn due(&self, now: UnixMillis) -> Vec<Key> {
+    pub(super) fn due(&self, now: Uptime) -> Vec<Key> {
         self.timers.iter().take_while(|(at, _)| *at <= now).map(|(_, key)| key.clone()).collect()
     }
 
     /// When the next wait is over.
-    pub(super) fn next_due(&self) -> Option<UnixMillis> {
+    pub(super) fn next_due(&self) -> Option<Uptime> {
         self.timers.first().map(|(at, _)| *at)
     }
 
@@ -127,7 +127,7 @@ mod tests {
         prop_oneof![
             Just(Decision::Nothing),
             Just(Decision::Forget),
-            (0u64..9).prop_map(|at| Decision::WaitUntil(UnixMillis(at))),
+            (0u64..9).prop_map(|at| Decision::WaitUntil(Uptime(at))),
             proptest::sample::select(actions.to_vec()).prop_map(Decision::Do),
         ]
     }
@@ -156,7 +156,7 @@ mod tests {
             let starting = agenda.starts.values().flatten().count();
             prop_assert_eq!(starting, filed_as(Decision::Do(Action::Start)).len() + filed_as(Decision::Do(Action::Replace)).len());
             for now in 0..9 {
-                let now = UnixMillis(now);
+                let now = Uptime(now);
                 let due = last.values().filter(|next| matches!(next, Decision::WaitUntil(at) if *at <= now)).count();
                 prop_assert_eq!(agenda.due(now).len(), due);
             }

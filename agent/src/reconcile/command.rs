@@ -82,6 +82,8 @@ pub enum Event {
         began: u64,
         /// What was found.
         found: Vec<Found>,
+        /// Of what all that there is was seen.
+        seen: Seen,
     },
     /// A container's process is gone, by the kernel's word, and the engine does not say how it ended.
     Vanished {
@@ -107,6 +109,31 @@ pub struct Acted {
     pub incarnation: Option<Incarnation>,
     /// What came of it.
     pub outcome: ActOutcome,
+}
+
+/// Of what a look saw all that there is: what it did not find of the rest says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Containers.
+    pub containers: bool,
+    /// Processes of the host.
+    pub processes: bool,
+}
+
+impl Seen {
+    /// Of everything.
+    pub const ALL: Self = Self { containers: true, processes: true };
+
+    /// Whether a node of which nothing was found is not there.
+    pub fn rules_out(self, presence: &Presence) -> bool {
+        match presence {
+            Presence::Running(Running { container: None, .. }) => self.processes,
+            Presence::Running(_) => self.containers,
+            Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } | Presence::Unknown => {
+                self.containers && self.processes
+            }
+        }
+    }
 }
 
 /// A node that was found on the host.
@@ -200,10 +227,27 @@ pub enum Command {
     },
     /// Ask it no more.
     EndProbe(Key),
+    /// Write down a node that was found running and that the ledger does not know.
+    Record(Box<Adopted>),
     /// Say how a node stands.
     Publish(Key),
     /// Say that a node is gone.
     Gone(Key),
+}
+
+/// A node that was found running and is the one that is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adopted {
+    /// The node.
+    pub key: Key,
+    /// What runs.
+    pub running: Running,
+    /// What is wanted of it.
+    pub wanted: Arc<WantedNode>,
+    /// How often it was started again by itself, as far as is known.
+    pub restarts: u32,
+    /// When it was started, as far as is known.
+    pub started_at: UnixMillis,
 }
 
 /// Work on a node.

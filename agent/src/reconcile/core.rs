@@ -20,6 +20,7 @@ use super::node_state::{Action, NodeState, Presence};
 use super::pacer::Pacer;
 use super::settling::{Next, Settling};
 use super::warming::Warming;
+use crate::clock::{Now, Uptime};
 use crate::probe::ProbeNews;
 
 /// All that is known.
@@ -49,12 +50,14 @@ pub struct Core {
     engine: EngineState,
     /// Nodes that wait for an engine that is silent.
     held_up: BTreeSet<Key>,
+    /// What follows from a new desired state, to be done with the next event.
+    due: Vec<Command>,
     /// Events so far.
     moment: u64,
     /// At which of them work on a node, or the node itself, last came to an end.
     ended_at: BTreeMap<Key, u64>,
     /// When to look again although nothing happened.
-    wake_at: Option<UnixMillis>,
+    wake_at: Option<Uptime>,
 }
 
 /// The wait before what could not be done, and must be, is tried again, in milliseconds: settings, stops, removals.
@@ -62,15 +65,15 @@ const RETRY_MILLIS: u64 = 5_000;
 
 impl Core {
     /// Takes note of what happened, and says what is to be done.
-    pub fn handle(&mut self, event: Event, now: UnixMillis) -> Vec<Command> {
-        let mut commands = Vec::new();
+    pub fn handle(&mut self, event: Event, now: Now) -> Vec<Command> {
+        let mut commands = std::mem::take(&mut self.due);
         self.moment += 1;
         match event {
             Event::Tick => {}
             Event::Acted(acted) => self.acted(acted, now, &mut commands),
             Event::Settled(settled) => {
                 let before = self.settings.obstacle().cloned();
-                self.settings.settled(settled, soon(now));
+                self.settings.settled(settled, soon(now.uptime));
                 if self.settings.obstacle() != before.as_ref() {
                     self.publish_waiting(&mut commands);
                 }
@@ -81,20 +84,20 @@ impl Core {
                     .get(&key)
                     .is_some_and(|state| matches!(&state.presence, Presence::Running(running) if running.pid == pid));
                 if known {
-                    self.ended(&key, reason, failed, now, &mut commands);
+                    self.ended(&key, reason, failed, now.uptime, &mut commands);
                 }
             }
-            Event::Probed { key, pid, news } => self.probed(key, pid, news, now, &mut commands),
-            Event::Found { began, found } => self.found(began, found, now, &mut commands),
+            Event::Probed { key, pid, news } => self.probed(key, pid, news, now.wall, &mut commands),
+            Event::Found { began, found, seen } => self.found(began, found, seen, now, &mut commands),
             Event::Vanished { key, pid, reason } => self.vanished(&key, pid, reason, &mut commands),
             Event::Engine(engine) => self.engine_is(engine, &mut commands),
         }
-        self.plan(now, &mut commands);
+        self.plan(now.uptime, &mut commands);
         commands
     }
 
     /// When to look again although nothing happened.
-    pub fn wake_at(&self) -> Option<UnixMillis> {
+    pub fn wake_at(&self) -> Option<Uptime> {
         self.wake_at
     }
 
@@ -191,7 +194,7 @@ impl Core {
         self.settings.want(HostSettings { clusters: self.clusters.values().cloned().collect(), occupied });
     }
 
-    fn acted(&mut self, acted: Acted, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn acted(&mut self, acted: Acted, now: Now, commands: &mut Vec<Command>) {
         let Acted { key, action, incarnation, outcome } = acted;
         match action {
             Action::Start | Action::Replace => self.pacer.start_ended(),
@@ -229,13 +232,13 @@ impl Core {
                 if let Some(presence) = presence {
                     state.presence = presence;
                 }
-                failed(state, action, followed, reason, wanted, now);
+                failed(state, action, followed, reason, wanted, now.uptime);
             }
         }
         commands.push(Command::Publish(key));
     }
 
-    fn ended(&mut self, key: &Key, reason: Reason, failed: bool, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn ended(&mut self, key: &Key, reason: Reason, failed: bool, now: Uptime, commands: &mut Vec<Command>) {
         let Some(state) = self.nodes.get_mut(key) else { return };
         self.touched.insert(key.clone());
         commands.push(Command::EndProbe(key.clone()));
@@ -267,7 +270,7 @@ impl Core {
     }
 
     /// Decides for the host and for every node that something happened to. Stops come before starts: they make room.
-    fn plan(&mut self, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn plan(&mut self, now: Uptime, commands: &mut Vec<Command>) {
         self.wake_at = None;
         if !self.told {
             return;
@@ -301,7 +304,7 @@ impl Core {
     }
 
     /// Decides what a node needs next.
-    fn file(&mut self, key: &Key, now: UnixMillis) {
+    fn file(&mut self, key: &Key, now: Uptime) {
         self.warming.note(key, self.nodes.get(key));
         let Some(state) = self.nodes.get(key) else {
             self.agenda.strike(key);
@@ -326,7 +329,7 @@ impl Core {
 
     /// What a node needs next, and whether it must wait for the engine with it. What runs can be ended without an engine;
     /// all else would only wait for one that is silent, in the way of those who need none.
-    fn next_step(&self, key: &Key, state: &NodeState, now: UnixMillis) -> (Decision, bool) {
+    fn next_step(&self, key: &Key, state: &NodeState, now: Uptime) -> (Decision, bool) {
         let wanted = self.wanted.get(key);
         if self.is_kept(key) {
             return (Decision::Nothing, false);
@@ -366,7 +369,7 @@ impl Core {
         self.want_settings();
     }
 
-    fn plan_settings(&mut self, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn plan_settings(&mut self, now: Uptime, commands: &mut Vec<Command>) {
         match self.settings.next(now) {
             Next::Nothing => {}
             Next::WaitUntil(at) => self.wake(at),
@@ -375,7 +378,7 @@ impl Core {
     }
 
     /// Begins as many starts of a cluster as its pace allows.
-    fn plan_starts(&mut self, cluster: &ClusterId, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn plan_starts(&mut self, cluster: &ClusterId, now: Uptime, commands: &mut Vec<Command>) {
         let Some(pace) = self.clusters.get(cluster).map(|cluster| cluster.pace) else { return };
         let mut waiting = BTreeSet::new();
         while let Some((key, action)) = self.agenda.first_start(cluster, &waiting) {
@@ -398,7 +401,7 @@ impl Core {
         }
     }
 
-    fn begin(&mut self, key: &Key, action: Action, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn begin(&mut self, key: &Key, action: Action, now: Uptime, commands: &mut Vec<Command>) {
         let wanted = self.wanted.get(key).cloned();
         let Some(state) = self.nodes.get_mut(key) else { return };
         let again = matches!(state.presence, Presence::Ended { .. })
@@ -419,7 +422,7 @@ impl Core {
         commands.push(Command::Act(Box::new(job)));
     }
 
-    fn wake(&mut self, at: UnixMillis) {
+    fn wake(&mut self, at: Uptime) {
         self.wake_at = Some(self.wake_at.map_or(at, |known| known.min(at)));
     }
 }
@@ -437,8 +440,8 @@ fn enter<'a>(
 }
 
 /// When what could not be done is tried again.
-fn soon(now: UnixMillis) -> UnixMillis {
-    UnixMillis(now.0.saturating_add(RETRY_MILLIS))
+fn soon(now: Uptime) -> Uptime {
+    now.plus(RETRY_MILLIS)
 }
 
 /// What could not be done leads to another try.
@@ -448,7 +451,7 @@ fn failed(
     followed: Incarnation,
     reason: Reason,
     wanted: Option<&Arc<WantedNode>>,
-    now: UnixMillis,
+    now: Uptime,
 ) {
     let soon = Some(soon(now));
     match action {

@@ -62,7 +62,7 @@ fn a_silent_engine_takes_nothing_away_and_holds_up_only_what_needs_it() {
     world.apply(&containers(2, 3));
     world.settle();
     assert_eq!((world.starts, world.phase(2)), (2, NodePhase::Pending));
-    let waits = world.core.status(&key(2), world.now).unwrap().reason;
+    let waits = world.core.status(&key(2), world.now.wall).unwrap().reason;
     assert_eq!(waits, Some(reason(ReasonKind::EngineHung)));
     assert!(!world.core.progress().settled);
 
@@ -107,7 +107,7 @@ fn a_container_whose_end_the_engine_does_not_tell_is_unknown_until_it_does() {
     let mut found = as_believed(&world);
     let container = Some(ContainerId("c1".into()));
     found[1].presence = Presence::Ended { container, digest: "digest".into(), failed: true };
-    world.tell(Event::Found { began: world.core.moment(), found });
+    world.tell(Event::Found { began: world.core.moment(), found, seen: Seen::ALL });
     assert_eq!(world.phase(1), NodePhase::Backoff, "it is said that it ended");
     world.settle();
     assert_eq!((world.phase(1), world.starts), (NodePhase::Ready, 3), "it ended, and is started again");
@@ -119,7 +119,7 @@ fn a_look_that_began_before_something_happened_to_a_node_says_nothing_of_it() {
     let began = world.core.moment();
     world.apply(&containers(2, 2));
     world.settle();
-    world.tell(Event::Found { began, found: vec![] });
+    world.tell(Event::Found { began, found: vec![], seen: Seen::ALL });
     assert_eq!(
         (world.phase(0), world.phase(1)),
         (NodePhase::Backoff, NodePhase::Ready),
@@ -140,10 +140,10 @@ fn what_was_lost_with_an_earlier_boot_is_said_and_not_started_again_until_somebo
         reason: None,
         of_earlier_boot: true,
     };
-    world.tell(Event::Found { began: 0, found: vec![lost(0), lost(1)] });
+    world.tell(Event::Found { began: 0, found: vec![lost(0), lost(1)], seen: Seen::ALL });
     world.settle();
     assert_eq!((world.starts, world.phase(0), world.phase(1)), (0, NodePhase::Failed, NodePhase::Failed));
-    let reason = world.core.status(&key(0), world.now).unwrap().reason.unwrap();
+    let reason = world.core.status(&key(0), world.now.wall).unwrap().reason.unwrap();
     assert!(reason.kind == ReasonKind::Lost && reason.message.contains("booted anew"), "{reason}");
     // The coordinator tells the same again: it does not know yet.
     world.apply(&host_spec(2, running_nodes(2)));
@@ -153,4 +153,15 @@ fn what_was_lost_with_an_earlier_boot_is_said_and_not_started_again_until_somebo
     world.settle();
     assert_eq!((world.starts, world.phase(0)), (1, NodePhase::Ready));
     assert_eq!(world.core.nodes().count(), 1, "of the other nothing is left");
+}
+
+#[test]
+fn a_silent_engine_does_not_make_a_container_gone() {
+    let mut world = world_of_containers(2);
+    let silent = Seen { containers: false, ..Seen::ALL };
+    world.tell(Event::Found { began: u64::MAX, found: vec![], seen: silent });
+    world.settle();
+    assert_eq!((world.starts, world.phase(0)), (2, NodePhase::Ready));
+    world.tell(Event::Found { began: u64::MAX, found: vec![], seen: Seen::ALL });
+    assert_eq!(world.phase(0), NodePhase::Backoff, "an engine that answers has it no more");
 }

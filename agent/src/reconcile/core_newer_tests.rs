@@ -24,7 +24,7 @@ fn asked_while_started(spoiled: bool) -> World {
 fn a_node_that_is_asked_to_begin_anew_while_it_is_started_begins_anew() {
     let world = asked_while_started(false);
     assert_eq!((world.starts, world.stops.len()), (2, 1));
-    let status = world.core.status(&key(0), world.now).unwrap();
+    let status = world.core.status(&key(0), world.now.wall).unwrap();
     assert_eq!((status.incarnation, status.restarts), (Incarnation(2), 0));
     assert_eq!(world.recorded[&key(0)], Incarnation(2), "the next agent starts it no third time");
 }
@@ -33,8 +33,8 @@ fn a_node_that_is_asked_to_begin_anew_while_it_is_started_begins_anew() {
 fn a_newer_wish_is_not_done_with_because_an_older_one_failed() {
     let world = asked_while_started(true);
     assert_eq!((world.starts, world.running.len()), (2, 1));
-    assert_eq!(world.now, UnixMillis(0), "it is followed at once, without the pause after a failure");
-    assert_eq!(world.core.status(&key(0), world.now).unwrap().incarnation, Incarnation(2));
+    assert_eq!(world.now.uptime, Uptime(0), "it is followed at once, without the pause after a failure");
+    assert_eq!(world.core.status(&key(0), world.now.wall).unwrap().incarnation, Incarnation(2));
 }
 
 #[test]

@@ -48,7 +48,7 @@ proptest! {
                 }
             }
             // Failures that follow each other closely add up until a node is given up; another test is about that.
-            world.now = UnixMillis(world.now.0 + STABLE_AFTER_MILLIS);
+            world.now = at_last(world.now.uptime.plus(STABLE_AFTER_MILLIS));
         }
         world.settle();
         let expected: BTreeSet<Key> = wanted.iter().filter(|(_, run, _)| *run).map(|(index, ..)| key(*index)).collect();
@@ -58,7 +58,7 @@ proptest! {
             let (key, asked) = (key(*index), Incarnation(*incarnation));
             let recorded = world.recorded[&key];
             prop_assert!(recorded >= asked, "{key} was asked to begin anew and was not: {recorded:?}, {asked:?}");
-            let believed = world.core.status(&key, world.now).unwrap().incarnation;
+            let believed = world.core.status(&key, world.now.wall).unwrap().incarnation;
             prop_assert_eq!(believed, recorded, "the next agent would take {} for another", key);
         }
         let known: BTreeSet<Key> = wanted.iter().map(|(index, ..)| key(*index)).collect();

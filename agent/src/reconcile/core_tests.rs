@@ -7,7 +7,7 @@ use throng_common::ids::{Epoch, Incarnation, NodeName};
 use throng_common::scenario::model::RestartWhen;
 use throng_common::status::{HostProgress, ReasonKind};
 
-use super::super::command::{Found, Settled};
+use super::super::command::{Found, Seen, Settled};
 use super::super::node_state::{DEFAULT_STOP, Running, STABLE_AFTER_MILLIS};
 use super::*;
 
@@ -92,7 +92,12 @@ struct World {
     stops: Vec<(Key, StopSpec)>,
     /// Whether what is started is a container.
     containers: bool,
-    now: UnixMillis,
+    now: Now,
+}
+
+/// The clock that nobody sets says this, and the wall's says anything.
+fn at_last(uptime: Uptime) -> Now {
+    Now { wall: UnixMillis(uptime.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20), uptime }
 }
 
 impl World {
@@ -121,7 +126,7 @@ impl World {
             if self.queue.is_empty() {
                 self.check_agenda();
                 let Some(at) = self.core.wake_at() else { return true };
-                self.now = at;
+                self.now = at_last(at);
                 self.tell(Event::Tick);
                 continue;
             }
@@ -132,7 +137,7 @@ impl World {
                     self.tell(Event::Settled(Settled { settings, ..Settled::default() }));
                 }
                 Command::Probe { key, pid, .. } => self.tell(Event::Probed { key, pid, news: ProbeNews::Ready }),
-                Command::EndProbe(_) | Command::Publish(_) | Command::Gone(_) => {}
+                Command::EndProbe(_) | Command::Record(_) | Command::Publish(_) | Command::Gone(_) => {}
             }
         }
         false
@@ -142,9 +147,9 @@ impl World {
     fn check_agenda(&self) {
         let core = &self.core;
         for (key, state) in &core.nodes {
-            let (decided, _) = core.next_step(key, state, self.now);
+            let (decided, _) = core.next_step(key, state, self.now.uptime);
             match core.agenda.place(key) {
-                Some(Decision::WaitUntil(at)) if at <= self.now => {} // the next tick moves it
+                Some(Decision::WaitUntil(at)) if at <= self.now.uptime => {} // the next tick moves it
                 place => assert_eq!(place.unwrap_or(Decision::Nothing), decided, "{key}: {state:?}"),
             }
         }
@@ -198,7 +203,7 @@ impl World {
     }
 
     fn phase(&self, index: u32) -> NodePhase {
-        self.core.status(&key(index), self.now).unwrap().phase
+        self.core.status(&key(index), self.now.wall).unwrap().phase
     }
 }
 
@@ -264,7 +269,7 @@ fn a_killed_node_comes_back_and_others_are_not_touched() {
     assert_eq!(world.phase(1), NodePhase::Ready);
     assert_ne!(world.running[&key(1)], before[&key(1)]);
     assert_eq!((world.running[&key(0)], world.running[&key(2)]), (before[&key(0)], before[&key(2)]));
-    assert_eq!(world.core.status(&key(1), world.now).unwrap().restarts, 1);
+    assert_eq!(world.core.status(&key(1), world.now.wall).unwrap().restarts, 1);
 }
 
 #[test]
@@ -292,7 +297,7 @@ fn nothing_is_started_before_the_host_has_its_settings() {
     assert!(!world.queue.iter().any(|command| matches!(command, Command::Act(_))));
     assert_eq!(world.core.progress().problems, obstacles);
     assert_eq!(
-        world.core.status(&key(0), world.now).unwrap().reason.as_ref(),
+        world.core.status(&key(0), world.now.wall).unwrap().reason.as_ref(),
         obstacles.first(),
         "it says for what it waits"
     );
@@ -329,10 +334,10 @@ fn an_adopted_node_keeps_running_and_a_lost_one_is_started() {
         reason: None,
         of_earlier_boot: false,
     };
-    world.tell(Event::Found { began: u64::MAX, found: vec![adopted, stranger] });
+    world.tell(Event::Found { began: u64::MAX, found: vec![adopted, stranger], seen: Seen::ALL });
     world.settle();
     assert_eq!(world.running.get(&key(0)), Some(&77), "it was not restarted");
-    assert_eq!(world.core.status(&key(0), world.now).unwrap().restarts, 2);
+    assert_eq!(world.core.status(&key(0), world.now.wall).unwrap().restarts, 2);
     assert_eq!(world.starts, 1, "only the missing one was started");
     assert!(!world.running.contains_key(&key(9)), "what nobody wants was removed");
     assert_eq!(world.stops, [(key(9), by(2, 30))], "as the ledger knew it");
@@ -347,7 +352,7 @@ fn remains_that_nobody_wants_are_removed_and_those_of_a_wanted_node_are_no_news_
     world.resources.insert(key(9));
     let remains =
         |key| Found { key, presence: Presence::Absent, remembered: None, reason: None, of_earlier_boot: false };
-    world.tell(Event::Found { began: u64::MAX, found: vec![remains(key(0)), remains(key(9))] });
+    world.tell(Event::Found { began: u64::MAX, found: vec![remains(key(0)), remains(key(9))], seen: Seen::ALL });
     assert_eq!(world.core.nodes().find(|(known, _)| **known == key(0)).unwrap().1.failures, 1, "it was lost");
     world.settle();
     assert_eq!(world.resources, BTreeSet::from([key(0)]), "what an agent left in the midst of a removal is removed");
@@ -382,7 +387,7 @@ fn a_node_that_was_stopped_runs_again_when_it_is_wanted_again() {
         world.settle();
         assert_eq!(world.running.contains_key(&key(0)), desired == DesiredState::Running, "{desired:?}");
     }
-    assert_eq!(world.core.status(&key(0), world.now).unwrap().restarts, 0, "it did not end by itself");
+    assert_eq!(world.core.status(&key(0), world.now.wall).unwrap().restarts, 0, "it did not end by itself");
 }
 
 #[test]
@@ -444,7 +449,7 @@ fn a_stop_that_fails_is_tried_again_and_never_without_a_pause() {
         let acted = Acted { key: key(0), action: Action::Stop, incarnation: None, outcome };
         let after = world.core.handle(Event::Acted(acted), world.now);
         assert!(!after.iter().any(|command| matches!(command, Command::Act(_))), "{after:?}");
-        world.now = world.core.wake_at().expect("it is tried again");
+        world.now = at_last(world.core.wake_at().expect("it is tried again"));
     }
     assert_eq!(tried, 3);
     world.settle();

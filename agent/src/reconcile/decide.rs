@@ -2,9 +2,9 @@
 
 use throng_common::host_spec::{DesiredState, NodeSpec, RestartSpec};
 use throng_common::scenario::model::RestartWhen;
-use throng_common::status::UnixMillis;
 
 use super::node_state::{Action, BACKOFF_CAP_MILLIS, NodeState, Presence};
+use crate::clock::Uptime;
 
 /// What to do next with one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -14,7 +14,7 @@ pub enum Decision {
     /// Do this.
     Do(Action),
     /// Look again at this time.
-    WaitUntil(UnixMillis),
+    WaitUntil(Uptime),
     /// Nothing of it is wanted and nothing is left: forget it.
     Forget,
 }
@@ -30,7 +30,7 @@ pub struct Wanted<'a> {
 
 /// What to do next with a node of this state; `wanted` is none when it is no longer desired, `clean` says that none of
 /// its resources are left.
-pub fn decide(wanted: Option<Wanted<'_>>, state: &NodeState, clean: bool, now: UnixMillis) -> Decision {
+pub fn decide(wanted: Option<Wanted<'_>>, state: &NodeState, clean: bool, now: Uptime) -> Decision {
     if state.busy.is_some() {
         return Decision::Nothing;
     }
@@ -52,7 +52,7 @@ pub fn decide(wanted: Option<Wanted<'_>>, state: &NodeState, clean: bool, now: U
     }
 }
 
-fn decide_running(wanted: Wanted<'_>, state: &NodeState, now: UnixMillis) -> Decision {
+fn decide_running(wanted: Wanted<'_>, state: &NodeState, now: Uptime) -> Decision {
     let spec = wanted.spec;
     let newer = spec.incarnation > state.incarnation;
     match &state.presence {
@@ -81,7 +81,7 @@ fn wants_restart(when: RestartWhen, failed: bool) -> bool {
 }
 
 /// Starts it again when its wait is over, unless it failed too often.
-fn retry(restart: &RestartSpec, state: &NodeState, now: UnixMillis, action: Action) -> Decision {
+fn retry(restart: &RestartSpec, state: &NodeState, now: Uptime, action: Action) -> Decision {
     let counts = state.reason.as_ref().is_none_or(|reason| !reason.kind.is_silence());
     if counts && state.failures > restart.max {
         return Decision::Nothing;
@@ -89,7 +89,7 @@ fn retry(restart: &RestartSpec, state: &NodeState, now: UnixMillis, action: Acti
     wait_or(state, now, action)
 }
 
-fn wait_or(state: &NodeState, now: UnixMillis, action: Action) -> Decision {
+fn wait_or(state: &NodeState, now: Uptime, action: Action) -> Decision {
     match state.retry_at {
         Some(at) if at > now => Decision::WaitUntil(at),
         Some(_) | None => Decision::Do(action),
@@ -97,7 +97,7 @@ fn wait_or(state: &NodeState, now: UnixMillis, action: Action) -> Decision {
 }
 
 /// When a node that failed or ended is tried again; none: never.
-pub fn retry_at(restart: &RestartSpec, state: &NodeState, now: UnixMillis) -> Option<UnixMillis> {
+pub fn retry_at(restart: &RestartSpec, state: &NodeState, now: Uptime) -> Option<Uptime> {
     if let Presence::Ended { failed, .. } = state.presence
         && !wants_restart(restart.when, failed)
     {
@@ -109,7 +109,7 @@ pub fn retry_at(restart: &RestartSpec, state: &NodeState, now: UnixMillis) -> Op
     }
     let base = u64::try_from(restart.backoff.as_millis()).unwrap_or(u64::MAX).max(1);
     let doublings = state.failures.saturating_sub(1).min(20);
-    Some(UnixMillis(now.0.saturating_add(base.saturating_mul(1 << doublings).min(BACKOFF_CAP_MILLIS))))
+    Some(now.plus(base.saturating_mul(1 << doublings).min(BACKOFF_CAP_MILLIS)))
 }
 
 #[cfg(test)]

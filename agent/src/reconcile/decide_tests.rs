@@ -56,7 +56,7 @@ fn reason(kind: ReasonKind) -> Reason {
 fn each_state_leads_to_the_one_right_action() {
     use DesiredState::{Running as Run, Stopped};
     use RestartWhen::{Always, Failure, Never};
-    let now = UnixMillis(1000);
+    let now = Uptime(1000);
     let cases = [
         (Run, Failure, state(Presence::Absent), Decision::Do(Action::Start)),
         (Run, Failure, state(running(DIGEST)), Decision::Nothing),
@@ -71,8 +71,8 @@ fn each_state_leads_to_the_one_right_action() {
         (
             Run,
             Failure,
-            NodeState { retry_at: Some(UnixMillis(2000)), ..state(ended(true)) },
-            Decision::WaitUntil(UnixMillis(2000)),
+            NodeState { retry_at: Some(Uptime(2000)), ..state(ended(true)) },
+            Decision::WaitUntil(Uptime(2000)),
         ),
         (Run, Failure, NodeState { failures: 3, ..state(ended(true)) }, Decision::Nothing),
         (
@@ -93,8 +93,8 @@ fn each_state_leads_to_the_one_right_action() {
         (
             Stopped,
             Failure,
-            NodeState { retry_at: Some(UnixMillis(2000)), ..state(running(DIGEST)) },
-            Decision::WaitUntil(UnixMillis(2000)),
+            NodeState { retry_at: Some(Uptime(2000)), ..state(running(DIGEST)) },
+            Decision::WaitUntil(Uptime(2000)),
         ),
         (Stopped, Failure, state(Presence::Absent), Decision::Nothing),
     ];
@@ -107,7 +107,7 @@ fn each_state_leads_to_the_one_right_action() {
 
 #[test]
 fn what_is_not_wanted_is_stopped_then_removed_and_then_forgotten() {
-    let now = UnixMillis(0);
+    let now = Uptime(0);
     assert_eq!(decide(None, &state(running(DIGEST)), false, now), Decision::Do(Action::Stop));
     assert_eq!(decide(None, &state(Presence::Unknown), false, now), Decision::Do(Action::Stop));
     assert_eq!(decide(None, &state(ended(false)), false, now), Decision::Do(Action::Remove));
@@ -122,11 +122,11 @@ fn an_engine_that_does_not_answer_never_uses_up_the_retries() {
     for _ in 0..100 {
         node.start_failed(reason(ReasonKind::EngineUnreachable));
     }
-    assert!(retry_at(&spec.restart, &node, UnixMillis(0)).is_some());
+    assert!(retry_at(&spec.restart, &node, Uptime(0)).is_some());
     for _ in 0..4 {
         node.start_failed(reason(ReasonKind::PortTaken));
     }
-    assert!(retry_at(&spec.restart, &node, UnixMillis(0)).is_none());
+    assert!(retry_at(&spec.restart, &node, Uptime(0)).is_none());
 }
 
 #[test]
@@ -138,15 +138,15 @@ fn a_node_that_is_not_started_again_is_not_waited_for() {
         (RestartWhen::Always, false, true),
     ] {
         let spec = spec(DesiredState::Running, when);
-        let at = retry_at(&spec.restart, &state(ended(failed)), UnixMillis(0));
+        let at = retry_at(&spec.restart, &state(ended(failed)), Uptime(0));
         assert_eq!(at.is_some(), again, "{when:?} {failed}");
     }
 }
 
 #[test]
 fn a_node_that_was_up_for_long_counts_anew() {
-    let mut node = NodeState { failures: 9, started_at: Some(UnixMillis(0)), ..state(running(DIGEST)) };
-    node.ended(reason(ReasonKind::Exited), true, UnixMillis(super::super::node_state::STABLE_AFTER_MILLIS));
+    let mut node = NodeState { failures: 9, up_since: Some(Uptime(0)), ..state(running(DIGEST)) };
+    node.ended(reason(ReasonKind::Exited), true, Uptime(super::super::node_state::STABLE_AFTER_MILLIS));
     assert_eq!(node.failures, 1);
 }
 
@@ -155,7 +155,7 @@ proptest! {
     fn waits_grow_and_stay_below_the_cap(failures in 0u32..3, now in 0u64..1 << 40) {
         let spec = spec(DesiredState::Running, RestartWhen::Failure);
         let node = NodeState { failures, ..state(ended(true)) };
-        let at = retry_at(&spec.restart, &node, UnixMillis(now)).unwrap();
+        let at = retry_at(&spec.restart, &node, Uptime(now)).unwrap();
         prop_assert!(at.0 >= now + 500 && at.0 <= now + BACKOFF_CAP_MILLIS);
     }
 }

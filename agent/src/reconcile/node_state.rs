@@ -7,6 +7,7 @@ use throng_common::ids::Incarnation;
 use throng_common::status::{NodePhase, Reason, UnixMillis};
 
 use super::command::WantedNode;
+use crate::clock::{Now, Uptime};
 use crate::host::engine::model::ContainerId;
 
 /// A node that stays up for this long starts to count its restarts anew, in milliseconds.
@@ -37,11 +38,13 @@ pub struct NodeState {
     /// Failures in a row that count against the restart policy's `max`.
     pub failures: u32,
     /// Not before this is it started again.
-    pub retry_at: Option<UnixMillis>,
+    pub retry_at: Option<Uptime>,
     /// Why it is as it is.
     pub reason: Option<Reason>,
-    /// When it was last started.
+    /// When it was last started, by the wall clock.
     pub started_at: Option<UnixMillis>,
+    /// The same by the clock that nobody sets; none where it was in an earlier boot.
+    pub up_since: Option<Uptime>,
     /// When it last became ready.
     pub ready_at: Option<UnixMillis>,
     /// Whether it was found and the ledger did not know it: which wish it follows nobody remembers.
@@ -99,6 +102,8 @@ impl Presence {
             }
             // The engine cannot tell one that was stopped from one that ended by itself.
             (Self::Created { container, .. }, Self::Ended { container: Some(found), .. }) => container == found,
+            // Whose files could not be read is as it was.
+            (Self::Running(Running { container: None, .. }), Self::Unknown) => true,
             (believed, found) => believed == found,
         }
     }
@@ -130,6 +135,7 @@ impl Default for NodeState {
             retry_at: None,
             reason: None,
             started_at: None,
+            up_since: None,
             ready_at: None,
             unrecorded: false,
         }
@@ -138,13 +144,30 @@ impl Default for NodeState {
 
 impl NodeState {
     /// One that runs from the very spec that is wanted, and of which nobody remembers the wish that it follows, is taken
-    /// to follow the newest: what runs well is not ended because a ledger was lost.
-    pub fn take_for_newest(&mut self, wanted: &WantedNode) {
-        let runs = matches!(&self.presence, Presence::Running(running) if running.digest == wanted.digest);
-        if self.unrecorded && runs {
-            self.incarnation = self.incarnation.max(wanted.spec.incarnation);
-            self.unrecorded = false;
+    /// to follow the newest: what runs well is not ended because a ledger was lost. Gives what runs where that is so, to
+    /// be remembered from now on.
+    pub fn take_for_newest(&mut self, wanted: &WantedNode) -> Option<Running> {
+        let Presence::Running(running) = &self.presence else { return None };
+        if !self.unrecorded || running.digest != wanted.digest {
+            return None;
         }
+        self.incarnation = self.incarnation.max(wanted.spec.incarnation);
+        self.unrecorded = false;
+        Some(running.clone())
+    }
+
+    /// It is not asked any more whether it is ready: so it is.
+    pub fn asked_no_more(&mut self) {
+        self.ready = true;
+        self.was_ready = true;
+        self.reason = None;
+    }
+
+    /// Nobody has asked it yet whether it is ready, and somebody will.
+    pub fn never_asked(&mut self) {
+        self.ready = false;
+        self.was_ready = false;
+        self.ready_at = None;
     }
 
     /// Where it stands, for people and the coordinator; `wanted` says whether it should run.
@@ -164,27 +187,28 @@ impl NodeState {
         }
     }
 
-    /// It was started.
-    pub fn started(&mut self, running: Running, incarnation: Incarnation, has_probe: bool, now: UnixMillis) {
+    /// It was started, now or at the time that is given.
+    pub fn started(&mut self, running: Running, incarnation: Incarnation, has_probe: bool, at: Now) {
         self.presence = Presence::Running(running);
         self.incarnation = incarnation;
         self.ready = !has_probe;
         self.was_ready = !has_probe;
         self.reason = None;
         self.retry_at = None;
-        self.started_at = Some(now);
-        self.ready_at = (!has_probe).then_some(now);
+        self.started_at = Some(at.wall);
+        self.up_since = Some(at.uptime);
+        self.ready_at = (!has_probe).then_some(at.wall);
     }
 
     /// It ended, by itself or because somebody else ended it.
-    pub fn ended(&mut self, reason: Reason, failed: bool, now: UnixMillis) {
+    pub fn ended(&mut self, reason: Reason, failed: bool, now: Uptime) {
         let (container, digest) = match std::mem::replace(&mut self.presence, Presence::Absent) {
             Presence::Running(running) => (running.container, running.digest),
             Presence::Created { container, digest } => (Some(container), digest),
             Presence::Ended { container, digest, .. } => (container, digest),
             Presence::Absent | Presence::Unknown => (None, String::new()),
         };
-        let stable = self.started_at.is_some_and(|at| now.0.saturating_sub(at.0) >= STABLE_AFTER_MILLIS);
+        let stable = self.up_since.is_some_and(|at| now >= at.plus(STABLE_AFTER_MILLIS));
         self.failures = if stable { 1 } else { self.failures.saturating_add(1) };
         self.presence = Presence::Ended { container, digest, failed };
         self.ready = false;

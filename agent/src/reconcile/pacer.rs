@@ -1,7 +1,8 @@
 //! How many starts, stops and removals are under way at once, and how many starts begin in a second. Pure: time is data.
 
 use throng_common::host_spec::StartPace;
-use throng_common::status::UnixMillis;
+
+use crate::clock::Uptime;
 
 /// Starts under way at once where the plan leaves it to the agent. Fewer are with the engine: while it works on some, the
 /// folders and ramdisks of others are made, and those that run are looked at.
@@ -27,18 +28,18 @@ pub(super) struct Pacer {
 
 impl Pacer {
     /// Takes a place for a start, or says when to ask again.
-    pub(super) fn start(&mut self, pace: StartPace, now: UnixMillis) -> Result<(), Option<UnixMillis>> {
+    pub(super) fn start(&mut self, pace: StartPace, now: Uptime) -> Result<(), Option<Uptime>> {
         let parallel = if pace.parallel == 0 { PARALLEL_STARTS } else { pace.parallel };
         if self.starts >= parallel {
             // The end of another start wakes the loop.
             return Err(None);
         }
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53")]
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since the boot stay below 2^53")]
         let now_millis = now.0 as f64;
         if let Some(per_second) = pace.per_second.filter(|rate| *rate > 0.0) {
             if now_millis < self.next_start_millis {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after 1970")]
-                return Err(Some(UnixMillis(self.next_start_millis.ceil() as u64)));
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after the boot")]
+                return Err(Some(Uptime(self.next_start_millis.ceil() as u64)));
             }
             self.next_start_millis = self.next_start_millis.max(now_millis - 1000.0) + 1000.0 / per_second;
         }
@@ -47,12 +48,12 @@ impl Pacer {
     }
 
     /// Takes a place for a stop.
-    pub(super) fn stop(&mut self) -> Result<(), Option<UnixMillis>> {
+    pub(super) fn stop(&mut self) -> Result<(), Option<Uptime>> {
         take(&mut self.stops, PARALLEL_STOPS)
     }
 
     /// Takes a place for a removal.
-    pub(super) fn removal(&mut self) -> Result<(), Option<UnixMillis>> {
+    pub(super) fn removal(&mut self) -> Result<(), Option<Uptime>> {
         take(&mut self.removals, PARALLEL_REMOVALS)
     }
 
@@ -73,7 +74,7 @@ impl Pacer {
 }
 
 /// Takes one of so many places. The end of another one wakes the loop.
-fn take(taken: &mut u32, most: u32) -> Result<(), Option<UnixMillis>> {
+fn take(taken: &mut u32, most: u32) -> Result<(), Option<Uptime>> {
     if *taken >= most {
         return Err(None);
     }
@@ -91,7 +92,7 @@ mod tests {
         let mut pacer = Pacer::default();
         let mut started = 0;
         for millis in 1_000_000..1_010_000 {
-            started += u32::from(pacer.start(pace, UnixMillis(millis)).is_ok());
+            started += u32::from(pacer.start(pace, Uptime(millis)).is_ok());
         }
         assert!((100..=120).contains(&started), "{started}");
     }
@@ -100,10 +101,10 @@ mod tests {
     fn no_more_than_the_bound_are_under_way() {
         let pace = StartPace { parallel: 0, per_second: None };
         let mut pacer = Pacer::default();
-        let begun = (0..100).filter(|_| pacer.start(pace, UnixMillis(0)).is_ok()).count();
+        let begun = (0..100).filter(|_| pacer.start(pace, Uptime(0)).is_ok()).count();
         assert_eq!(begun, PARALLEL_STARTS as usize);
         pacer.start_ended();
-        assert!(pacer.start(pace, UnixMillis(0)).is_ok());
+        assert!(pacer.start(pace, Uptime(0)).is_ok());
         assert_eq!((0..1000).filter(|_| pacer.stop().is_ok()).count(), PARALLEL_STOPS as usize);
         assert_eq!((0..1000).filter(|_| pacer.removal().is_ok()).count(), PARALLEL_REMOVALS as usize);
         pacer.removal_ended();

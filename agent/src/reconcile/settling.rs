@@ -1,8 +1,9 @@
 //! Where the host's settings stand: those that it must have, and what became of the last work on them.
 
-use throng_common::status::{Reason, UnixMillis};
+use throng_common::status::Reason;
 
 use super::command::{HostSettings, Settled};
+use crate::clock::Uptime;
 
 /// Where the host's settings stand.
 #[derive(Debug, Default)]
@@ -14,7 +15,7 @@ pub(super) struct Settling {
     /// Whether work on them is under way.
     busy: bool,
     /// After a failure: not before this.
-    retry_at: Option<UnixMillis>,
+    retry_at: Option<Uptime>,
 }
 
 /// What to do next about the host's settings.
@@ -23,7 +24,7 @@ pub(super) enum Next {
     /// Nothing: they are as wanted, or worked on.
     Nothing,
     /// Try again then.
-    WaitUntil(UnixMillis),
+    WaitUntil(Uptime),
     /// Give the host these.
     Settle(HostSettings),
 }
@@ -36,7 +37,7 @@ impl Settling {
     }
 
     /// Takes what came of the work; after obstacles it is done again at `retry_at`.
-    pub(super) fn settled(&mut self, settled: Settled, retry_at: UnixMillis) {
+    pub(super) fn settled(&mut self, settled: Settled, retry_at: Uptime) {
         self.busy = false;
         self.retry_at = (!settled.obstacles.is_empty()).then_some(retry_at);
         self.current = settled.settings == self.wanted;
@@ -44,7 +45,7 @@ impl Settling {
     }
 
     /// What to do next; work that is to be done counts as under way.
-    pub(super) fn next(&mut self, now: UnixMillis) -> Next {
+    pub(super) fn next(&mut self, now: Uptime) -> Next {
         let waiting = self.retry_at.filter(|at| *at > now);
         match (self.busy, self.current, self.retry_at, waiting) {
             (true, ..) | (false, true, None, _) => Next::Nothing,

@@ -211,7 +211,7 @@ impl ReconcileTask {
         let (began, looked) = (self.core.moment(), engine::look(&self.host).await);
         self.looked(began, looked);
         loop {
-            let wake = self.core.wake_at().map(|at| at.since(clock::now()));
+            let wake = self.core.wake_at().map(|at| at.since(clock::uptime()));
             // Every arm is cancel safe: channels, a stream polled by reference, and timers.
             let event = tokio::select! {
                 () = stop.cancelled() => break,
@@ -364,12 +364,21 @@ impl ReconcileTask {
             }
             self.warn(settled);
         }
-        for command in self.core.handle(event, clock::now()) {
+        let started = match &event {
+            Event::Acted(Acted { key, outcome: ActOutcome::Started(running), .. }) => Some((key.clone(), running.pid)),
+            _ => None,
+        };
+        for command in self.core.handle(event, clock::both()) {
             self.carry_out(command);
+        }
+        // What was said of its end while its start was under way was the start's own matter.
+        if let Some((key, pid)) = started.filter(|(_, pid)| !self.host.is_alive(*pid)) {
+            self.container_ended(&key, pid, None);
         }
         self.host.ends().of(self.core.count());
         let mut progress = self.core.progress();
         progress.problems.extend(self.ledger_problem.clone());
+        progress.problems.extend(self.host.unlimited(self.core.count()));
         self.board.publish(AgentEvent::Progress(progress));
     }
 
@@ -412,6 +421,7 @@ impl ReconcileTask {
                     probe.abort();
                 }
             }
+            Command::Record(adopted) => host.record_adopted(&adopted),
             Command::Publish(key) => self.publish(&key),
             Command::Gone(key) => self.board.publish(AgentEvent::Gone { cluster: key.cluster, node: key.node }),
         }

@@ -108,6 +108,7 @@ pub(super) fn means(host: &Host) -> Means {
         program: parts.program.clone(),
         entrance: parts.entrance.clone(),
         ends: Arc::clone(host.ends()),
+        followers: host.followers().clone(),
     }
 }
 

@@ -96,6 +96,7 @@ impl ServiceError {
                 TargetError::Engine(error) => of_engine(error),
                 TargetError::Kernel { source, .. } => of_io(source),
                 TargetError::TooLarge { .. } => Code::OutOfRange,
+                TargetError::Followed { .. } => Code::ResourceExhausted,
                 TargetError::NoEffect { .. } => Code::DeadlineExceeded,
                 TargetError::Process(_) => Code::Internal,
             },

@@ -41,9 +41,12 @@ pub struct LaunchSpec {
     /// The files that it writes itself into to enter its control groups.
     #[serde(default)]
     pub procs_files: Vec<PathBuf>,
-    /// Most open files.
+    /// Most open files, as its soft limit and its hard one.
     #[serde(default)]
     pub nofile: Option<u64>,
+    /// Its soft limit where that is not given: the agent's own is higher than that of other programs.
+    #[serde(default)]
+    pub nofile_soft: Option<u64>,
     /// How soon the kernel kills it when memory ends, best effort.
     #[serde(default)]
     pub oom_score_adj: Option<i32>,

@@ -14,6 +14,7 @@ use throng_agent::host::engine::api::{Engine as _, TerminalRequest, TerminalSize
 use throng_agent::host::engine::model::{ExecEnd, ExecOutput, ExecRequest, FileSlice};
 use throng_agent::host::procs::table::Procs;
 use throng_agent::logs::file::read_file;
+use throng_agent::logs::followers::Followers;
 use throng_agent::logs::query::{LogEntry, LogEntryKind, LogQuery};
 use throng_agent::logs::read::{Place as Here, Whereabouts, read_all};
 use throng_agent::resources::process::observe::{ProcessState, observe};
@@ -46,11 +47,23 @@ fn script(text: &str) -> ExecRequest {
 }
 
 fn without_engine() -> Means {
-    Means { engine: None, program: program().to_owned(), entrance: None, ends: Arc::default() }
+    Means {
+        engine: None,
+        program: program().to_owned(),
+        entrance: None,
+        ends: Arc::default(),
+        followers: Followers::default(),
+    }
 }
 
 fn with_engine(place: &Place) -> Means {
-    Means { engine: Some(place.engine.clone()), program: program().to_owned(), entrance: None, ends: Arc::default() }
+    Means {
+        engine: Some(place.engine.clone()),
+        program: program().to_owned(),
+        entrance: None,
+        ends: Arc::default(),
+        followers: Followers::default(),
+    }
 }
 
 fn process(node: &ProcessNode) -> Target {

@@ -11,6 +11,7 @@ use throng_agent::exec::target::{Means, Target, TargetError};
 use throng_agent::host::engine::api::Engine as _;
 use throng_agent::host::engine::model::{ContainerPlan, ExecEnd, ExecOutput, ExecRequest};
 use throng_agent::host::procs::table::Procs;
+use throng_agent::logs::followers::Followers;
 use throng_agent::shim::record::ProcessId;
 use throng_common::size::ByteSize;
 
@@ -50,7 +51,13 @@ const BOUNDS: [&str; 17] = [
 fn entering() -> Means {
     let folder = tempfile::tempdir().unwrap();
     let sealed = SealedProgram::seal(program(), &folder.path().join("place")).unwrap();
-    Means { engine: None, program: program().to_owned(), entrance: Some(Arc::new(sealed)), ends: Arc::default() }
+    Means {
+        engine: None,
+        program: program().to_owned(),
+        entrance: Some(Arc::new(sealed)),
+        ends: Arc::default(),
+        followers: Followers::default(),
+    }
 }
 
 fn command(argv: &[&str]) -> ExecRequest {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use throng_agent::resources::address::{self, plan::AddressWant};
 use throng_agent::resources::outcome::failures;
 use throng_agent::resources::sysctl::apply::apply;
-use throng_agent::resources::sysctl::plan::{ClusterWant, keys, plan};
+use throng_agent::resources::sysctl::plan::{ClusterWant, Unwanted, keys, plan};
 use throng_agent::resources::sysctl::store::{ProcSys, Sysctls, observe};
 use throng_agent::resources::sysctl::{key::SysctlKey, plan::SysctlPlan};
 use throng_common::host_spec::{SysctlSpec, SysctlWant};
@@ -24,7 +24,7 @@ fn reach(wants: &[ClusterWant], records: &mut Vec<SysctlChange>) -> SysctlPlan {
     let store = ProcSys::default();
     let (values, errors) = observe(&store, keys(wants, records));
     assert!(errors.is_empty(), "{errors:?}");
-    let made = plan(wants, &values, records);
+    let made = plan(wants, &values, records, Unwanted::PutBack);
     let applied = apply(&store, made.clone());
     assert_eq!(failures(&applied.outcomes).count(), 0, "{applied:?}");
     records.retain(|record| !applied.forgotten.contains(&record.key));

@@ -9,6 +9,7 @@ use throng_common::ids::{ClusterId, HostId, Incarnation, NodeName, RoleName};
 use throng_common::scenario::model::Scenario;
 use throng_common::status::{NodePhase, NodeSample, NodeStatus, SysctlChange, UnixMillis};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::membership::{Column, RoleMembership, Said, SeenColumn};
 use super::sighting::{Directory, Sighting};
@@ -326,16 +327,20 @@ impl LiveCluster {
 
     /// A role's nodes, counted.
     pub fn membership(&self, role: &RoleName) -> RoleMembership {
-        self.membership_since(role, UnixMillis(0))
+        self.count(role, None)
     }
 
     /// A role's nodes, counted. What the system under test said when it was asked before `since` is not believed.
-    pub fn membership_since(&self, role: &RoleName, since: UnixMillis) -> RoleMembership {
+    pub fn membership_since(&self, role: &RoleName, since: Instant) -> RoleMembership {
+        self.count(role, Some(since))
+    }
+
+    fn count(&self, role: &RoleName, since: Option<Instant>) -> RoleMembership {
         let inner = self.inner();
         let wanted: BTreeSet<NodeName> =
             inner.record.plan.nodes().map(|(_, node)| node.name.clone()).filter(|node| node.role() == role).collect();
         let asked = inner.record.scenario.role.get(role).is_some_and(|role| role.seen.is_some());
-        let said = match inner.columns.get(role).filter(|column| column.at >= since) {
+        let said = match inner.columns.get(role).filter(|column| since.is_none_or(|since| column.asked >= since)) {
             _ if !asked => Said::NotAsked,
             None => Said::Nothing,
             Some(column) => Said::Column(column),
@@ -358,13 +363,16 @@ impl LiveCluster {
 
     /// All roles, counted.
     pub fn memberships(&self) -> Vec<RoleMembership> {
-        self.memberships_since(UnixMillis(0))
+        self.roles().iter().map(|role| self.count(role, None)).collect()
     }
 
     /// All roles, counted. What the system under test said when it was asked before `since` is not believed.
-    pub fn memberships_since(&self, since: UnixMillis) -> Vec<RoleMembership> {
-        let roles: Vec<RoleName> = self.record().scenario.role.keys().cloned().collect();
-        roles.iter().map(|role| self.membership_since(role, since)).collect()
+    pub fn memberships_since(&self, since: Instant) -> Vec<RoleMembership> {
+        self.roles().iter().map(|role| self.count(role, Some(since))).collect()
+    }
+
+    fn roles(&self) -> Vec<RoleName> {
+        self.record().scenario.role.keys().cloned().collect()
     }
 
     /// By what a role's nodes can be told.

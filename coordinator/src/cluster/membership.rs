@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::nodeset::NodeSet;
 use throng_common::status::{NodePhase, NodeStatus, UnixMillis};
+use tokio::time::Instant;
 
 use super::sighting::Sighting;
 
@@ -44,6 +45,8 @@ pub struct Column {
     /// Why there is no sighting, as a sentence: "the system under test did not answer: …".
     pub problem: Option<String>,
     /// When it was asked: of what happened later, the answer may know nothing.
+    pub asked: Instant,
+    /// The same by the wall clock, which may be set at any time: for people.
     pub at: UnixMillis,
 }
 
@@ -248,7 +251,7 @@ mod tests {
         ]
         .into();
         let problem = sighting.is_none().then(|| "the system under test did not answer: exit code 1".to_owned());
-        let column = Column { sighting, problem, at: UnixMillis(0) };
+        let column = Column { sighting, problem, asked: Instant::now(), at: UnixMillis(0) };
         let said = if asked { Said::Column(&column) } else { Said::NotAsked };
         RoleMembership::count(&"worker".parse().unwrap(), &wanted, |node| statuses.get(node), said)
     }

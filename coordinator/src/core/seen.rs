@@ -6,6 +6,7 @@ use std::time::Duration;
 use throng_common::error_chain::chain;
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::scenario::model::Seen;
+use tokio::time::Instant;
 
 use super::coordinator::Core;
 use crate::clock;
@@ -36,12 +37,12 @@ impl Core {
 
     /// Asks once, and notes the answer.
     pub async fn ask(self: &Arc<Self>, cluster: &LiveCluster, role: &RoleName, seen: &Seen) {
-        let at = clock::now();
+        let (asked, at) = (Instant::now(), clock::now());
         let (sighting, problem) = match self.sighting(cluster, role, seen).await {
             Ok(sighting) => (Some(sighting), None),
             Err(problem) => (None, Some(one_line(&problem))),
         };
-        cluster.role_seen(role, Column { sighting, problem, at });
+        cluster.role_seen(role, Column { sighting, problem, asked, at });
     }
 
     async fn sighting(

@@ -58,7 +58,7 @@ impl EnrolmentService {
     /// A token with which one host may join, once, within `ttl`; `host` is the id that it then gets.
     pub async fn invite(&self, host: Option<HostId>, ttl: Duration) -> Result<JoinToken, StoreError> {
         let token = JoinToken(hex::encode(rand::random::<[u8; TOKEN_BYTES]>()));
-        let created = clock::now();
+        let created = clock::steady();
         let ttl_millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         let expires = UnixMillis(created.0.saturating_add(ttl_millis));
         self.store.save_token(NewToken { hash: hash(token.reveal()), host, uses: 1, created, expires }).await?;
@@ -70,7 +70,7 @@ impl EnrolmentService {
         if request.token.is_empty() {
             return self.renewed(caller).await;
         }
-        let spent = self.store.spend_token(hash(&request.token), clock::now()).await.map_err(failed)?;
+        let spent = self.store.spend_token(hash(&request.token), clock::steady()).await.map_err(failed)?;
         match spent {
             Some(Some(host)) => Ok(host),
             Some(None) => self.new_host(&request.hostname).await,

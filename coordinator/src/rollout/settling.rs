@@ -13,7 +13,6 @@ use super::failure::RolloutError;
 use super::scaling::{Leaving, scale};
 use super::take_down::unrest;
 use super::wait::{LOOK_INTERVAL, ask, in_the_way, missing_nodes, reason_lines};
-use crate::clock;
 use crate::cluster::{LiveCluster, phase_word};
 use crate::core::Core;
 use crate::operation::{OperationHandle, Phase};
@@ -108,7 +107,7 @@ async fn come_to_rest(
     phase: &mut Phase,
 ) -> Result<(), RolloutError> {
     let deadline = Instant::now() + SCALE_DEADLINE;
-    let since = clock::now();
+    let since = Instant::now();
     let roles: Vec<RoleName> = cluster.record().scenario.role.keys().cloned().collect();
     let _asking = ask(core, cluster, roles);
     let hosts: BTreeSet<HostId> = Core::hosts_of(cluster).into_iter().chain(leaving.keys().cloned()).collect();

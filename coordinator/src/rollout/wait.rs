@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::nodeset::NodeSet;
-use throng_common::status::UnixMillis;
 use tokio::time::Instant;
 
 use super::failure::RolloutError;
-use crate::clock;
 use crate::cluster::{LiveCluster, RoleMembership};
 use crate::core::Core;
 use crate::operation::{OperationHandle, Phase};
@@ -55,7 +53,7 @@ pub(super) async fn wait_role(
     let planned = record.plan.roles.get(role);
     let (quorum, timeout) = planned.map_or((0, Duration::from_secs(300)), |role| (role.quorum, role.timeout.0));
     let deadline = Instant::now() + timeout;
-    let since = clock::now();
+    let since = Instant::now();
     let _asking = ask(core, cluster, [role.clone()]);
     let mut changes = cluster.watch();
     loop {
@@ -171,13 +169,13 @@ pub async fn wait_all_up(
 ) -> Result<(), Vec<MissingNode>> {
     let roles: Vec<RoleName> = cluster.record().scenario.role.keys().cloned().collect();
     // What the system under test said before, it may have said before the fault.
-    let since = clock::now();
+    let since = Instant::now();
     let _asking = ask(core, cluster, roles);
     all_up(cluster, since, deadline).await
 }
 
 /// Waits until every desired node is up by answers to questions of after `since`.
-async fn all_up(cluster: &LiveCluster, since: UnixMillis, deadline: Instant) -> Result<(), Vec<MissingNode>> {
+async fn all_up(cluster: &LiveCluster, since: Instant, deadline: Instant) -> Result<(), Vec<MissingNode>> {
     let mut changes = cluster.watch();
     loop {
         changes.mark_unchanged();

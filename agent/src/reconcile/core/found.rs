@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use throng_common::status::{Reason, ReasonKind, UnixMillis};
+use throng_common::status::{Reason, ReasonKind};
 use throng_failpoints::{Fault, planted};
 
-use super::super::command::{Command, Found, Key, Remembered};
+use super::super::command::{Command, Found, Key, Remembered, Seen};
 use super::super::decide::retry_at;
 use super::super::engine_state::EngineState;
 use super::super::node_state::Presence;
+use super::wishes::taken_for_newest;
 use super::{Core, enter};
+use crate::clock::{Now, Uptime};
 
 const LOST_WITH_BOOT: &str = "it was lost when the host was booted anew, and is not started again by itself: \
                               take the cluster down, or bring it up anew";
@@ -18,10 +20,12 @@ const LOST_WITH_BOOT: &str = "it was lost when the host was booted anew, and is 
 impl Core {
     /// Everything was looked at. What was believed to run and was not found has ended unseen.
     ///
-    /// It was begun at the moment `began`: of a node to which something happened since, it knows less than the core.
-    pub(super) fn found(&mut self, began: u64, found: Vec<Found>, now: UnixMillis, commands: &mut Vec<Command>) {
+    /// It was begun at the moment `began`: of a node to which something happened since, it knows less than the core. Of
+    /// what it could not see, `seen` says.
+    pub(super) fn found(&mut self, began: u64, found: Vec<Found>, seen: Seen, now: Now, commands: &mut Vec<Command>) {
         let is_old = |key: &Key| self.ended_at.get(key).is_some_and(|ended| *ended > began);
-        let mut missing: BTreeSet<Key> = self.nodes.keys().filter(|key| !is_old(key)).cloned().collect();
+        let missing = self.nodes.iter().filter(|(key, state)| !is_old(key) && seen.rules_out(&state.presence));
+        let mut missing: BTreeSet<Key> = missing.map(|(key, _)| key.clone()).collect();
         let found: Vec<Found> = found.into_iter().filter(|found| !is_old(&found.key)).collect();
         for Found { key, presence, remembered, reason, of_earlier_boot } in found {
             if of_earlier_boot {
@@ -51,12 +55,12 @@ impl Core {
                     if let Some(wanted) = wanted {
                         wanted.tell_stop(&mut running);
                     }
-                    let (incarnation, pid, began) = (state.incarnation, running.pid, state.started_at.unwrap_or(now));
+                    let (incarnation, pid, began) =
+                        (state.incarnation, running.pid, state.started_at.unwrap_or(now.wall));
+                    let began = Now { wall: began, uptime: now.uptime_at(began) };
                     let probed = wanted.filter(|wanted| wanted.spec.ready.is_some() && !planted(Fault::SkipProbe));
                     state.started(running, incarnation, probed.is_some(), began);
-                    if let Some(wanted) = wanted {
-                        state.take_for_newest(wanted);
-                    }
+                    commands.extend(wanted.and_then(|wanted| taken_for_newest(&key, state, wanted)));
                     if let Some(wanted) = probed {
                         commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
                     }
@@ -69,7 +73,7 @@ impl Core {
                     state.failures = state.failures.saturating_add(u32::from(failed));
                     // As one whose end was seen: it is said before it is started again.
                     if let Some(wanted) = self.wanted.get(&key).filter(|_| ended_unseen) {
-                        state.retry_at = retry_at(&wanted.spec.restart, state, now);
+                        state.retry_at = retry_at(&wanted.spec.restart, state, now.uptime);
                     }
                     commands.push(Command::EndProbe(key.clone()));
                 }
@@ -84,13 +88,13 @@ impl Core {
             commands.push(Command::Publish(key));
         }
         for key in missing {
-            self.not_found(&key, now, commands);
+            self.not_found(&key, now.uptime, commands);
         }
         self.want_settings();
     }
 
     /// Of a node nothing was found.
-    fn not_found(&mut self, key: &Key, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn not_found(&mut self, key: &Key, now: Uptime, commands: &mut Vec<Command>) {
         if !self.is_believed_to_run(key) {
             return;
         }

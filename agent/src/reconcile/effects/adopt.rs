@@ -10,7 +10,7 @@ use throng_common::host_spec::StopSpec;
 use throng_common::status::Reason;
 use throng_failpoints::{Fault, planted};
 
-use super::super::command::{Found, Key, Remembered};
+use super::super::command::{Found, Key, Remembered, Seen};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
 use super::ended::{end_reason, is_failure, still_runs, vanished};
 use super::engine::{engine_reason, in_time};
@@ -29,6 +29,8 @@ pub struct Looked {
     pub found: Vec<Found>,
     /// Why the engine did not list its containers; none: it did.
     pub silence: Option<Reason>,
+    /// Of what all that there is was seen.
+    pub seen: Seen,
 }
 
 impl Host {
@@ -43,7 +45,12 @@ impl Host {
             .into_iter()
             .map(|record| (Key { cluster: record.cluster.clone(), node: record.node.clone() }, record))
             .collect();
-        let mut found = self.look_at_processes(&records).await;
+        let processes = self.look_at_processes(&records).await;
+        let saw_processes = processes.is_ok();
+        let mut found = processes.unwrap_or_else(|failure| {
+            tracing::error!(reason = %failure.reason, "process nodes cannot be looked at: they are taken to be as they were");
+            Vec::new()
+        });
         let label = format!("{}={}", labels::FLEET, self.parts.fleet);
         // An agent takes no orders before its first look.
         let mut listed = in_time(&label, self.parts.engine.list(&label)).await;
@@ -52,22 +59,24 @@ impl Host {
         {
             own.extend(foreign);
         }
-        match listed {
+        let silence = match listed {
             Ok(containers) => {
                 self.has_listed();
                 self.engine_is_back(crate::clock::now());
                 let looks = containers.iter().map(|container| self.look_at_container(container, &records));
                 let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LOOKS_AT_ONCE);
                 found.extend(looks.filter_map(std::future::ready).collect::<Vec<_>>().await);
-                found.extend(self.remains(&records, &found));
-                Looked { found, silence: None }
+                None
             }
             Err(error) => {
                 let reason = engine_reason(&error);
                 found.extend(records.iter().filter_map(|(key, record)| self.by_kernel(key, record, &reason)));
-                Looked { found, silence: Some(reason) }
+                Some(reason)
             }
-        }
+        };
+        let seen = Seen { containers: silence.is_none(), processes: saw_processes };
+        found.extend(self.remains(&records, &found, seen));
+        Looked { found, silence, seen }
     }
 
     /// What the kernel shows of a recorded container node; none of a process node.
@@ -137,7 +146,7 @@ impl Host {
 
     /// Nodes that the ledger knows and of which nothing runs: their ramdisks, folders and records may be left, by an agent
     /// that died after it had removed their container.
-    fn remains(&self, records: &BTreeMap<Key, NodeRecord>, found: &[Found]) -> Vec<Found> {
+    fn remains(&self, records: &BTreeMap<Key, NodeRecord>, found: &[Found], seen: Seen) -> Vec<Found> {
         let absent = |(key, record): (&Key, &NodeRecord)| Found {
             key: key.clone(),
             presence: Presence::Absent,
@@ -145,7 +154,7 @@ impl Host {
             reason: None,
             of_earlier_boot: self.is_of_earlier_boot(record),
         };
-        unseen(records, found).map(absent).collect()
+        unseen(records, found, seen).map(absent).collect()
     }
 
     /// Whether a node was started in an earlier boot than this.
@@ -161,13 +170,18 @@ impl Host {
     }
 }
 
-/// Recorded nodes of which nothing was found.
+/// Recorded nodes of which nothing was found where all that there is was seen.
 fn unseen<'a>(
     records: &'a BTreeMap<Key, NodeRecord>,
     found: &[Found],
+    seen: Seen,
 ) -> impl Iterator<Item = (&'a Key, &'a NodeRecord)> {
-    let seen: BTreeSet<Key> = found.iter().map(|seen| seen.key.clone()).collect();
-    records.iter().filter(move |(key, _)| !seen.contains(*key))
+    let known: BTreeSet<Key> = found.iter().map(|seen| seen.key.clone()).collect();
+    let looked_for = move |record: &NodeRecord| match record.container_id {
+        Some(_) => seen.containers,
+        None => seen.processes,
+    };
+    records.iter().filter(move |(key, record)| looked_for(record) && !known.contains(*key))
 }
 
 /// What a container's state says of its node.
@@ -230,7 +244,9 @@ mod tests {
         let (here, _) = record("worker-0000", None);
         let presence = Presence::Created { container: ContainerId("here".to_owned()), digest: "d".to_owned() };
         let found = [Found { key: here, presence, remembered: None, reason: None, of_earlier_boot: false }];
-        let names: Vec<String> = unseen(&records, &found).map(|(key, _)| key.node.to_string()).collect();
-        assert_eq!(names, ["plain-0000", "worker-0001"]);
+        let names = |seen| unseen(&records, &found, seen).map(|(key, _)| key.node.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(Seen::ALL), ["plain-0000", "worker-0001"]);
+        assert_eq!(names(Seen { containers: false, ..Seen::ALL }), ["plain-0000"], "the engine may have the others");
+        assert_eq!(names(Seen { processes: false, ..Seen::ALL }), ["worker-0001"]);
     }
 }

@@ -305,7 +305,7 @@ pub(super) fn prepare_failure(command: &[String], ended: &Reason) -> Failure {
 }
 
 /// The container that there is of a node.
-fn container_of(presence: &Presence) -> Option<ContainerId> {
+pub(super) fn container_of(presence: &Presence) -> Option<ContainerId> {
     match presence {
         Presence::Running(running) => running.container.clone(),
         Presence::Created { container, .. } => Some(container.clone()),

@@ -21,8 +21,10 @@ use crate::host::engine::ends::Ends;
 use crate::host::engine::model::Pull;
 use crate::host::procs::table::Procs;
 use crate::ledger::Ledger;
+use crate::logs::followers::Followers;
 use crate::paths::Paths;
 use crate::resources::cgroup::cgroups::Cgroups;
+use crate::resources::cgroup::plan::Knob;
 use crate::resources::image::ensure::ImageError;
 
 /// What a host is made of.
@@ -53,6 +55,8 @@ pub struct HostParts {
 /// time never did.
 const TURNS: usize = 4;
 
+const NO_LIMITS: &str = "no control group of this host gives them; mount the controllers, or leave the limits out";
+
 /// Containers whose end is looked into at once, with an inspect and a log each: hundreds may end together.
 const LOOKS: usize = 8;
 
@@ -67,6 +71,7 @@ pub struct Host {
     generation: AtomicU64,
     turns: Semaphore,
     looks: Semaphore,
+    followers: Followers,
     known: Mutex<KnownOfEngine>,
     /// Starts that the engine works on.
     pub(super) starts: Turns,
@@ -75,6 +80,8 @@ pub struct Host {
     /// Nodes of which a prepare container may be there; of others too until the engine has listed what it has.
     prepares: Mutex<BTreeSet<Key>>,
     listed: AtomicBool,
+    /// Limits that process nodes were to have and have not.
+    unlimited: Mutex<BTreeSet<Knob>>,
 }
 
 /// What is remembered of the engine.
@@ -122,17 +129,24 @@ impl Host {
             generation: AtomicU64::new(0),
             turns: Semaphore::new(TURNS),
             looks: Semaphore::new(LOOKS),
+            followers: Followers::default(),
             known: Mutex::default(),
             starts: Turns::default(),
             ends: Arc::default(),
             prepares: Mutex::default(),
             listed: AtomicBool::new(false),
+            unlimited: Mutex::default(),
         }
     }
 
     /// Ends that the engine has still to tell.
     pub fn ends(&self) -> &Arc<Ends> {
         &self.ends
+    }
+
+    /// Logs that are followed through the engine.
+    pub fn followers(&self) -> &Followers {
+        &self.followers
     }
 
     /// Its parts.
@@ -190,6 +204,28 @@ impl Host {
     pub(super) fn prepares(&self) -> MutexGuard<'_, BTreeSet<Key>> {
         // Single insertions and removals are sound after a panic elsewhere.
         self.prepares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of limits that a process node was to have and has not.
+    pub(super) fn note_unlimited(&self, refused: &BTreeSet<Knob>) {
+        self.unlimited_knobs().extend(refused);
+    }
+
+    /// Limits that process nodes were to have and have not, in words; none where they have all. `count` is how many nodes
+    /// there are: without any it is forgotten.
+    pub fn unlimited(&self, count: usize) -> Option<Reason> {
+        let mut knobs = self.unlimited_knobs();
+        if count == 0 {
+            knobs.clear();
+        }
+        let names: Vec<&str> = knobs.iter().map(|knob| knob.name()).collect();
+        let message = format!("processes run without their limits of {}: {NO_LIMITS}", names.join(", "));
+        (!names.is_empty()).then(|| Reason::new(ReasonKind::Host, message))
+    }
+
+    fn unlimited_knobs(&self) -> MutexGuard<'_, BTreeSet<Knob>> {
+        // Single insertions are sound after a panic elsewhere.
+        self.unlimited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets that an image was made sure of: the engine does not have it any more.

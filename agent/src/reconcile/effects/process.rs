@@ -1,22 +1,24 @@
 //! Starting and removing process nodes; and the choice between the two kinds of node.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::host_spec::{NodeSpec, ProcessSpec, Workload};
-use throng_common::ids::{ClusterId, NodeName};
 use throng_common::status::{Reason, ReasonKind};
 use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::super::command::{ActOutcome, Found, Job, Key, WantedNode};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
-use super::container::prepare_failure;
+use super::container::{container_of, prepare_failure};
 use super::ended::process_reason;
 use super::host::{Failure, Host};
+use crate::host::open_files;
 use crate::ledger::NodeRecord;
+use crate::resources::cgroup::plan as cgroup_plan;
 use crate::resources::files::beneath::Owner;
+use crate::resources::files::folders;
 use crate::resources::process::error::ProcessError;
 use crate::resources::process::observe::{ProcessState, observe};
 use crate::resources::process::start::{self, Started};
@@ -47,9 +49,14 @@ impl Host {
 
     /// Removes a node of which nothing runs any more. A host without an engine can remove its processes.
     pub(super) async fn remove(self: &Arc<Self>, job: &Job) -> Result<(), Failure> {
-        if self.has_shim(&job.key) {
+        // Only a process node has such a folder, from before anything of it runs.
+        let is_process = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node).exists();
+        if is_process {
             self.end_process(&job.key, &DEFAULT_STOP).await?;
-        } else {
+            // An agent that died in the midst of a start may have left its prepare command.
+            self.end_prepare(&job.key).await?;
+        }
+        if !is_process || container_of(&job.state.presence).is_some() {
             self.remove_container(job).await?;
         }
         let key = job.key.clone();
@@ -105,16 +112,19 @@ impl Host {
         let work = move |host: &Self| {
             let ensured =
                 host.parts.cgroups.as_ref().map(|cgroups| cgroups.ensure(&key.cluster, &key.node, &node.limits));
-            let procs_files = match ensured {
-                Some(Ok(_)) if planted(Fault::SkipGroups) => Vec::new(),
-                Some(Ok(ensured)) => ensured.group.procs_files(),
+            let (procs_files, refused) = match ensured {
+                Some(Ok(_)) if planted(Fault::SkipGroups) => (Vec::new(), BTreeSet::new()),
+                Some(Ok(ensured)) => (ensured.group.procs_files(), ensured.refused()),
                 Some(Err(error)) if !error.is_unavailable() => return Err(Failure::new(ReasonKind::Host, &error)),
-                // A host without control groups runs processes all the same, without limits.
-                Some(Err(_)) | None => Vec::new(),
+                // A host without control groups runs processes all the same, without limits, and says so.
+                Some(Err(_)) | None => (Vec::new(), cgroup_plan::wanted(&node.limits)),
             };
+            host.note_unlimited(&refused);
             hit(Point::ProcessGroupsMade);
             let work_dir = host.parts.paths.work_dir(&key.cluster, &key.node);
-            Ok(process_plan::plan(&key.cluster, &node, &process, work_dir, procs_files))
+            let mut spec = process_plan::plan(&key.cluster, &node, &process, work_dir, procs_files);
+            spec.launch.nofile_soft = open_files::before();
+            Ok(spec)
         };
         self.blocking(work).await
     }
@@ -129,10 +139,10 @@ impl Host {
         if self.is_prepared(&job.key) {
             return Ok(());
         }
-        let dir = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node).join("prepare");
+        let dir = self.prepare_dir(&job.key);
         let process = ProcessSpec { command: prepare.command.clone(), ..process.clone() };
         let spec = self.shim_spec(job, &wanted.spec, &process).await?;
-        stop::kill_leftovers(&dir).await.map_err(|error| process_failure(&error))?;
+        self.end_prepare(&job.key).await?;
         let started = start::start(&self.parts.program, &dir, &spec).await.map_err(|error| process_failure(&error))?;
         let record = match started {
             Started::Ended(record) => record,
@@ -140,7 +150,7 @@ impl Host {
                 if let Some(record) = self.await_process(&dir, prepare.timeout).await? {
                     record
                 } else {
-                    stop::kill_leftovers(&dir).await.map_err(|error| process_failure(&error))?;
+                    self.end_prepare(&job.key).await?;
                     let message = format!("prepare command did not end within {:?}", prepare.timeout);
                     return Err(Failure::text(ReasonKind::Prepare, message));
                 }
@@ -167,30 +177,41 @@ impl Host {
         Ok(None)
     }
 
+    fn prepare_dir(&self, key: &Key) -> PathBuf {
+        self.parts.paths.shim_dir(&key.cluster, &key.node).join("prepare")
+    }
+
+    async fn end_prepare(&self, key: &Key) -> Result<(), Failure> {
+        stop::kill_leftovers(&self.prepare_dir(key)).await.map_err(|error| process_failure(&error))
+    }
+
     /// Whether a node was ever started as a process: its folder tells.
     fn has_shim(&self, key: &Key) -> bool {
         ShimFiles::new(&self.parts.paths.shim_dir(&key.cluster, &key.node)).spec().exists()
     }
 
     /// What the folders of process nodes say.
-    pub(super) async fn look_at_processes(self: &Arc<Self>, records: &BTreeMap<Key, NodeRecord>) -> Vec<Found> {
+    ///
+    /// # Errors
+    ///
+    /// Folders that cannot be listed: nothing is known of who lies in them.
+    pub(super) async fn look_at_processes(
+        self: &Arc<Self>,
+        records: &BTreeMap<Key, NodeRecord>,
+    ) -> Result<Vec<Found>, Failure> {
         let records = records.clone();
         let work = move |host: &Self| {
+            let unlisted = |error| Failure::new(ReasonKind::Host, &error);
             let mut found = Vec::new();
-            for cluster in crate::resources::files::folders::clusters(&host.parts.paths) {
-                for node in host.node_folders(&cluster) {
+            for cluster in folders::clusters(&host.parts.paths).map_err(unlisted)? {
+                for node in folders::nodes(&host.parts.paths, &cluster).map_err(unlisted)? {
                     let key = Key { cluster: cluster.clone(), node };
                     found.extend(host.look_at_process(key, &records));
                 }
             }
             Ok(found)
         };
-        self.blocking(work).await.unwrap_or_default()
-    }
-
-    fn node_folders(&self, cluster: &ClusterId) -> Vec<NodeName> {
-        let entries = std::fs::read_dir(self.parts.paths.cluster_dir(cluster)).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+        self.blocking(work).await
     }
 
     /// A node's folder without a shim's files may still hold a container node's ramdisks: it counts as absent, so that
@@ -205,7 +226,15 @@ impl Host {
             let presence = Presence::Absent;
             return (!container).then_some(Found { key, presence, remembered, reason: None, of_earlier_boot });
         }
-        let seen = observe(&dir).ok()?;
+        let remembered = record.map(super::adopt::remembered);
+        let seen = match observe(&dir) {
+            Ok(seen) => seen,
+            // Whether it runs is not known.
+            Err(error) => {
+                let (presence, reason) = (Presence::Unknown, Some(Failure::new(ReasonKind::Host, &error).reason));
+                return Some(Found { key, presence, remembered, reason, of_earlier_boot: false });
+            }
+        };
         let digest = seen.digest.unwrap_or_default();
         let (presence, reason) = match seen.state {
             // One that is ending still counts: its end is seen a moment later, with how it came.
@@ -226,7 +255,7 @@ impl Host {
         };
         let of_earlier_boot =
             !matches!(presence, Presence::Running(_)) && record.is_some_and(|record| self.is_of_earlier_boot(record));
-        Some(Found { key, presence, remembered: record.map(super::adopt::remembered), reason, of_earlier_boot })
+        Some(Found { key, presence, remembered, reason, of_earlier_boot })
     }
 }
 

@@ -5,7 +5,7 @@ use throng_common::host_spec::{NodeSpec, Workload};
 use throng_common::status::{ReasonKind, UnixMillis};
 use throng_failpoints::{Fault, Point, hit, planted};
 
-use super::super::command::{Key, WantedNode};
+use super::super::command::{Adopted, Key, WantedNode};
 use super::super::node_state::Running;
 use super::host::{Failure, Host};
 use crate::host::mounts::mounter::{Detach, KernelMounter, Mounter as _};
@@ -154,6 +154,15 @@ impl Host {
         }
         hit(Point::NodeFoldersRemoved);
         if problems.is_empty() { Ok(()) } else { Err(Failure::text(ReasonKind::Host, problems.join("; "))) }
+    }
+
+    /// Writes a node that was found running into the ledger, which did not know it.
+    pub fn record_adopted(&self, adopted: &Adopted) {
+        let Adopted { key, running, wanted, restarts, started_at } = adopted;
+        if let Err(failure) = self.record(key, wanted, running, *restarts, *started_at) {
+            // It holds for this agent's life: the next one looks it up once more.
+            tracing::warn!(node = %key, reason = %failure.reason, "a node that was found is not in the ledger");
+        }
     }
 
     /// Writes a node that was started into the ledger.

@@ -14,9 +14,10 @@ use super::super::command::{HostSettings, Settled};
 use super::host::Host;
 use crate::host::machine_lock::MachineLock;
 use crate::ledger::LedgerError;
-use crate::resources::address::plan::AddressWant;
+use crate::resources::address::plan::{AddressStep, AddressWant};
 use crate::resources::names::plan::Scope;
 use crate::resources::sysctl::key::SysctlKey;
+use crate::resources::sysctl::plan::Unwanted;
 use crate::resources::sysctl::store::{ProcSys, Sysctls as _};
 use crate::resources::{address, files, names, outcome, ports, sysctl};
 
@@ -39,7 +40,7 @@ impl Host {
         match MachineLock::take(self.parts.paths.machine_lock()) {
             Ok(_alone) => {
                 self.settle_sysctls(&settings, &mut settled);
-                self.settle_addresses(&settings.clusters, &mut settled);
+                self.settle_addresses(&settings, &mut settled);
                 for cluster in &settings.clusters {
                     self.settle_names(cluster, &mut settled);
                 }
@@ -65,10 +66,8 @@ impl Host {
             (key, value)
         };
         let current = sysctl::plan::keys(&wants, &recorded).into_iter().map(read).collect();
-        let mut plan = sysctl::plan::plan(&wants, &current, &recorded);
-        if !settings.are_of_all() {
-            plan.steps.retain(|step| !matches!(step, sysctl::plan::SysctlStep::Restore { .. }));
-        }
+        let unwanted = if settings.are_of_all() { Unwanted::PutBack } else { Unwanted::Keep };
+        let plan = sysctl::plan::plan(&wants, &current, &recorded, unwanted);
         for problem in &plan.problems {
             settled.say(problem.required, ReasonKind::Sysctl, problem.to_string());
         }
@@ -139,10 +138,10 @@ impl Host {
         Ok(())
     }
 
-    fn settle_addresses(&self, clusters: &[Arc<ClusterSpec>], settled: &mut Settled) {
+    fn settle_addresses(&self, settings: &HostSettings, settled: &mut Settled) {
         let want =
             |cluster: &Arc<ClusterSpec>| AddressWant { address: cluster.address, manage: cluster.manage_address };
-        let wants: BTreeSet<AddressWant> = clusters.iter().map(want).collect();
+        let wants: BTreeSet<AddressWant> = settings.clusters.iter().map(want).collect();
         let present = match address::apply::observe() {
             Ok(present) => present,
             Err(error) => return settled.obstacle(ReasonKind::Host, chain(&error)),
@@ -155,7 +154,9 @@ impl Host {
         let missing = wants.iter().filter(|want| want.manage && !present.contains(&want.address));
         let ours: BTreeSet<Ipv4Addr> =
             missing.filter_map(|want| v4(want.address)).chain(added.iter().copied()).collect();
-        let plan = address::plan::plan(&wants, &present, &added);
+        // Of some cluster it is not known which address it has: all that were added stay.
+        let removable = if settings.are_of_all() { added.clone() } else { BTreeSet::new() };
+        let plan = address::plan::plan(&wants, &present, &removable);
         for problem in &plan.problems {
             settled.obstacle(ReasonKind::Host, problem.to_string());
         }
@@ -164,11 +165,16 @@ impl Host {
         {
             return settled.obstacle(ReasonKind::Host, chain(&error));
         }
-        for (_, error) in outcome::failures(&address::apply::apply(plan)) {
-            settled.obstacle(ReasonKind::Host, chain(error));
-        }
         let wanted: BTreeSet<Ipv4Addr> = wants.iter().filter_map(|want| v4(want.address)).collect();
-        let left: BTreeSet<Ipv4Addr> = ours.intersection(&wanted).copied().collect();
+        let mut left: BTreeSet<Ipv4Addr> =
+            ours.iter().filter(|address| wanted.contains(*address) || !removable.contains(*address)).copied().collect();
+        for (step, error) in outcome::failures(&address::apply::apply(plan)) {
+            settled.obstacle(ReasonKind::Host, chain(error));
+            // It is still there, and ours.
+            if let AddressStep::Remove(address) = step {
+                left.insert(*address);
+            }
+        }
         if left != ours
             && let Err(error) = self.parts.ledger.set_addresses(&left)
         {
@@ -210,7 +216,10 @@ impl Host {
         let here = |id: &ClusterId| {
             settings.occupied.contains(id) || settings.clusters.iter().any(|cluster| cluster.cluster == *id)
         };
-        let mut gone: BTreeSet<ClusterId> = files::folders::clusters(&self.parts.paths).into_iter().collect();
+        let mut gone = files::folders::clusters(&self.parts.paths).unwrap_or_else(|error| {
+            settled.say(false, ReasonKind::Host, chain(&error));
+            BTreeSet::new()
+        });
         if let Ok(Some(file)) = names::file::read(self.parts.paths.etc_hosts()) {
             gone.extend(names::block::clusters(&file));
         }

@@ -36,7 +36,7 @@ impl ReconcileTask {
             None if self.core.engine().silence().is_some() => self.tell(Event::Engine(EngineState::Answers)),
             None => {}
         }
-        self.tell(Event::Found { began, found: looked.found });
+        self.tell(Event::Found { began, found: looked.found, seen: looked.seen });
     }
 
     /// Asks the engine whether it still answers, and the kernel whether the containers' processes are still there.
@@ -109,7 +109,7 @@ impl ReconcileTask {
     }
 
     /// Looks how a container ended, in a task of its own. `code` is what an event said of it.
-    fn container_ended(&self, key: &Key, pid: u32, code: Option<i64>) {
+    pub(super) fn container_ended(&self, key: &Key, pid: u32, code: Option<i64>) {
         let running = self.container(key).filter(|running| running.pid == pid && !planted(Fault::MissEnd));
         let Some(id) = running.and_then(|running| running.container.clone()) else { return };
         let (host, events, key) = (Arc::clone(&self.host), self.events.clone(), key.clone());

@@ -1,6 +1,6 @@
 //! Finding and making groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::hierarchy::{Controller, Hierarchies, Version};
 use super::plan::{CgroupPlan, Knob, LimitWrite, plan};
 use crate::host::mounts::table::read_table;
 use crate::host::procs::table::Procs;
-use crate::resources::outcome::Outcome;
+use crate::resources::outcome::{self, Outcome};
 
 /// The group that holds all groups of throng.
 pub const TOP: &str = "throng";
@@ -35,6 +35,14 @@ pub struct Ensured {
     pub unavailable: Vec<Knob>,
     /// The writes that were made, each with its result.
     pub outcomes: Vec<Outcome<LimitWrite, CgroupError>>,
+}
+
+impl Ensured {
+    /// Limits that were wanted and that the group does not have.
+    pub fn refused(&self) -> BTreeSet<Knob> {
+        let failed = outcome::failures(&self.outcomes).map(|(write, _)| write.knob);
+        failed.chain(self.unavailable.iter().copied()).collect()
+    }
 }
 
 impl Cgroups {

@@ -1,6 +1,6 @@
 //! What must be written to a group so that it has its limits. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use throng_common::host_spec::Limits;
@@ -34,6 +34,16 @@ pub enum Knob {
 impl Knob {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Memory, Self::Swap, Self::Cpu, Self::Pids];
+
+    /// Its name, as scenarios have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Swap => "swap",
+            Self::Cpu => "cpu",
+            Self::Pids => "pids",
+        }
+    }
 
     /// The controller that it belongs to.
     pub fn controller(self) -> Controller {
@@ -113,6 +123,12 @@ pub fn plan(version: Version, limits: &Limits, observed: &Observed) -> CgroupPla
         }
     }
     CgroupPlan { writes, unavailable }
+}
+
+/// The limits that are asked for.
+pub fn wanted(limits: &Limits) -> BTreeSet<Knob> {
+    let asked = |(knob, value): (Knob, Option<u64>)| value.map(|_| knob);
+    desired(Version::V2, limits).into_iter().filter(|(knob, _)| *knob != Knob::Swap).filter_map(asked).collect()
 }
 
 fn desired(version: Version, limits: &Limits) -> Observed {

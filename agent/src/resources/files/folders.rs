@@ -1,5 +1,6 @@
 //! The folders of a cluster and of its nodes.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -89,7 +90,11 @@ pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, user: User) -
     };
     make_node_disk(paths, cluster, node, user)?;
     let (shim, ramdisks) = (paths.shim_dir(cluster, node), paths.ramdisk_root(cluster, node));
-    own_folders(&node_dir, [(&shim, SHIM_MODE, Owner::ROOT), (&ramdisks, PASS_MODE, Owner::ROOT)])?;
+    // By the first one that a node is a process can be told whatever else is lost.
+    if let User::Process(_) = user {
+        own_folders(&node_dir, [(&shim, SHIM_MODE, Owner::ROOT)])?;
+    }
+    own_folders(&node_dir, [(&ramdisks, PASS_MODE, Owner::ROOT)])?;
     own_folders(&on_disk, [(&work, OWN_MODE, owner), (&files, FILES_MODE, Owner::ROOT)])?;
     Ok(before)
 }
@@ -186,13 +191,28 @@ pub fn remove_cluster(paths: &Paths, cluster: &ClusterId) -> Result<(), FilesErr
 }
 
 /// The ids of clusters that have a folder of either kind.
-pub fn clusters(paths: &Paths) -> Vec<ClusterId> {
-    let names = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let all = names(paths.run_dir()).chain(names(&paths.disk_root()));
-    let mut found: Vec<ClusterId> = all.filter_map(|name| ClusterId::new(name.to_str()?).ok()).collect();
-    found.sort();
-    found.dedup();
-    found
+pub fn clusters(paths: &Paths) -> Result<BTreeSet<ClusterId>, FilesError> {
+    let mut found = named(paths.run_dir(), |name| ClusterId::new(name).ok())?;
+    found.extend(named(&paths.disk_root(), |name| ClusterId::new(name).ok())?);
+    Ok(found)
+}
+
+/// The nodes of a cluster that have a folder that lasts as long as a boot.
+pub fn nodes(paths: &Paths, cluster: &ClusterId) -> Result<BTreeSet<NodeName>, FilesError> {
+    named(&paths.cluster_dir(cluster), |name| name.parse().ok())
+}
+
+/// What lies in a folder, by its names, as far as they are such; nothing where the folder is not there.
+fn named<T: Ord>(folder: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<BTreeSet<T>, FilesError> {
+    let failed = |source| FilesError::Read { path: folder.to_path_buf(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+    let names = names.collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    Ok(names.iter().filter_map(|name| parse(name.to_str()?)).collect())
 }
 
 /// Makes a folder of the agent's, and those above it. One that is there keeps its mode: it may be the machine's.

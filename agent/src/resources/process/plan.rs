@@ -65,6 +65,7 @@ pub fn plan(
             workdir: process.workdir.as_ref().map_or(work_dir, PathBuf::from),
             procs_files,
             nofile: node.limits.nofile,
+            nofile_soft: None,
             oom_score_adj: Some(PROCESS_OOM_SCORE_ADJ),
         },
         log_max_bytes: LOG_MAX_BYTES,

@@ -97,7 +97,7 @@ mod tests {
     use throng_common::ids::ClusterId;
 
     use super::*;
-    use crate::resources::sysctl::plan::{ClusterWant, keys, plan};
+    use crate::resources::sysctl::plan::{ClusterWant, Unwanted, keys, plan};
     use crate::resources::sysctl::store::{ProcSys, observe};
 
     #[test]
@@ -118,13 +118,13 @@ mod tests {
         let wants = [want("vm.max_map_count"), want("kernel.pid_max")];
         let (values, errors) = observe(&store, keys(&wants, &[]));
         assert_eq!(errors.len(), 1, "{errors:?}");
-        let made = plan(&wants, &values, &[]);
+        let made = plan(&wants, &values, &[], Unwanted::PutBack);
         assert_eq!((made.steps.len(), made.problems.len()), (1, 1));
         let applied = apply(&store, made);
         assert!(applied.outcomes[0].result.is_ok());
         assert_eq!(applied.records[0].written, "100000");
         let (values, _) = observe(&store, keys(&[], &applied.records));
-        let undone = apply(&store, plan(&[], &values, &applied.records));
+        let undone = apply(&store, plan(&[], &values, &applied.records, Unwanted::PutBack));
         assert_eq!(undone.forgotten, ["kernel.pid_max"]);
         assert_eq!(fs::read_to_string(root.path().join("kernel/pid_max")).unwrap(), "32768\n");
     }

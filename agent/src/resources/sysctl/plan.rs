@@ -114,8 +114,17 @@ pub fn keys(wants: &[ClusterWant], recorded: &[SysctlChange]) -> BTreeSet<Sysctl
     all.filter_map(|key| SysctlKey::new(key).ok()).collect()
 }
 
+/// What becomes of settings that we changed and that nobody is known to want any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwanted {
+    /// They are put back.
+    PutBack,
+    /// They stay: of some cluster it is not known what it wants.
+    Keep,
+}
+
 /// Compares what all clusters want with what is, and with what we changed before.
-pub fn plan(wants: &[ClusterWant], current: &Values, recorded: &[SysctlChange]) -> SysctlPlan {
+pub fn plan(wants: &[ClusterWant], current: &Values, recorded: &[SysctlChange], unwanted: Unwanted) -> SysctlPlan {
     let mut plan = SysctlPlan::default();
     let mut by_key: BTreeMap<&str, Vec<&ClusterWant>> = BTreeMap::new();
     for want in wants {
@@ -123,13 +132,15 @@ pub fn plan(wants: &[ClusterWant], current: &Values, recorded: &[SysctlChange]) 
     }
     for (key, wants) in &by_key {
         let record = recorded.iter().find(|record| record.key == *key);
-        if let Err(what) = plan_wanted(wants, current, record, &mut plan) {
+        if let Err(what) = plan_wanted(wants, current, record, unwanted, &mut plan) {
             let required = wants.iter().any(|want| want.spec.required);
             plan.problems.push(SysctlProblem { key: (*key).to_owned(), required, what });
         }
     }
-    for record in recorded.iter().filter(|record| !by_key.contains_key(record.key.as_str())) {
-        plan_unwanted(record, current, &mut plan);
+    if unwanted == Unwanted::PutBack {
+        for record in recorded.iter().filter(|record| !by_key.contains_key(record.key.as_str())) {
+            plan_unwanted(record, current, &mut plan);
+        }
     }
     plan
 }
@@ -138,6 +149,7 @@ fn plan_wanted(
     wants: &[&ClusterWant],
     current: &Values,
     record: Option<&SysctlChange>,
+    unwanted: Unwanted,
     plan: &mut SysctlPlan,
 ) -> Result<(), ProblemKind> {
     let Some(target) = merged(wants) else {
@@ -149,7 +161,10 @@ fn plan_wanted(
     let current = plain(&current);
     let unreadable = || ProblemKind::Unreadable(current.clone());
     let met = target.is_met(&current).ok_or_else(unreadable)?;
-    let stale = stale_ports(&target, record);
+    let stale = match unwanted {
+        Unwanted::PutBack => stale_ports(&target, record),
+        Unwanted::Keep => PortSet::default(),
+    };
     let value = target.value(&current, &stale).ok_or_else(unreadable)?;
     if let Some(record) = record
         && !met

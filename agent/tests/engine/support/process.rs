@@ -34,6 +34,7 @@ impl ProcessNode {
             workdir: "/".into(),
             procs_files: Vec::new(),
             nofile: None,
+            nofile_soft: None,
             oom_score_adj: None,
         };
         let spec = ShimSpec { version: SHIM_VERSION, digest: "d".to_owned(), launch, log_max_bytes: LOG_MAX_BYTES };

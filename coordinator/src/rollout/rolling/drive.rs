@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use throng_common::ids::{NodeName, RoleName};
 use throng_common::nodeset::NodeSet;
-use throng_common::status::{NodePhase, UnixMillis};
+use throng_common::status::NodePhase;
 use throng_failpoints::{Point, hit};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::plan::{Bound, Next, Standing, next};
-use crate::clock;
 use crate::cluster::{ClusterRecord, LiveCluster, SeenColumn, Sighting};
 use crate::core::Core;
 use crate::operation::{OperationHandle, Phase};
@@ -98,7 +97,7 @@ struct Turns<'a> {
     /// Until when those under way must be up.
     deadlines: BTreeMap<NodeName, Instant>,
     /// Since when those under way answer their probe.
-    ready: BTreeMap<NodeName, UnixMillis>,
+    ready: BTreeMap<NodeName, Instant>,
 }
 
 impl<'a> Turns<'a> {
@@ -113,7 +112,7 @@ impl<'a> Turns<'a> {
         change: &impl Fn(&mut ClusterRecord, &BTreeSet<NodeName>),
     ) -> Result<(), Stop> {
         let Drive { core, cluster, operation, bound, .. } = *self.drive;
-        let begun = clock::now();
+        let begun = Instant::now();
         let _asking = ask(core, cluster, [self.role.clone()]);
         self.await_first_answer(begun).await;
         let mut changes = cluster.watch();
@@ -148,12 +147,12 @@ impl<'a> Turns<'a> {
     }
 
     /// A node of which the system under test has said nothing yet is not down for that.
-    async fn await_first_answer(&self, begun: UnixMillis) {
+    async fn await_first_answer(&self, begun: Instant) {
         let cluster = self.drive.cluster;
         let asked = cluster.record().scenario.role.get(&self.role).is_some_and(|role| role.seen.is_some());
         let deadline = Instant::now() + self.timeout();
         while asked && Instant::now() < deadline {
-            if cluster.column(&self.role).is_some_and(|column| column.sighting.is_some() && column.at >= begun) {
+            if cluster.column(&self.role).is_some_and(|column| column.sighting.is_some() && column.asked >= begun) {
                 return;
             }
             sleep(LOOK_INTERVAL).await;
@@ -178,20 +177,20 @@ impl<'a> Turns<'a> {
     /// Brings the standings up to date.
     fn look(&mut self) {
         let record = self.drive.cluster.record();
-        let now = clock::now();
+        let now = Instant::now();
         for (node, standing) in &mut self.standings {
             let status = self.drive.cluster.status(node);
             match standing {
                 Standing::Waiting { up } => {
                     let ready = status.is_some_and(|status| status.phase == NodePhase::Ready);
-                    *up = ready && is_seen(self.drive.cluster, node, UnixMillis(0));
+                    *up = ready && is_seen(self.drive.cluster, node, None);
                 }
                 Standing::Changing => {
                     let wanted = record.incarnations.get(node).copied().unwrap_or_default();
                     let phase = status.filter(|status| status.incarnation >= wanted).map(|status| status.phase);
                     if phase == Some(NodePhase::Ready) {
                         let since = *self.ready.entry(node.clone()).or_insert(now);
-                        if is_seen(self.drive.cluster, node, since) {
+                        if is_seen(self.drive.cluster, node, Some(since)) {
                             hit(Point::TurnUp);
                             *standing = Standing::Changed;
                             continue;
@@ -272,9 +271,10 @@ impl<'a> Turns<'a> {
     }
 }
 
-/// Whether the system under test knows a node, where its role says how to ask; by an answer of after `since`.
-fn is_seen(cluster: &LiveCluster, node: &NodeName, since: UnixMillis) -> bool {
-    let fresh = cluster.column(node.role()).filter(|column| column.at > since);
+/// Whether the system under test knows a node, where its role says how to ask; by an answer to a question of after `since`,
+/// or by any.
+fn is_seen(cluster: &LiveCluster, node: &NodeName, since: Option<Instant>) -> bool {
+    let fresh = cluster.column(node.role()).filter(|column| since.is_none_or(|since| column.asked > since));
     match cluster.seen(node) {
         SeenColumn::NotAsked => true,
         SeenColumn::Yes => fresh.is_some(),

@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 
 use throng_common::scenario::model::{Each, Seen};
 use throng_common::span::Span;
-use throng_common::status::{NodePhase, NodeStatus};
+use throng_common::status::{NodePhase, NodeStatus, UnixMillis};
 
 use super::*;
 use crate::cluster::{Column, Sighting, sample};
 use crate::planner::tests::fixture::{host, redis, try_plan};
-
-/// When the wait begins.
-const BEGUN: UnixMillis = UnixMillis(1000);
 
 fn worker() -> RoleName {
     "worker".parse().unwrap()
@@ -41,9 +38,10 @@ fn ready(node: NodeName) -> NodeStatus {
     sample::ready("c-x7k2", &node.to_string())
 }
 
-fn says(cluster: &LiveCluster, answer: Result<Sighting, &str>, at: UnixMillis) {
+/// The system under test answers a question of this moment.
+fn says(cluster: &LiveCluster, answer: Result<Sighting, &str>, asked: Instant) {
     let problem = answer.as_ref().err().map(ToString::to_string);
-    cluster.role_seen(&worker(), Column { sighting: answer.ok(), problem, at });
+    cluster.role_seen(&worker(), Column { sighting: answer.ok(), problem, asked, at: UnixMillis(0) });
 }
 
 /// All five workers by name.
@@ -52,8 +50,8 @@ fn all(cluster: &LiveCluster) -> Sighting {
     Sighting::Names(workers)
 }
 
-async fn wait(cluster: &LiveCluster) -> Result<(), Vec<String>> {
-    let ended = all_up(cluster, BEGUN, Instant::now() + Duration::from_secs(9)).await;
+async fn wait(cluster: &LiveCluster, begun: Instant) -> Result<(), Vec<String>> {
+    let ended = all_up(cluster, begun, Instant::now() + Duration::from_secs(9)).await;
     let line = |missing: MissingNode| match missing.node {
         Some(node) => format!("{node}: {}", missing.what),
         None => missing.what,
@@ -63,38 +61,38 @@ async fn wait(cluster: &LiveCluster) -> Result<(), Vec<String>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_count_that_stays_too_low_is_missing_without_a_name() {
-    let cluster = cluster();
-    says(&cluster, Ok(Sighting::Count(3)), BEGUN);
+    let (cluster, begun) = (cluster(), Instant::now());
+    says(&cluster, Ok(Sighting::Count(3)), begun);
     let missing = "worker: the system under test knows 3 of 5, names unknown".to_owned();
-    assert_eq!(wait(&cluster).await, Err(vec![missing]));
-    says(&cluster, Ok(Sighting::Count(5)), BEGUN);
-    assert_eq!(wait(&cluster).await, Ok(()));
+    assert_eq!(wait(&cluster, begun).await, Err(vec![missing]));
+    says(&cluster, Ok(Sighting::Count(5)), begun);
+    assert_eq!(wait(&cluster, begun).await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_system_that_does_not_answer_is_missing_with_what_it_said_instead() {
-    let cluster = cluster();
+    let (cluster, begun) = (cluster(), Instant::now());
     let silent = "worker: the system under test has not answered yet".to_owned();
-    assert_eq!(wait(&cluster).await, Err(vec![silent]));
-    says(&cluster, Err("the system under test did not answer: exit code 1"), BEGUN);
+    assert_eq!(wait(&cluster, begun).await, Err(vec![silent]));
+    says(&cluster, Err("the system under test did not answer: exit code 1"), begun);
     let refused = "worker: the system under test did not answer: exit code 1".to_owned();
-    assert_eq!(wait(&cluster).await, Err(vec![refused]));
+    assert_eq!(wait(&cluster, begun).await, Err(vec![refused]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_to_a_question_of_before_the_wait_ends_it_not() {
-    let cluster = cluster();
-    says(&cluster, Ok(all(&cluster)), UnixMillis(BEGUN.0 - 1));
+    let (cluster, begun) = (cluster(), Instant::now());
+    says(&cluster, Ok(all(&cluster)), begun - Duration::from_millis(1));
     let silent = "worker: the system under test has not answered yet".to_owned();
-    assert_eq!(wait(&cluster).await, Err(vec![silent]));
-    says(&cluster, Ok(all(&cluster)), BEGUN);
-    assert_eq!(wait(&cluster).await, Ok(()));
+    assert_eq!(wait(&cluster, begun).await, Err(vec![silent]));
+    says(&cluster, Ok(all(&cluster)), begun);
+    assert_eq!(wait(&cluster, begun).await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_in_the_way_of_several_roles_stands_together_and_names_the_role_where_no_node_is_named() {
-    let cluster = cluster();
-    says(&cluster, Ok(Sighting::Count(4)), BEGUN);
+    let (cluster, begun) = (cluster(), Instant::now());
+    says(&cluster, Ok(Sighting::Count(4)), begun);
     cluster.node_seen(
         &"a".parse().unwrap(),
         NodeStatus { phase: NodePhase::Starting, ..ready("primary-0000".parse().unwrap()) },
@@ -105,7 +103,7 @@ async fn what_is_in_the_way_of_several_roles_stands_together_and_names_the_role_
     );
     let reasons = in_the_way(&cluster.memberships());
     assert_eq!(reason_lines(&reasons, &BTreeMap::new()), "  primary-0000,worker-0001 (2): starting");
-    says(&cluster, Ok(Sighting::Count(2)), BEGUN);
+    says(&cluster, Ok(Sighting::Count(2)), begun);
     let reasons = in_the_way(&cluster.memberships());
     let unnamed = "  worker: the system under test knows 2 of 5, names unknown";
     assert_eq!(

@@ -40,7 +40,11 @@ impl World {
     }
 
     fn reach(&mut self, wants: &[ClusterWant]) -> SysctlPlan {
-        let made = plan(wants, &self.values, &self.records);
+        self.reach_and(wants, Unwanted::PutBack)
+    }
+
+    fn reach_and(&mut self, wants: &[ClusterWant], unwanted: Unwanted) -> SysctlPlan {
+        let made = plan(wants, &self.values, &self.records, unwanted);
         for step in &made.steps {
             match step {
                 SysctlStep::Raise { record, .. } => {
@@ -67,6 +71,23 @@ fn a_number_is_raised_and_put_back() {
     assert_eq!(world.reach(&[want("b-1", PID_MAX, SysctlWant::AtLeast(7))]), SysctlPlan::default(), "never lowered");
     world.reach(&[]);
     assert_eq!((world.get(PID_MAX).as_str(), world.records.len()), ("32768", 0));
+}
+
+#[test]
+fn what_a_cluster_has_of_which_nobody_knows_stays_when_another_comes() {
+    let mut world = World::with(&[(RESERVED_PORTS, "8080"), (PID_MAX, "32768")]);
+    let of_first = [
+        want("a-1", RESERVED_PORTS, SysctlWant::Ports(ports(20_000, 20_019))),
+        want("a-1", PID_MAX, SysctlWant::AtLeast(4_194_304)),
+    ];
+    world.reach(&of_first);
+    let of_second = [want("b-1", RESERVED_PORTS, SysctlWant::Ports(ports(30_000, 30_009)))];
+    world.reach_and(&of_second, Unwanted::Keep);
+    assert_eq!((&*world.get(RESERVED_PORTS), &*world.get(PID_MAX)), ("8080,20000-20019,30000-30009", "4194304"));
+    world.reach(&of_second);
+    assert_eq!((&*world.get(RESERVED_PORTS), &*world.get(PID_MAX)), ("8080,30000-30009", "32768"));
+    world.reach(&[]);
+    assert_eq!((&*world.get(RESERVED_PORTS), world.records.len()), ("8080", 0));
 }
 
 #[test]

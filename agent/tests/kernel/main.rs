@@ -9,6 +9,7 @@ mod mount_namespace;
 mod names;
 mod network;
 mod network_namespace;
+mod processes;
 mod ramdisk;
 mod root;
 mod starts;

@@ -1,9 +1,11 @@
 //! What people type beside `up` and `run`: terminals, logs that go on, a look at the machine, and JSON of all of it.
 
-use std::process::Stdio;
+use std::fs;
+use std::process::{Command, Stdio};
 
 use serde_json::{Deserializer, Value};
-use throng_tests::finished::Finished;
+use throng_tests::agent;
+use throng_tests::finished::{Finished, Running};
 use throng_tests::host;
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site};
 use throng_tests::terminal::{CTRL_C, OnTerminal};
@@ -46,6 +48,27 @@ fn a_shell_on_a_terminal_is_in_the_node_whichever_way_that_runs() {
 fn sleepers(arguments: &str) -> Result<(), &'static str> {
     let found = host::processes("sleep").into_iter().any(|process| process.arguments.join(" ") == arguments);
     if found { Ok(()) } else { Err("it does not run") }
+}
+
+#[test]
+fn the_agent_may_open_what_its_host_allows_and_its_nodes_what_whoever_called_was_given() {
+    in_site(|site| {
+        let up = site.command("throng", &["up", &site.tiny()]);
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -Sn 512; exec \"$0\" \"$@\""]).arg(up.get_program()).args(up.get_args());
+        limited.envs(up.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(site.folder());
+        let _ = Running::start(&mut limited, "throng up".to_owned()).end(COMMAND_TIMEOUT).expect_code(0);
+        let limits = fs::read_to_string(format!("/proc/{}/limits", agent::pid(site))).unwrap();
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let words: Vec<&str> = files.split_whitespace().collect();
+        assert_eq!(words[3], words[4], "{files}");
+        let asked = site.throng(&["exec", "hub-0000", "--", "sh", "-c", "ulimit -Sn"]).expect_code(0);
+        let _ = asked.expect_said(&["512"]);
+        let own = site.node("hub-0000")["pid"].as_i64().unwrap();
+        let own = fs::read_to_string(format!("/proc/{own}/limits")).unwrap();
+        assert!(own.lines().any(|line| line.starts_with("Max open files            512 ")), "{own}");
+        site.down();
+    });
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::time::{ClockId, clock_gettime};
 use throng_common::status::UnixMillis;
 
-/// A moment by the clock that nobody sets, in milliseconds since the machine was booted.
+/// A moment by the clock that nobody sets, in milliseconds since the machine was booted, its sleep left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Uptime(pub u64);
 

@@ -1,12 +1,14 @@
-//! The one place that reads the wall clock.
+//! The one place that reads clocks.
 
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::time::{ClockId, clock_gettime};
 
 use throng_common::status::UnixMillis;
 
-/// When [`steady`] was first asked, by both clocks.
-static ANCHOR: OnceLock<(UnixMillis, Instant)> = OnceLock::new();
+/// When [`steady`] was first asked, by the wall clock, and how long after the machine's boot that was.
+static ANCHOR: OnceLock<(UnixMillis, Duration)> = OnceLock::new();
 
 /// Now. A clock before 1970 reads as 0.
 pub fn now() -> UnixMillis {
@@ -14,12 +16,15 @@ pub fn now() -> UnixMillis {
     UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Now, as the wall clock would say had nobody set it since this process first asked: for what lasts a while and outlives
-/// the process.
+/// Now, as the wall clock would say had nobody set it since this process first asked. A machine's sleep counts.
 pub fn steady() -> UnixMillis {
-    let (wall, began) = ANCHOR.get_or_init(|| (now(), Instant::now()));
-    let passed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (wall, began) = ANCHOR.get_or_init(|| (now(), since_boot()));
+    let passed = u64::try_from(since_boot().saturating_sub(*began).as_millis()).unwrap_or(u64::MAX);
     UnixMillis(wall.0.saturating_add(passed))
+}
+
+fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).expect("Linux counts the time since the boot").into()
 }
 
 #[cfg(test)]

@@ -54,7 +54,6 @@ fn runtime() -> anyhow::Result<Runtime> {
 }
 
 fn run(args: RunArgs) -> anyhow::Result<()> {
-    open_files::raise();
     if args.detached {
         // It fails for a process that leads a session already: that is as good.
         let _ = nix::unistd::setsid();
@@ -62,6 +61,7 @@ fn run(args: RunArgs) -> anyhow::Result<()> {
     let wanted = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| DEFAULT_LOG.to_owned());
     let filter = EnvFilter::try_new(&wanted).with_context(|| format!("{LOG_VARIABLE}=`{wanted}`"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    open_files::raise();
     let token = args.start.token_stdin.then(token).transpose()?;
     let StartArgs { coordinator, ca_pin, host, dirs, .. } = args.start;
     let options =

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::target::{TargetError, kernel};
 use crate::enter::command::NOT_ENTERED;
 use crate::host::engine::model::{ExecEnd, ExecOutput, ExecRequest, FileSlice};
+use crate::host::open_files;
 use crate::launcher::report::{NOT_STARTED, Token};
 use crate::launcher::variables::marked;
 use crate::shim::members::Members;
@@ -31,6 +32,9 @@ const CHUNK_BYTES: usize = 16 * 1024;
 pub(super) fn launcher(program: &Path, dir: &Path, token: &Token) -> Command {
     let mut command = Command::new(program);
     command.args(["launch", "--dir"]).arg(dir).args(["--token", token.as_str()]).env_clear().kill_on_drop(true);
+    if let Some(soft) = open_files::before() {
+        command.args(["--nofile-soft", &soft.to_string()]);
+    }
     command
 }
 

@@ -14,9 +14,13 @@ static BEGAN_WITH: OnceLock<u64> = OnceLock::new();
 /// programs size themselves by it.
 pub fn raise() {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
-    // One that does not rise is as it was.
-    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        let _ = BEGAN_WITH.set(soft);
+    if soft >= hard {
+        return;
+    }
+    match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+        // It is raised once in an agent's life.
+        Ok(()) => _ = BEGAN_WITH.set(soft),
+        Err(error) => tracing::warn!(soft, hard, %error, "the limit of open files stays as it is"),
     }
 }
 

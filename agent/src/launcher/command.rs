@@ -33,7 +33,7 @@ struct Arguments {
     read: Option<(PathBuf, FileSlice)>,
 }
 
-/// `launch --dir DIR [--token T] [--die-with PID] [--terminal] [--read PATH --max N [--tail] | -- argv…]`.
+/// `launch --dir DIR [--token T] [--die-with PID] [--terminal] [--nofile-soft N] [--read PATH --max N [--tail] | -- argv…]`.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let parsed = parse(arguments);
     let token = Token::given(parsed.as_ref().map(|parsed| parsed.token.clone()).unwrap_or_default());
@@ -65,6 +65,7 @@ fn parse(mut arguments: impl Iterator<Item = OsString>) -> io::Result<Arguments>
                 let pid = number(value()?).and_then(|pid: u64| u32::try_from(pid).ok());
                 parsed.manner.die_with = Some(pid.ok_or_else(|| wrong("--die-with takes a process id"))?);
             }
+            Some("--nofile-soft") => parsed.manner.nofile_soft = number(value()?),
             Some("--terminal") => parsed.manner.terminal = true,
             Some("--read") => read = Some(PathBuf::from(value()?)),
             Some("--max") => slice.max_bytes = number(value()?).ok_or_else(|| wrong("--max takes a number"))?,
@@ -152,7 +153,7 @@ mod tests {
     fn what_comes_after_the_dashes_is_the_command_whatever_it_looks_like() {
         let parsed = parse(words("--dir /d --token t --die-with 7 -- ls --dir -- x")).unwrap();
         assert_eq!(parsed.dir, Path::new("/d"));
-        assert_eq!(parsed.manner, Manner { die_with: Some(7), terminal: false });
+        assert_eq!(parsed.manner, Manner { die_with: Some(7), ..Manner::default() });
         assert_eq!(parsed.command.unwrap(), ["ls", "--dir", "--", "x"]);
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Manner {
     pub(super) die_with: Option<u32>,
     /// Its standard input is a terminal that becomes its controlling one.
     pub(super) terminal: bool,
+    /// Its soft limit of open files, of a node that was started before that was kept with it.
+    pub(super) nofile_soft: Option<u64>,
 }
 
 /// Does it all; afterwards this process is the node's user's in every respect.
@@ -36,7 +38,7 @@ pub(super) fn prepare(spec: &LaunchSpec, manner: &Manner) -> Result<Identity, La
         // Best effort: lowering it needs a privilege that not every host's root has.
         let _ = fs::write("/proc/self/oom_score_adj", score.to_string());
     }
-    match (spec.nofile, spec.nofile_soft) {
+    match (spec.nofile, spec.nofile_soft.or(manner.nofile_soft)) {
         (Some(wanted), _) => limit_files(wanted)?,
         (None, Some(soft)) => limit_files_softly(soft)?,
         (None, None) => {}

@@ -237,6 +237,19 @@ impl Ledger {
         Ok(())
     }
 
+    /// Remembers nodes that were found running, as far as they are not known: one that is was started since.
+    pub fn record_found(&self, records: &[NodeRecord]) -> Result<(), LedgerError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        for record in records {
+            transaction.execute(
+                "INSERT OR IGNORE INTO node (cluster, node, json) VALUES (?1, ?2, ?3)",
+                params![record.cluster.as_str(), record.node.to_string(), serde_json::to_string(record)?],
+            )?;
+        }
+        Ok(transaction.commit()?)
+    }
+
     /// Remembers that a node is to be stopped in another way. One that is not known is not remembered by this.
     pub fn record_stop(&self, cluster: &ClusterId, node: &NodeName, stop: &StopSpec) -> Result<(), LedgerError> {
         let json = serde_json::to_string(stop)?;

@@ -7,4 +7,4 @@ mod check;
 mod watcher;
 
 pub use check::{ProbeError, check};
-pub use watcher::{ExecFailure, ExecProbe, ExecProblem, ProbeNews, watch};
+pub use watcher::{Begins, ExecFailure, ExecProbe, ExecProblem, ProbeNews, watch};

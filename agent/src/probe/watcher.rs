@@ -58,6 +58,15 @@ pub enum ProbeNews {
     NotReady(Reason),
 }
 
+/// What is known of a node when it begins to be asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Begins {
+    /// Between 0 and 1, another one for each node: they do not ask in step.
+    pub phase: f64,
+    /// Whether it is ready: then it is not asked at once, and may miss as often as any.
+    pub is_ready: bool,
+}
+
 /// Asks until it is dropped, and tells changes. Cancel safe: it holds nothing but a connection.
 ///
 /// `ports` are the node's, by whose names it is told which one does not answer.
@@ -65,13 +74,16 @@ pub async fn watch(
     probe: Probe,
     ports: &[NamedPorts],
     exec: &dyn ExecProbe,
-    phase: f64,
+    begins: Begins,
     news: mpsc::Sender<ProbeNews>,
 ) {
+    let Begins { phase, is_ready: mut ready } = begins;
     let mut wait = STARTING_FIRST_WAIT;
-    let mut ready = false;
     let mut misses = 0;
-    let mut told: Option<ProbeNews> = None;
+    let mut told = ready.then_some(ProbeNews::Ready);
+    if ready {
+        tokio::time::sleep(probe.interval.mul_f64(phase)).await;
+    }
     loop {
         // Boxed: between two questions a node costs what its timer does, not the buffers of an answer.
         let outcome = Box::pin(check(&probe, ports, exec)).await;
@@ -146,20 +158,30 @@ mod tests {
     }
 
     async fn news_of(answers: Vec<bool>, lasting: Duration) -> (Vec<ProbeNews>, u32) {
-        news_of_any(answers.into_iter().map(Some).collect(), lasting).await
+        news_of_any(answers.into_iter().map(Some).collect(), lasting, false).await
     }
 
-    async fn news_of_any(answers: Vec<Option<bool>>, lasting: Duration) -> (Vec<ProbeNews>, u32) {
+    async fn news_of_any(answers: Vec<Option<bool>>, lasting: Duration, is_ready: bool) -> (Vec<ProbeNews>, u32) {
+        let begins = Begins { phase: 0.5, is_ready };
         let script = Script { answers, asked: AtomicU32::new(0) };
         let (sender, mut receiver) = mpsc::channel(64);
         let command = ProbeCheck::Exec { command: vec!["x".into()] };
         let probe = Probe { check: command, timeout: Duration::from_secs(1), interval: Duration::from_secs(10) };
-        let _ = tokio::time::timeout(lasting, watch(probe, &[], &script, 0.5, sender)).await;
+        let _ = tokio::time::timeout(lasting, watch(probe, &[], &script, begins, sender)).await;
         let mut all = Vec::new();
         while let Ok(news) = receiver.try_recv() {
             all.push(news);
         }
         (all, script.asked.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_ready_is_not_asked_at_once_and_may_miss_as_any() {
+        let missing = || vec![Some(false), Some(false), Some(true)];
+        let (news, asked) = news_of_any(missing(), Duration::from_millis(4_900), true).await;
+        assert_eq!((news, asked), (vec![], 0));
+        let (news, asked) = news_of_any(missing(), Duration::from_secs(9), true).await;
+        assert_eq!((news, asked), (vec![], 3), "nothing is new");
     }
 
     #[tokio::test(start_paused = true)]
@@ -179,11 +201,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_ready_node_that_cannot_be_asked_stays_ready_and_one_that_starts_is_not_ready_yet() {
-        let (news, _) = news_of_any(vec![Some(true), None], Duration::from_secs(120)).await;
+        let (news, _) = news_of_any(vec![Some(true), None], Duration::from_secs(120), false).await;
         assert_eq!(news, [ProbeNews::Ready]);
-        let (news, _) = news_of_any(vec![Some(true), None, Some(false)], Duration::from_secs(120)).await;
+        let (news, _) = news_of_any(vec![Some(true), None, Some(false)], Duration::from_secs(120), false).await;
         assert!(matches!(news[..], [ProbeNews::Ready, ProbeNews::NotReady(_)]), "what it answers counts: {news:?}");
-        let (news, _) = news_of_any(vec![None], Duration::from_secs(120)).await;
+        let (news, _) = news_of_any(vec![None], Duration::from_secs(120), false).await;
         assert!(matches!(&news[..], [ProbeNews::NotReady(reason)] if reason.message.contains("hung")), "{news:?}");
     }
 

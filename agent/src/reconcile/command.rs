@@ -1,10 +1,13 @@
 //! What goes into the core and what comes out of it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use throng_common::host_spec::{ClusterSpec, NodeSpec};
+use throng_common::host_spec::{ClusterSpec, NodeSpec, Probe};
 use throng_common::ids::{ClusterId, Incarnation, NodeName};
 use throng_common::status::{Reason, SysctlChange, UnixMillis};
+
+use throng_failpoints::{Fault, planted};
 
 use super::engine_state::EngineState;
 use super::node_state::{Action, NodeState, Presence, Running};
@@ -37,6 +40,11 @@ pub struct WantedNode {
 }
 
 impl WantedNode {
+    /// How it is asked whether it is ready; none: it is ready as soon as it runs.
+    pub fn probe(&self) -> Option<&Probe> {
+        self.spec.ready.as_ref().filter(|_| !planted(Fault::SkipProbe))
+    }
+
     /// Tells what runs from this very spec how it is to be stopped from now on; whether that is new to it.
     pub fn tell_stop(&self, running: &mut Running) -> bool {
         let is_new = running.digest == self.digest && running.stop != self.spec.stop;
@@ -71,8 +79,8 @@ pub enum Event {
     Probed {
         /// The node.
         key: Key,
-        /// The process that was probed.
-        pid: u32,
+        /// Which asking this answers: one before it says nothing any more.
+        number: u64,
         /// The answer.
         news: ProbeNews,
     },
@@ -82,8 +90,8 @@ pub enum Event {
         began: u64,
         /// What was found.
         found: Vec<Found>,
-        /// Of what all that there is was seen.
-        seen: Seen,
+        /// What could not be seen.
+        unseen: Unseen,
     },
     /// A container's process is gone, by the kernel's word, and the engine does not say how it ended.
     Vanished {
@@ -111,28 +119,34 @@ pub struct Acted {
     pub outcome: ActOutcome,
 }
 
-/// Of what a look saw all that there is: what it did not find of the rest says nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
-    /// Containers.
-    pub containers: bool,
-    /// Processes of the host.
-    pub processes: bool,
+/// What a look could not see, and why: what it did not find of that says nothing. By default it saw everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// Containers: the engine did not list them.
+    pub containers: Option<Reason>,
+    /// Processes of the host: their folders could not be listed.
+    pub processes: Option<Reason>,
+    /// Nodes whose files could not be read.
+    pub nodes: BTreeMap<Key, Reason>,
 }
 
-impl Seen {
-    /// Of everything.
-    pub const ALL: Self = Self { containers: true, processes: true };
-
+impl Unseen {
     /// Whether a node of which nothing was found is not there.
-    pub fn rules_out(self, presence: &Presence) -> bool {
-        match presence {
-            Presence::Running(Running { container: None, .. }) => self.processes,
-            Presence::Running(_) => self.containers,
+    pub fn rules_out(&self, key: &Key, presence: &Presence) -> bool {
+        let (containers, processes) = (self.containers.is_none(), self.processes.is_none());
+        let is_seen = match presence {
+            Presence::Running(Running { container: None, .. }) => processes,
+            Presence::Running(_) => containers,
             Presence::Absent | Presence::Created { .. } | Presence::Ended { .. } | Presence::Unknown => {
-                self.containers && self.processes
+                containers && processes
             }
-        }
+        };
+        is_seen && !self.nodes.contains_key(key)
+    }
+
+    /// Why processes could not all be seen.
+    pub fn of_processes(&self) -> impl Iterator<Item = &Reason> {
+        self.processes.iter().chain(self.nodes.values())
     }
 }
 
@@ -199,13 +213,15 @@ pub struct HostSettings {
     /// Clusters with nodes, wanted or not yet gone; without their nodes' specs.
     pub clusters: Vec<Arc<ClusterSpec>>,
     /// Clusters of which a node may be left: theirs is not taken away yet.
-    pub occupied: std::collections::BTreeSet<ClusterId>,
+    pub occupied: BTreeSet<ClusterId>,
+    /// Whether process nodes could not be looked at yet: nobody knows of which clusters something is left.
+    pub blind: bool,
 }
 
 impl HostSettings {
     /// Whether it is known what each cluster needs of which a node may be left. Before that, nothing is put back.
     pub fn are_of_all(&self) -> bool {
-        self.occupied.iter().all(|id| self.clusters.iter().any(|cluster| cluster.cluster == *id))
+        !self.blind && self.occupied.iter().all(|id| self.clusters.iter().any(|cluster| cluster.cluster == *id))
     }
 }
 
@@ -224,11 +240,15 @@ pub enum Command {
         pid: u32,
         /// What is wanted of it.
         wanted: Arc<WantedNode>,
+        /// The number of this asking.
+        number: u64,
+        /// Whether it is ready, by an asking before this one.
+        is_ready: bool,
     },
     /// Ask it no more.
     EndProbe(Key),
-    /// Write down a node that was found running and that the ledger does not know.
-    Record(Box<Adopted>),
+    /// Write down nodes that were found running and that the ledger does not know.
+    Record(Vec<Adopted>),
     /// Say how a node stands.
     Publish(Key),
     /// Say that a node is gone.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use throng_common::host_spec::{ClusterSpec, DesiredState};
+use throng_common::host_spec::{ClusterSpec, DesiredState, Workload};
 use throng_common::ids::{ClusterId, Generation, Incarnation};
 use throng_common::status::{NodePhase, NodeStatus, Reason, UnixMillis};
-use throng_failpoints::{Fault, planted};
 
+mod attending;
 mod found;
 mod standing;
 mod wishes;
@@ -50,8 +50,12 @@ pub struct Core {
     engine: EngineState,
     /// Nodes that wait for an engine that is silent.
     held_up: BTreeSet<Key>,
-    /// What follows from a new desired state, to be done with the next event.
-    due: Vec<Command>,
+    /// Why process nodes could not all be seen, at the last look.
+    unseen: Vec<Reason>,
+    /// Whether their folders were ever listed.
+    saw_processes: bool,
+    /// Why they could not be, while they never were: what runs there nobody knows, so none is started or taken away.
+    blind: Option<Reason>,
     /// Events so far.
     moment: u64,
     /// At which of them work on a node, or the node itself, last came to an end.
@@ -66,7 +70,7 @@ const RETRY_MILLIS: u64 = 5_000;
 impl Core {
     /// Takes note of what happened, and says what is to be done.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Command> {
-        let mut commands = std::mem::take(&mut self.due);
+        let mut commands = Vec::new();
         self.moment += 1;
         match event {
             Event::Tick => {}
@@ -87,12 +91,12 @@ impl Core {
                     self.ended(&key, reason, failed, now.uptime, &mut commands);
                 }
             }
-            Event::Probed { key, pid, news } => self.probed(key, pid, news, now.wall, &mut commands),
-            Event::Found { began, found, seen } => self.found(began, found, seen, now, &mut commands),
+            Event::Probed { key, number, news } => self.probed(key, number, news, now.wall, &mut commands),
+            Event::Found { began, found, unseen } => self.found(began, found, unseen, now, &mut commands),
             Event::Vanished { key, pid, reason } => self.vanished(&key, pid, reason, &mut commands),
             Event::Engine(engine) => self.engine_is(engine, &mut commands),
         }
-        self.plan(now.uptime, &mut commands);
+        self.plan(now, &mut commands);
         commands
     }
 
@@ -111,9 +115,10 @@ impl Core {
         &self.engine
     }
 
-    /// Whether there are nodes of which the engine does not say how they are.
+    /// Whether there are nodes of which nobody knows how they are.
     pub fn has_unknown(&self) -> bool {
-        self.nodes.values().any(|state| state.busy.is_none() && state.presence == Presence::Unknown)
+        !self.unseen.is_empty()
+            || self.nodes.values().any(|state| state.busy.is_none() && state.presence == Presence::Unknown)
     }
 
     /// How many nodes there are here, wanted or not.
@@ -172,14 +177,16 @@ impl Core {
         state.phase(wanted)
     }
 
-    /// What a node waits for that is neither there nor worked on: the host's settings, or a silent engine.
+    /// What a node waits for that is neither there nor worked on: the host's settings, a silent engine, or folders that
+    /// cannot be listed.
     fn waits_for(&self, key: &Key, state: &NodeState) -> Option<Reason> {
         let wanted = self.wanted.get(key).filter(|wanted| wanted.spec.desired == DesiredState::Running)?;
         if state.busy.is_some() || matches!(state.presence, Presence::Running(_)) {
             return None;
         }
         let engine = self.engine.silence().filter(|_| needs_engine(Some(&wanted.spec.workload), &state.presence));
-        self.settings.obstacle().or(engine).cloned()
+        let unseen = self.blind.as_ref().filter(|_| matches!(wanted.spec.workload, Workload::Process(_)));
+        self.settings.obstacle().or(engine).or(unseen).cloned()
     }
 
     /// What holds nodes up is another thing than before: they say so.
@@ -191,7 +198,8 @@ impl Core {
     /// Takes note of what the host as a whole must have, when its clusters or those of which nodes are left changed.
     fn want_settings(&mut self) {
         let occupied = self.occupied.keys().cloned().collect();
-        self.settings.want(HostSettings { clusters: self.clusters.values().cloned().collect(), occupied });
+        let clusters = self.clusters.values().cloned().collect();
+        self.settings.want(HostSettings { clusters, occupied, blind: self.blind.is_some() });
     }
 
     fn acted(&mut self, acted: Acted, now: Now, commands: &mut Vec<Command>) {
@@ -210,13 +218,8 @@ impl Core {
         let followed = incarnation.unwrap_or(state.incarnation);
         match outcome {
             ActOutcome::Started(running) => {
-                let pid = running.pid;
-                let probed = wanted.filter(|wanted| wanted.spec.ready.is_some() && !planted(Fault::SkipProbe));
-                state.started(running, followed, probed.is_some(), now);
+                state.started(running, followed, wanted.is_some_and(|wanted| wanted.probe().is_some()), now);
                 state.unrecorded = false;
-                if let Some(wanted) = probed {
-                    commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
-                }
             }
             ActOutcome::Stopped(presence) => {
                 state.presence = presence;
@@ -254,10 +257,9 @@ impl Core {
         commands.push(Command::Publish(key.clone()));
     }
 
-    fn probed(&mut self, key: Key, pid: u32, news: ProbeNews, now: UnixMillis, commands: &mut Vec<Command>) {
+    fn probed(&mut self, key: Key, number: u64, news: ProbeNews, now: UnixMillis, commands: &mut Vec<Command>) {
         let Some(state) = self.nodes.get_mut(&key) else { return };
-        let current = matches!(&state.presence, Presence::Running(running) if running.pid == pid);
-        if current && state.busy.is_none() {
+        if state.busy.is_none() && state.asked.as_ref().is_some_and(|asked| asked.number == number) {
             let answer = match news {
                 ProbeNews::Ready => Ok(()),
                 ProbeNews::NotReady(reason) => Err(reason),
@@ -270,15 +272,22 @@ impl Core {
     }
 
     /// Decides for the host and for every node that something happened to. Stops come before starts: they make room.
-    fn plan(&mut self, now: Uptime, commands: &mut Vec<Command>) {
+    fn plan(&mut self, now: Now, commands: &mut Vec<Command>) {
         self.wake_at = None;
         if !self.told {
             return;
         }
-        self.touched.extend(self.agenda.due(now));
+        self.touched.extend(self.agenda.due(now.uptime));
+        let mut adopted = Vec::new();
         for key in std::mem::take(&mut self.touched) {
-            self.file(&key, now);
+            adopted.extend(self.adopt(&key));
+            self.attend(&key, now.wall, commands);
+            self.file(&key, now.uptime);
         }
+        if !adopted.is_empty() {
+            commands.push(Command::Record(adopted));
+        }
+        let now = now.uptime;
         self.forget(commands);
         self.plan_settings(now, commands);
         while let Some(key) = self.agenda.first_stop() {
@@ -339,6 +348,10 @@ impl Core {
         let Decision::Do(action) = next else { return (next, false) };
         let ends = action == Action::Stop && matches!(state.presence, Presence::Running(_));
         let workload = wanted.map(|wanted| &wanted.spec.workload);
+        let is_unseen = self.blind.is_some() && matches!(workload, Some(Workload::Process(_)));
+        if is_unseen && matches!(action, Action::Start | Action::Replace) {
+            return (Decision::Nothing, true);
+        }
         let waits = self.engine.silence().is_some() && !ends && needs_engine(workload, &state.presence);
         if waits { (Decision::Nothing, true) } else { (next, false) }
     }
@@ -415,6 +428,7 @@ impl Core {
         state.busy = Some(action);
         state.retry_at = None;
         state.ready = false;
+        state.asked = None;
         let job = Job { key: key.clone(), action, wanted, state: state.clone() };
         self.file(key, now);
         commands.push(Command::EndProbe(key.clone()));

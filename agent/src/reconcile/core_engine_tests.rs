@@ -107,7 +107,7 @@ fn a_container_whose_end_the_engine_does_not_tell_is_unknown_until_it_does() {
     let mut found = as_believed(&world);
     let container = Some(ContainerId("c1".into()));
     found[1].presence = Presence::Ended { container, digest: "digest".into(), failed: true };
-    world.tell(Event::Found { began: world.core.moment(), found, seen: Seen::ALL });
+    world.tell(Event::Found { began: world.core.moment(), found, unseen: Unseen::default() });
     assert_eq!(world.phase(1), NodePhase::Backoff, "it is said that it ended");
     world.settle();
     assert_eq!((world.phase(1), world.starts), (NodePhase::Ready, 3), "it ended, and is started again");
@@ -119,7 +119,7 @@ fn a_look_that_began_before_something_happened_to_a_node_says_nothing_of_it() {
     let began = world.core.moment();
     world.apply(&containers(2, 2));
     world.settle();
-    world.tell(Event::Found { began, found: vec![], seen: Seen::ALL });
+    world.tell(Event::Found { began, found: vec![], unseen: Unseen::default() });
     assert_eq!(
         (world.phase(0), world.phase(1)),
         (NodePhase::Backoff, NodePhase::Ready),
@@ -140,7 +140,7 @@ fn what_was_lost_with_an_earlier_boot_is_said_and_not_started_again_until_somebo
         reason: None,
         of_earlier_boot: true,
     };
-    world.tell(Event::Found { began: 0, found: vec![lost(0), lost(1)], seen: Seen::ALL });
+    world.tell(Event::Found { began: 0, found: vec![lost(0), lost(1)], unseen: Unseen::default() });
     world.settle();
     assert_eq!((world.starts, world.phase(0), world.phase(1)), (0, NodePhase::Failed, NodePhase::Failed));
     let reason = world.core.status(&key(0), world.now.wall).unwrap().reason.unwrap();
@@ -158,10 +158,10 @@ fn what_was_lost_with_an_earlier_boot_is_said_and_not_started_again_until_somebo
 #[test]
 fn a_silent_engine_does_not_make_a_container_gone() {
     let mut world = world_of_containers(2);
-    let silent = Seen { containers: false, ..Seen::ALL };
-    world.tell(Event::Found { began: u64::MAX, found: vec![], seen: silent });
+    let unseen = Unseen { containers: Some(reason(ReasonKind::EngineHung)), ..Unseen::default() };
+    world.tell(Event::Found { began: u64::MAX, found: vec![], unseen });
     world.settle();
     assert_eq!((world.starts, world.phase(0)), (2, NodePhase::Ready));
-    world.tell(Event::Found { began: u64::MAX, found: vec![], seen: Seen::ALL });
+    world.tell(Event::Found { began: u64::MAX, found: vec![], unseen: Unseen::default() });
     assert_eq!(world.phase(0), NodePhase::Backoff, "an engine that answers has it no more");
 }

@@ -7,7 +7,7 @@ use throng_common::ids::{Epoch, Incarnation, NodeName};
 use throng_common::scenario::model::RestartWhen;
 use throng_common::status::{HostProgress, ReasonKind};
 
-use super::super::command::{Found, Seen, Settled};
+use super::super::command::{Found, Settled, Unseen};
 use super::super::node_state::{DEFAULT_STOP, Running, STABLE_AFTER_MILLIS};
 use super::*;
 
@@ -136,7 +136,7 @@ impl World {
                     self.settles += 1;
                     self.tell(Event::Settled(Settled { settings, ..Settled::default() }));
                 }
-                Command::Probe { key, pid, .. } => self.tell(Event::Probed { key, pid, news: ProbeNews::Ready }),
+                Command::Probe { key, number, .. } => self.tell(Event::Probed { key, number, news: ProbeNews::Ready }),
                 Command::EndProbe(_) | Command::Record(_) | Command::Publish(_) | Command::Gone(_) => {}
             }
         }
@@ -334,7 +334,7 @@ fn an_adopted_node_keeps_running_and_a_lost_one_is_started() {
         reason: None,
         of_earlier_boot: false,
     };
-    world.tell(Event::Found { began: u64::MAX, found: vec![adopted, stranger], seen: Seen::ALL });
+    world.tell(Event::Found { began: u64::MAX, found: vec![adopted, stranger], unseen: Unseen::default() });
     world.settle();
     assert_eq!(world.running.get(&key(0)), Some(&77), "it was not restarted");
     assert_eq!(world.core.status(&key(0), world.now.wall).unwrap().restarts, 2);
@@ -352,7 +352,11 @@ fn remains_that_nobody_wants_are_removed_and_those_of_a_wanted_node_are_no_news_
     world.resources.insert(key(9));
     let remains =
         |key| Found { key, presence: Presence::Absent, remembered: None, reason: None, of_earlier_boot: false };
-    world.tell(Event::Found { began: u64::MAX, found: vec![remains(key(0)), remains(key(9))], seen: Seen::ALL });
+    world.tell(Event::Found {
+        began: u64::MAX,
+        found: vec![remains(key(0)), remains(key(9))],
+        unseen: Unseen::default(),
+    });
     assert_eq!(world.core.nodes().find(|(known, _)| **known == key(0)).unwrap().1.failures, 1, "it was lost");
     world.settle();
     assert_eq!(world.resources, BTreeSet::from([key(0)]), "what an agent left in the midst of a removal is removed");

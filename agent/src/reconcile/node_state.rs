@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use throng_common::host_spec::StopSpec;
+use throng_common::host_spec::{Probe, StopSpec};
 use throng_common::ids::Incarnation;
 use throng_common::status::{NodePhase, Reason, UnixMillis};
 
@@ -43,12 +43,23 @@ pub struct NodeState {
     pub reason: Option<Reason>,
     /// When it was last started, by the wall clock.
     pub started_at: Option<UnixMillis>,
-    /// The same by the clock that nobody sets; none where it was in an earlier boot.
+    /// The same by the clock that nobody sets; of one of an earlier boot, nothing.
     pub up_since: Option<Uptime>,
     /// When it last became ready.
     pub ready_at: Option<UnixMillis>,
+    /// How it is being asked whether it is ready; none: it is not.
+    pub asked: Option<Asking>,
     /// Whether it was found and the ledger did not know it: which wish it follows nobody remembers.
     pub unrecorded: bool,
+}
+
+/// How a node is being asked whether it is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    /// What it is asked.
+    pub probe: Probe,
+    /// Tells it from those before it.
+    pub number: u64,
 }
 
 /// What there is of a node.
@@ -102,8 +113,6 @@ impl Presence {
             }
             // The engine cannot tell one that was stopped from one that ended by itself.
             (Self::Created { container, .. }, Self::Ended { container: Some(found), .. }) => container == found,
-            // Whose files could not be read is as it was.
-            (Self::Running(Running { container: None, .. }), Self::Unknown) => true,
             (believed, found) => believed == found,
         }
     }
@@ -136,6 +145,7 @@ impl Default for NodeState {
             reason: None,
             started_at: None,
             up_since: None,
+            asked: None,
             ready_at: None,
             unrecorded: false,
         }
@@ -157,10 +167,12 @@ impl NodeState {
     }
 
     /// It is not asked any more whether it is ready: so it is.
-    pub fn asked_no_more(&mut self) {
+    pub fn asked_no_more(&mut self, now: UnixMillis) {
+        self.asked = None;
         self.ready = true;
         self.was_ready = true;
         self.reason = None;
+        self.ready_at.get_or_insert(now);
     }
 
     /// Nobody has asked it yet whether it is ready, and somebody will.
@@ -190,6 +202,7 @@ impl NodeState {
     /// It was started, now or at the time that is given.
     pub fn started(&mut self, running: Running, incarnation: Incarnation, has_probe: bool, at: Now) {
         self.presence = Presence::Running(running);
+        self.asked = None;
         self.incarnation = incarnation;
         self.ready = !has_probe;
         self.was_ready = !has_probe;
@@ -211,6 +224,7 @@ impl NodeState {
         let stable = self.up_since.is_some_and(|at| now >= at.plus(STABLE_AFTER_MILLIS));
         self.failures = if stable { 1 } else { self.failures.saturating_add(1) };
         self.presence = Presence::Ended { container, digest, failed };
+        self.asked = None;
         self.ready = false;
         self.reason = Some(reason);
     }

@@ -18,6 +18,8 @@ use tokio_util::task::TaskTracker;
 mod engine;
 mod probes;
 
+use probes::Asking;
+
 use super::carrying_over::carry_over;
 use super::command::{ActOutcome, Acted, Command, Event, Key, Settled, WantedNode};
 use super::core::Core;
@@ -30,6 +32,7 @@ use super::panics::{contained, or_end};
 use crate::board::Board;
 use crate::clock;
 use crate::host::engine::labels;
+use crate::host::engine::model::ContainerId;
 use crate::ledger::LedgerError;
 use crate::probe::ExecProbe;
 
@@ -144,6 +147,8 @@ pub struct ReconcileTask {
     /// What was said last of the host's settings.
     warned: Vec<Reason>,
     watch: EngineWatch,
+    /// Ends that the engine told of containers on which work was under way, with what it said of the code.
+    early_ends: BTreeMap<Key, (ContainerId, Option<i64>)>,
 }
 
 /// What comes back from the loop's own tasks.
@@ -186,6 +191,7 @@ pub fn spawn(
         ledger_problem: None,
         warned: Vec::new(),
         watch: EngineWatch::default(),
+        early_ends: BTreeMap::new(),
     };
     if let Some(spec) = spec {
         task.adopt_spec(spec);
@@ -364,21 +370,17 @@ impl ReconcileTask {
             }
             self.warn(settled);
         }
-        let started = match &event {
-            Event::Acted(Acted { key, outcome: ActOutcome::Started(running), .. }) => Some((key.clone(), running.pid)),
-            _ => None,
-        };
+        let ended_early = self.ended_early(&event);
         for command in self.core.handle(event, clock::both()) {
             self.carry_out(command);
         }
-        // What was said of its end while its start was under way was the start's own matter.
-        if let Some((key, pid)) = started.filter(|(_, pid)| !self.host.is_alive(*pid)) {
-            self.container_ended(&key, pid, None);
+        if let Some((key, pid, code)) = ended_early {
+            self.container_ended(&key, pid, code);
         }
         self.host.ends().of(self.core.count());
         let mut progress = self.core.progress();
         progress.problems.extend(self.ledger_problem.clone());
-        progress.problems.extend(self.host.unlimited(self.core.count()));
+        progress.problems.extend(self.host.unlimited());
         self.board.publish(AgentEvent::Progress(progress));
     }
 
@@ -415,13 +417,15 @@ impl ReconcileTask {
                     let _ = events.send(News::Happened(Event::Settled(settled))).await;
                 });
             }
-            Command::Probe { key, pid, wanted } => self.begin_probe(key, pid, &wanted),
+            Command::Probe { key, pid, wanted, number, is_ready } => {
+                self.begin_probe(Asking { key, pid, number, is_ready }, &wanted);
+            }
             Command::EndProbe(key) => {
                 if let Some(probe) = self.probes.remove(&key) {
                     probe.abort();
                 }
             }
-            Command::Record(adopted) => host.record_adopted(&adopted),
+            Command::Record(adopted) => _ = self.tasks.spawn_blocking(move || host.record_adopted(&adopted)),
             Command::Publish(key) => self.publish(&key),
             Command::Gone(key) => self.board.publish(AgentEvent::Gone { cluster: key.cluster, node: key.node }),
         }
@@ -450,10 +454,10 @@ impl ReconcileTask {
             Presence::Running(running) if running.container.is_none() => Some((key, running.pid)),
             _ => None,
         });
-        for (key, pid) in running.filter(|(key, _)| self.host.has_process_ended(key)) {
+        for (key, pid) in running.filter(|(key, pid)| self.host.has_process_ended(key, *pid)) {
             let (host, events, key) = (Arc::clone(&self.host), self.events.clone(), key.clone());
             self.tasks.spawn(async move {
-                if let Some((reason, failed)) = host.process_ended(&key).await {
+                if let Some((reason, failed)) = host.process_ended(&key, pid).await {
                     let _ = events.send(News::Happened(Event::Ended { key, pid, reason, failed })).await;
                 }
             });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use throng_agent::host::engine::fake::state::{FIRST_PID, Failure, FakeEngine};
 use throng_agent::host::procs::table::Procs;
 use throng_agent::ledger::NodeRecord;
-use throng_agent::reconcile::command::{ActOutcome, Adopted, Job, Key, Seen, WantedNode};
+use throng_agent::reconcile::command::{ActOutcome, Adopted, Job, Key, WantedNode};
 use throng_agent::reconcile::effects::Host;
 use throng_agent::reconcile::node_state::{Action, DEFAULT_STOP, NodeState, Presence, Running};
 use throng_agent::resources::files::beneath::Owner;
@@ -85,7 +85,7 @@ async fn a_process_of_an_earlier_boot_is_found_lost_without_an_engine() {
     alone.record(1, "an earlier one");
     alone.record(2, "boot");
     let looked = alone.host.look().await;
-    assert_eq!(looked.seen, Seen { containers: false, processes: true });
+    assert!(looked.unseen.containers.is_some() && looked.unseen.of_processes().next().is_none(), "{looked:?}");
     let found: Vec<_> = looked.found.iter().map(|found| (&found.key, &found.presence, found.of_earlier_boot)).collect();
     let (first, second) = (alone.key(1), alone.key(2));
     assert_eq!(found, [(&first, &Presence::Absent, true), (&second, &Presence::Absent, false)]);
@@ -100,14 +100,17 @@ async fn what_cannot_be_read_of_processes_is_not_taken_for_gone() {
     let shim = paths.shim_dir(&alone.cluster, &node(1));
     fs::write(shim.join("shim.json"), "{").unwrap();
     let looked = alone.host.look().await;
-    assert!(looked.seen.processes);
-    let presences: Vec<_> = looked.found.iter().map(|found| &found.presence).collect();
-    assert_eq!(presences, [&Presence::Unknown]);
-    assert!(looked.found[0].reason.as_ref().is_some_and(|reason| reason.kind == ReasonKind::Host), "{looked:?}");
-    fs::remove_dir_all(paths.cluster_dir(&alone.cluster)).unwrap();
-    fs::write(paths.cluster_dir(&alone.cluster), "in its place").unwrap();
+    assert_eq!((looked.found.len(), &looked.unseen.processes), (0, &None), "neither gone nor there");
+    let [(unread, why)] = &looked.unseen.nodes.iter().collect::<Vec<_>>()[..] else { panic!("{:?}", looked.unseen) };
+    assert_eq!((*unread, why.kind), (&alone.key(1), ReasonKind::Host));
+    assert!(why.message.contains("shim.json"), "{why}");
+    // What is no folder is nobody's.
+    fs::write(paths.run_dir().join("notes"), "of somebody").unwrap();
+    assert_eq!(alone.host.look().await.unseen.processes, None);
+    fs::remove_dir_all(paths.run_dir()).unwrap();
+    fs::write(paths.run_dir(), "in its place").unwrap();
     let looked = alone.host.look().await;
-    assert_eq!((looked.found.len(), looked.seen.processes), (0, false), "{looked:?}");
+    assert_eq!((looked.found.len(), looked.unseen.processes.is_some()), (0, true), "{looked:?}");
 }
 
 #[tokio::test]
@@ -122,7 +125,7 @@ async fn a_node_that_was_adopted_is_in_the_ledger() {
     let address = "127.84.0.1".parse().unwrap();
     let wanted = Arc::new(WantedNode { spec: container_node(1), digest: "d".to_owned(), address });
     let adopted = Adopted { key: alone.key(1), running, wanted, restarts: 2, started_at: UnixMillis(5) };
-    alone.host.record_adopted(&adopted);
+    alone.host.record_adopted(std::slice::from_ref(&adopted));
     let records = alone.host.parts().ledger.nodes().unwrap();
     let known: Vec<_> = records.iter().map(|record| (record.pid, record.pid_start_ticks, record.incarnation)).collect();
     assert_eq!(known, [(FIRST_PID, 4242, Incarnation(1))]);

@@ -276,7 +276,7 @@ async fn a_silent_engines_containers_are_as_the_kernel_shows_them() {
     fs::remove_dir_all(bench.folder.path().join("proc").join(dead.to_string())).unwrap();
     bench.engine.fail("list", Failure::Refused);
     let looked = bench.host.look().await;
-    assert!(looked.silence.is_some());
+    assert!(looked.unseen.containers.is_some());
     let presences: Vec<_> = looked.found.iter().map(|found| &found.presence).collect();
     assert!(matches!(presences[..], [Presence::Running(_), Presence::Unknown]), "{presences:?}");
 }

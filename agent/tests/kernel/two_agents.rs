@@ -51,7 +51,8 @@ impl Agent {
 
     fn settle(&self, runtime: &tokio::runtime::Runtime, wanted: bool) {
         let clusters = if wanted { vec![Arc::clone(&self.cluster)] } else { Vec::new() };
-        let settled = runtime.block_on(self.host.settle(HostSettings { clusters, occupied: BTreeSet::new() }));
+        let settled =
+            runtime.block_on(self.host.settle(HostSettings { clusters, occupied: BTreeSet::new(), blind: false }));
         assert!(settled.obstacles.is_empty() && settled.warnings.is_empty(), "{settled:?}");
     }
 

@@ -1,16 +1,13 @@
 //! What was looked at, and how the engine stands: what changes with it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use throng_common::status::{Reason, ReasonKind};
-use throng_failpoints::{Fault, planted};
 
-use super::super::command::{Command, Found, Key, Remembered, Seen};
+use super::super::command::{Command, Found, Key, Remembered, Unseen};
 use super::super::decide::retry_at;
 use super::super::engine_state::EngineState;
 use super::super::node_state::Presence;
-use super::wishes::taken_for_newest;
 use super::{Core, enter};
 use crate::clock::{Now, Uptime};
 
@@ -21,10 +18,17 @@ impl Core {
     /// Everything was looked at. What was believed to run and was not found has ended unseen.
     ///
     /// It was begun at the moment `began`: of a node to which something happened since, it knows less than the core. Of
-    /// what it could not see, `seen` says.
-    pub(super) fn found(&mut self, began: u64, found: Vec<Found>, seen: Seen, now: Now, commands: &mut Vec<Command>) {
+    /// what it could not see, `unseen` tells.
+    pub(super) fn found(
+        &mut self,
+        began: u64,
+        found: Vec<Found>,
+        unseen: Unseen,
+        now: Now,
+        commands: &mut Vec<Command>,
+    ) {
         let is_old = |key: &Key| self.ended_at.get(key).is_some_and(|ended| *ended > began);
-        let missing = self.nodes.iter().filter(|(key, state)| !is_old(key) && seen.rules_out(&state.presence));
+        let missing = self.nodes.iter().filter(|(key, state)| !is_old(key) && unseen.rules_out(key, &state.presence));
         let mut missing: BTreeSet<Key> = missing.map(|(key, _)| key.clone()).collect();
         let found: Vec<Found> = found.into_iter().filter(|found| !is_old(&found.key)).collect();
         for Found { key, presence, remembered, reason, of_earlier_boot } in found {
@@ -52,22 +56,18 @@ impl Core {
             match presence {
                 Presence::Running(mut running) => {
                     let wanted = self.wanted.get(&key);
+                    let has_probe = wanted.is_some_and(|wanted| wanted.probe().is_some());
                     if let Some(wanted) = wanted {
                         wanted.tell_stop(&mut running);
                     }
-                    let (incarnation, pid, began) =
-                        (state.incarnation, running.pid, state.started_at.unwrap_or(now.wall));
+                    let (incarnation, began) = (state.incarnation, state.started_at.unwrap_or(now.wall));
                     let began = Now { wall: began, uptime: now.uptime_at(began) };
-                    let probed = wanted.filter(|wanted| wanted.spec.ready.is_some() && !planted(Fault::SkipProbe));
-                    state.started(running, incarnation, probed.is_some(), began);
-                    commands.extend(wanted.and_then(|wanted| taken_for_newest(&key, state, wanted)));
-                    if let Some(wanted) = probed {
-                        commands.push(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) });
-                    }
+                    state.started(running, incarnation, has_probe, began);
                 }
                 Presence::Ended { failed, .. } => {
                     let ended_unseen = matches!(state.presence, Presence::Running(_) | Presence::Unknown);
                     state.presence = presence;
+                    state.asked = None;
                     state.ready = false;
                     state.reason = reason;
                     state.failures = state.failures.saturating_add(u32::from(failed));
@@ -79,18 +79,39 @@ impl Core {
                 }
                 Presence::Unknown => {
                     state.presence = presence;
+                    state.asked = None;
                     state.ready = false;
                     state.reason = reason;
                     commands.push(Command::EndProbe(key.clone()));
                 }
-                Presence::Absent | Presence::Created { .. } => state.presence = presence,
+                Presence::Absent | Presence::Created { .. } => {
+                    state.presence = presence;
+                    state.asked = None;
+                }
             }
             commands.push(Command::Publish(key));
         }
         for key in missing {
             self.not_found(&key, now.uptime, commands);
         }
+        self.take_note(&unseen, commands);
         self.want_settings();
+    }
+
+    /// Takes note of processes that could not be seen. Something of those with files is left, whatever it is.
+    fn take_note(&mut self, unseen: &Unseen, commands: &mut Vec<Command>) {
+        for key in unseen.nodes.keys() {
+            enter(&mut self.nodes, &mut self.occupied, key);
+            self.touched.insert(key.clone());
+        }
+        self.unseen = unseen.of_processes().cloned().collect();
+        self.saw_processes |= unseen.processes.is_none();
+        let blind = unseen.processes.clone().filter(|_| !self.saw_processes);
+        if blind != self.blind {
+            self.blind = blind;
+            self.touched.extend(self.nodes.keys().cloned());
+            self.publish_waiting(commands);
+        }
     }
 
     /// Of a node nothing was found.
@@ -140,6 +161,7 @@ impl Core {
         self.touched.insert(key.clone());
         self.ended_at.insert(key.clone(), self.moment);
         state.presence = Presence::Unknown;
+        state.asked = None;
         state.ready = false;
         state.reason = Some(reason);
         commands.push(Command::EndProbe(key.clone()));

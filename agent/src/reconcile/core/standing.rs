@@ -17,10 +17,11 @@ impl Core {
     pub fn progress(&self) -> HostProgress {
         let mut problems = self.settings.problems();
         problems.extend(self.engine.problem().cloned());
+        problems.extend(self.unseen.iter().cloned());
         let unsettled = self.unsettled_clusters();
         HostProgress {
             generation: self.generation,
-            settled: self.told && self.settings.is_over() && unsettled.is_empty(),
+            settled: self.told && self.settings.is_over() && self.blind.is_none() && unsettled.is_empty(),
             problems,
             clusters: self.occupied().into_iter().collect(),
             unsettled: unsettled.into_iter().cloned().collect(),
@@ -34,7 +35,7 @@ impl Core {
         let starting = self.agenda.starting_clusters().filter(|_| allows_starts);
         // Whose share of the settings is not given or taken back yet, is not told apart: of one that is leaving, an agent
         // that has just begun may find nothing else.
-        let is_over = self.settings.is_over();
+        let is_over = self.settings.is_over() && self.blind.is_none();
         let settling = self.named.iter().chain(self.occupied.keys()).filter(|_| !is_over);
         of_nodes.chain(starting).chain(settling).collect()
     }

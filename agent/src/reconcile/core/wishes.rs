@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use throng_common::host_spec::{ClusterSpec, HostSpec};
 
-use super::super::command::{Adopted, Command, Key, WantedNode};
-use super::super::node_state::{NodeState, Presence, Running};
+use super::super::command::{Key, WantedNode};
+use super::super::node_state::Presence;
 use super::{Core, enter};
 
 impl Core {
@@ -35,10 +35,7 @@ impl Core {
                 {
                     otherwise.push(key.clone());
                 }
-                let wanted = Arc::new(wanted);
-                self.due.extend(asked_anew(&key, state, before.get(&key), &wanted));
-                self.due.extend(taken_for_newest(&key, state, &wanted));
-                self.wanted.insert(key, wanted);
+                self.wanted.insert(key, Arc::new(wanted));
             }
             let without_nodes = ClusterSpec { nodes: Vec::new(), ..cluster.clone() };
             clusters.insert(cluster.cluster.clone(), Arc::new(without_nodes));
@@ -59,36 +56,4 @@ impl Core {
     pub(super) fn is_kept(&self, key: &Key) -> bool {
         !self.named.contains(&key.cluster)
     }
-}
-
-/// Takes a node for the one that is wanted, where nobody remembers better: from then on somebody does.
-pub(super) fn taken_for_newest(key: &Key, state: &mut NodeState, wanted: &Arc<WantedNode>) -> Option<Command> {
-    let running = state.take_for_newest(wanted)?;
-    let (restarts, started_at) = (state.restarts, state.started_at.unwrap_or_default());
-    let adopted = Adopted { key: key.clone(), running, wanted: Arc::clone(wanted), restarts, started_at };
-    Some(Command::Record(Box::new(adopted)))
-}
-
-/// What follows for one that runs and is to be asked in another way than before whether it is ready, or for the first
-/// time: it was found before anybody said what is wanted of it.
-fn asked_anew(
-    key: &Key,
-    state: &mut NodeState,
-    before: Option<&Arc<WantedNode>>,
-    wanted: &Arc<WantedNode>,
-) -> Option<Command> {
-    let Presence::Running(Running { pid, digest, .. }) = &state.presence else { return None };
-    let pid = *pid;
-    let is_as_before = before.is_some_and(|before| before.spec.ready == wanted.spec.ready);
-    if state.busy.is_some() || *digest != wanted.digest || is_as_before {
-        return None;
-    }
-    if wanted.spec.ready.is_none() {
-        state.asked_no_more();
-        return Some(Command::EndProbe(key.clone()));
-    }
-    if before.is_none() {
-        state.never_asked();
-    }
-    Some(Command::Probe { key: key.clone(), pid, wanted: Arc::clone(wanted) })
 }

@@ -10,7 +10,7 @@ use throng_common::host_spec::StopSpec;
 use throng_common::status::Reason;
 use throng_failpoints::{Fault, planted};
 
-use super::super::command::{Found, Key, Remembered, Seen};
+use super::super::command::{Found, Key, Remembered, Unseen};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
 use super::ended::{end_reason, is_failure, still_runs, vanished};
 use super::engine::{engine_reason, in_time};
@@ -27,10 +27,8 @@ const LOOKS_AT_ONCE: usize = 8;
 pub struct Looked {
     /// Every node of which there is something.
     pub found: Vec<Found>,
-    /// Why the engine did not list its containers; none: it did.
-    pub silence: Option<Reason>,
-    /// Of what all that there is was seen.
-    pub seen: Seen,
+    /// What could not be seen.
+    pub unseen: Unseen,
 }
 
 impl Host {
@@ -45,12 +43,10 @@ impl Host {
             .into_iter()
             .map(|record| (Key { cluster: record.cluster.clone(), node: record.node.clone() }, record))
             .collect();
-        let processes = self.look_at_processes(&records).await;
-        let saw_processes = processes.is_ok();
-        let mut found = processes.unwrap_or_else(|failure| {
-            tracing::error!(reason = %failure.reason, "process nodes cannot be looked at: they are taken to be as they were");
-            Vec::new()
-        });
+        let (mut found, mut unseen) = self.look_at_processes(&records).await;
+        for reason in unseen.of_processes() {
+            tracing::error!(%reason, "process nodes cannot be looked at: they are left as they are");
+        }
         let label = format!("{}={}", labels::FLEET, self.parts.fleet);
         // An agent takes no orders before its first look.
         let mut listed = in_time(&label, self.parts.engine.list(&label)).await;
@@ -59,7 +55,7 @@ impl Host {
         {
             own.extend(foreign);
         }
-        let silence = match listed {
+        unseen.containers = match listed {
             Ok(containers) => {
                 self.has_listed();
                 self.engine_is_back(crate::clock::now());
@@ -74,9 +70,8 @@ impl Host {
                 Some(reason)
             }
         };
-        let seen = Seen { containers: silence.is_none(), processes: saw_processes };
-        found.extend(self.remains(&records, &found, seen));
-        Looked { found, silence, seen }
+        found.extend(self.remains(&records, &found, &unseen));
+        Looked { found, unseen }
     }
 
     /// What the kernel shows of a recorded container node; none of a process node.
@@ -146,7 +141,7 @@ impl Host {
 
     /// Nodes that the ledger knows and of which nothing runs: their ramdisks, folders and records may be left, by an agent
     /// that died after it had removed their container.
-    fn remains(&self, records: &BTreeMap<Key, NodeRecord>, found: &[Found], seen: Seen) -> Vec<Found> {
+    fn remains(&self, records: &BTreeMap<Key, NodeRecord>, found: &[Found], unseen: &Unseen) -> Vec<Found> {
         let absent = |(key, record): (&Key, &NodeRecord)| Found {
             key: key.clone(),
             presence: Presence::Absent,
@@ -154,7 +149,7 @@ impl Host {
             reason: None,
             of_earlier_boot: self.is_of_earlier_boot(record),
         };
-        unseen(records, found, seen).map(absent).collect()
+        not_found(records, found, unseen).map(absent).collect()
     }
 
     /// Whether a node was started in an earlier boot than this.
@@ -171,16 +166,14 @@ impl Host {
 }
 
 /// Recorded nodes of which nothing was found where all that there is was seen.
-fn unseen<'a>(
+fn not_found<'a>(
     records: &'a BTreeMap<Key, NodeRecord>,
     found: &[Found],
-    seen: Seen,
+    unseen: &Unseen,
 ) -> impl Iterator<Item = (&'a Key, &'a NodeRecord)> {
-    let known: BTreeSet<Key> = found.iter().map(|seen| seen.key.clone()).collect();
-    let looked_for = move |record: &NodeRecord| match record.container_id {
-        Some(_) => seen.containers,
-        None => seen.processes,
-    };
+    let known: BTreeSet<Key> = found.iter().map(|found| &found.key).chain(unseen.nodes.keys()).cloned().collect();
+    let (containers, processes) = (unseen.containers.is_none(), unseen.processes.is_none());
+    let looked_for = move |record: &NodeRecord| if record.container_id.is_some() { containers } else { processes };
     records.iter().filter(move |(key, record)| looked_for(record) && !known.contains(*key))
 }
 
@@ -244,9 +237,13 @@ mod tests {
         let (here, _) = record("worker-0000", None);
         let presence = Presence::Created { container: ContainerId("here".to_owned()), digest: "d".to_owned() };
         let found = [Found { key: here, presence, remembered: None, reason: None, of_earlier_boot: false }];
-        let names = |seen| unseen(&records, &found, seen).map(|(key, _)| key.node.to_string()).collect::<Vec<_>>();
-        assert_eq!(names(Seen::ALL), ["plain-0000", "worker-0001"]);
-        assert_eq!(names(Seen { containers: false, ..Seen::ALL }), ["plain-0000"], "the engine may have the others");
-        assert_eq!(names(Seen { processes: false, ..Seen::ALL }), ["worker-0001"]);
+        let names = |unseen: Unseen| -> Vec<String> {
+            not_found(&records, &found, &unseen).map(|(key, _)| key.node.to_string()).collect()
+        };
+        let why = || Some(Reason::new(throng_common::status::ReasonKind::Host, "why"));
+        assert_eq!(names(Unseen::default()), ["plain-0000", "worker-0001"]);
+        let silent = Unseen { containers: why(), ..Unseen::default() };
+        assert_eq!(names(silent), ["plain-0000"], "the engine may have the others");
+        assert_eq!(names(Unseen { processes: why(), ..Unseen::default() }), ["worker-0001"]);
     }
 }

@@ -38,6 +38,7 @@ const START_SLACK: Duration = Duration::from_secs(2);
 const WHOLE_SECONDS_FROM: Duration = Duration::from_secs(10);
 
 const VANISHED: &str = "its process is gone, and the container engine does not say how it ended";
+const UNREAD: &str = "its process is gone, and how it ended cannot be read";
 const OUT_OF_MEMORY: &str = "ran into its memory limit and was killed: raise `memory`, or lower what it uses";
 
 /// What came of looking at a container whose process is gone.
@@ -229,19 +230,24 @@ impl Host {
         (self.blocking(looked).await.unwrap_or(plain), failed)
     }
 
-    /// Whether a process node that was running has ended.
-    pub fn has_process_ended(&self, key: &Key) -> bool {
-        let seen = observe(&self.parts.paths.shim_dir(&key.cluster, &key.node));
-        seen.is_ok_and(|seen| match seen.state {
-            ProcessState::Running(_) | ProcessState::Starting | ProcessState::Ending(_) => false,
-            ProcessState::Ended(_) | ProcessState::Absent | ProcessState::Lost => true,
-        })
+    /// Whether a process node that was running has ended. Where its files cannot be read, the kernel's word counts.
+    pub fn has_process_ended(&self, key: &Key, pid: u32) -> bool {
+        match observe(&self.parts.paths.shim_dir(&key.cluster, &key.node)).map(|seen| seen.state) {
+            Ok(ProcessState::Running(_) | ProcessState::Starting | ProcessState::Ending(_)) => false,
+            Ok(ProcessState::Ended(_) | ProcessState::Absent | ProcessState::Lost) => true,
+            Err(_) => !self.is_alive(pid),
+        }
     }
 
     /// How a process node ended that was running; none while it runs.
-    pub async fn process_ended(self: &Arc<Self>, key: &Key) -> Option<(Reason, bool)> {
+    pub async fn process_ended(self: &Arc<Self>, key: &Key, pid: u32) -> Option<(Reason, bool)> {
         let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
-        match observe(&dir).ok()?.state {
+        let state = match observe(&dir) {
+            Ok(seen) => seen.state,
+            Err(_) if self.is_alive(pid) => return None,
+            Err(error) => return Some((Reason::new(ReasonKind::Lost, UNREAD).with_detail(chain(&error)), true)),
+        };
+        match state {
             ProcessState::Running(_) | ProcessState::Starting | ProcessState::Ending(_) => None,
             ProcessState::Ended(record) => Some(self.process_end(key, &dir, record).await),
             ProcessState::Absent | ProcessState::Lost => {

@@ -81,7 +81,7 @@ pub struct Host {
     prepares: Mutex<BTreeSet<Key>>,
     listed: AtomicBool,
     /// Limits that process nodes were to have and have not.
-    unlimited: Mutex<BTreeSet<Knob>>,
+    unlimited: Mutex<BTreeMap<Key, BTreeSet<Knob>>>,
 }
 
 /// What is remembered of the engine.
@@ -206,25 +206,26 @@ impl Host {
         self.prepares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of limits that a process node was to have and has not.
-    pub(super) fn note_unlimited(&self, refused: &BTreeSet<Knob>) {
-        self.unlimited_knobs().extend(refused);
+    /// Takes note of limits that a process node was to have and has not; of none where it has all.
+    pub(super) fn note_unlimited(&self, key: &Key, refused: BTreeSet<Knob>) {
+        if refused.is_empty() {
+            self.unlimited_nodes().remove(key);
+        } else {
+            self.unlimited_nodes().insert(key.clone(), refused);
+        }
     }
 
-    /// Limits that process nodes were to have and have not, in words; none where they have all. `count` is how many nodes
-    /// there are: without any it is forgotten.
-    pub fn unlimited(&self, count: usize) -> Option<Reason> {
-        let mut knobs = self.unlimited_knobs();
-        if count == 0 {
-            knobs.clear();
-        }
-        let names: Vec<&str> = knobs.iter().map(|knob| knob.name()).collect();
+    /// Limits that process nodes were to have and have not, in words; none where they have all.
+    pub fn unlimited(&self) -> Option<Reason> {
+        let nodes = self.unlimited_nodes();
+        let names: BTreeSet<&str> = nodes.values().flatten().map(|knob| knob.name()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
         let message = format!("processes run without their limits of {}: {NO_LIMITS}", names.join(", "));
         (!names.is_empty()).then(|| Reason::new(ReasonKind::Host, message))
     }
 
-    fn unlimited_knobs(&self) -> MutexGuard<'_, BTreeSet<Knob>> {
-        // Single insertions are sound after a panic elsewhere.
+    fn unlimited_nodes(&self) -> MutexGuard<'_, BTreeMap<Key, BTreeSet<Knob>>> {
+        // Single insertions and removals are sound after a panic elsewhere.
         self.unlimited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -279,6 +280,7 @@ impl Host {
     /// Forgets a node in the ledger. A record that stays, on a disk that is full, is of a node of which nothing is left:
     /// the next agent finds that out and tries again.
     pub(super) fn forget(&self, key: &Key) {
+        self.note_unlimited(key, BTreeSet::new());
         if let Err(error) = self.parts.ledger.forget_node(&key.cluster, &key.node) {
             tracing::warn!(node = %key, error = chain(&error), "the node is gone, and its record is not");
         }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use throng_common::error_chain::chain;
 use throng_common::host_spec::{NodeSpec, ProcessSpec, Workload};
 use throng_common::status::{Reason, ReasonKind};
 use throng_failpoints::{Fault, Point, hit, planted};
 
-use super::super::command::{ActOutcome, Found, Job, Key, WantedNode};
+use super::super::command::{ActOutcome, Found, Job, Key, Unseen, WantedNode};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
 use super::container::{container_of, prepare_failure};
 use super::ended::process_reason;
@@ -23,7 +24,7 @@ use crate::resources::process::error::ProcessError;
 use crate::resources::process::observe::{ProcessState, observe};
 use crate::resources::process::start::{self, Started};
 use crate::resources::process::{plan as process_plan, stop};
-use crate::shim::files::ShimFiles;
+use crate::shim::files::{ShimFileError, ShimFiles};
 use crate::shim::record::ExitRecord;
 use crate::shim::spec::ShimSpec;
 
@@ -49,7 +50,7 @@ impl Host {
 
     /// Removes a node of which nothing runs any more. A host without an engine can remove its processes.
     pub(super) async fn remove(self: &Arc<Self>, job: &Job) -> Result<(), Failure> {
-        // Only a process node has such a folder, from before anything of it runs.
+        // Made only for process nodes, before anything of them runs.
         let is_process = self.parts.paths.shim_dir(&job.key.cluster, &job.key.node).exists();
         if is_process {
             self.end_process(&job.key, &DEFAULT_STOP).await?;
@@ -119,7 +120,7 @@ impl Host {
                 // A host without control groups runs processes all the same, without limits, and says so.
                 Some(Err(_)) | None => (Vec::new(), cgroup_plan::wanted(&node.limits)),
             };
-            host.note_unlimited(&refused);
+            host.note_unlimited(&key, refused);
             hit(Point::ProcessGroupsMade);
             let work_dir = host.parts.paths.work_dir(&key.cluster, &key.node);
             let mut spec = process_plan::plan(&key.cluster, &node, &process, work_dir, procs_files);
@@ -190,51 +191,47 @@ impl Host {
         ShimFiles::new(&self.parts.paths.shim_dir(&key.cluster, &key.node)).spec().exists()
     }
 
-    /// What the folders of process nodes say.
-    ///
-    /// # Errors
-    ///
-    /// Folders that cannot be listed: nothing is known of who lies in them.
+    /// What the folders of process nodes say, and what cannot be read of them.
     pub(super) async fn look_at_processes(
         self: &Arc<Self>,
         records: &BTreeMap<Key, NodeRecord>,
-    ) -> Result<Vec<Found>, Failure> {
+    ) -> (Vec<Found>, Unseen) {
         let records = records.clone();
         let work = move |host: &Self| {
             let unlisted = |error| Failure::new(ReasonKind::Host, &error);
-            let mut found = Vec::new();
-            for cluster in folders::clusters(&host.parts.paths).map_err(unlisted)? {
+            let (mut found, mut unread) = (Vec::new(), BTreeMap::new());
+            for cluster in folders::clusters_of_boot(&host.parts.paths).map_err(unlisted)? {
                 for node in folders::nodes(&host.parts.paths, &cluster).map_err(unlisted)? {
                     let key = Key { cluster: cluster.clone(), node };
-                    found.extend(host.look_at_process(key, &records));
+                    match host.look_at_process(&key, &records) {
+                        Ok(seen) => found.extend(seen),
+                        Err(error) => _ = unread.insert(key, Reason::new(ReasonKind::Host, chain(&error))),
+                    }
                 }
             }
-            Ok(found)
+            Ok((found, unread))
         };
-        self.blocking(work).await
+        match self.blocking(work).await {
+            Ok((found, nodes)) => (found, Unseen { nodes, ..Unseen::default() }),
+            Err(failure) => (Vec::new(), Unseen { processes: Some(failure.reason), ..Unseen::default() }),
+        }
     }
 
     /// A node's folder without a shim's files may still hold a container node's ramdisks: it counts as absent, so that
     /// what nobody wants is removed.
-    fn look_at_process(&self, key: Key, records: &BTreeMap<Key, NodeRecord>) -> Option<Found> {
+    fn look_at_process(&self, key: &Key, records: &BTreeMap<Key, NodeRecord>) -> Result<Option<Found>, ShimFileError> {
         let dir = self.parts.paths.shim_dir(&key.cluster, &key.node);
-        let record = records.get(&key);
-        if !self.has_shim(&key) {
+        let record = records.get(key);
+        if !self.has_shim(key) {
             let container = record.is_some_and(|record| record.container_id.is_some());
             let of_earlier_boot = record.is_some_and(|record| self.is_of_earlier_boot(record));
             let remembered = record.filter(|_| of_earlier_boot).map(super::adopt::remembered);
             let presence = Presence::Absent;
-            return (!container).then_some(Found { key, presence, remembered, reason: None, of_earlier_boot });
+            let found = Found { key: key.clone(), presence, remembered, reason: None, of_earlier_boot };
+            return Ok((!container).then_some(found));
         }
         let remembered = record.map(super::adopt::remembered);
-        let seen = match observe(&dir) {
-            Ok(seen) => seen,
-            // Whether it runs is not known.
-            Err(error) => {
-                let (presence, reason) = (Presence::Unknown, Some(Failure::new(ReasonKind::Host, &error).reason));
-                return Some(Found { key, presence, remembered, reason, of_earlier_boot: false });
-            }
-        };
+        let seen = observe(&dir)?;
         let digest = seen.digest.unwrap_or_default();
         let (presence, reason) = match seen.state {
             // One that is ending still counts: its end is seen a moment later, with how it came.
@@ -255,7 +252,7 @@ impl Host {
         };
         let of_earlier_boot =
             !matches!(presence, Presence::Running(_)) && record.is_some_and(|record| self.is_of_earlier_boot(record));
-        Some(Found { key, presence, remembered, reason, of_earlier_boot })
+        Ok(Some(Found { key: key.clone(), presence, remembered, reason, of_earlier_boot }))
     }
 }
 

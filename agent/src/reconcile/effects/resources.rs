@@ -156,12 +156,17 @@ impl Host {
         if problems.is_empty() { Ok(()) } else { Err(Failure::text(ReasonKind::Host, problems.join("; "))) }
     }
 
-    /// Writes a node that was found running into the ledger, which did not know it.
-    pub fn record_adopted(&self, adopted: &Adopted) {
-        let Adopted { key, running, wanted, restarts, started_at } = adopted;
-        if let Err(failure) = self.record(key, wanted, running, *restarts, *started_at) {
-            // It holds for this agent's life: the next one looks it up once more.
-            tracing::warn!(node = %key, reason = %failure.reason, "a node that was found is not in the ledger");
+    /// Writes nodes that were found running into the ledger, which did not know them. Blocks.
+    pub fn record_adopted(&self, adopted: &[Adopted]) {
+        let record = |adopted: &Adopted| {
+            let Adopted { key, running, wanted, restarts, started_at } = adopted;
+            self.record_of(key, wanted, running, *restarts, *started_at)
+        };
+        // One that has ended since is not worth a word.
+        let records: Vec<NodeRecord> = adopted.iter().filter_map(|adopted| record(adopted).ok()).collect();
+        if let Err(error) = self.parts.ledger.record_found(&records) {
+            // They hold for this agent's life: the next one looks them up once more.
+            tracing::warn!(error = chain(&error), nodes = records.len(), "nodes that were found are not in the ledger");
         }
     }
 
@@ -174,9 +179,20 @@ impl Host {
         restarts: u32,
         now: UnixMillis,
     ) -> Result<(), Failure> {
-        let failed = |error: &(dyn std::error::Error + 'static)| Failure::new(ReasonKind::Host, error);
-        let stat = self.parts.procs.stat(running.pid).map_err(|error| failed(&error))?;
-        let record = NodeRecord {
+        let record = self.record_of(key, wanted, running, restarts, now)?;
+        self.parts.ledger.record_node(&record).map_err(|error| Failure::new(ReasonKind::Host, &error))
+    }
+
+    fn record_of(
+        &self,
+        key: &Key,
+        wanted: &WantedNode,
+        running: &Running,
+        restarts: u32,
+        started_at: UnixMillis,
+    ) -> Result<NodeRecord, Failure> {
+        let stat = self.parts.procs.stat(running.pid).map_err(|error| Failure::new(ReasonKind::Host, &error))?;
+        Ok(NodeRecord {
             cluster: key.cluster.clone(),
             node: key.node.clone(),
             boot_id: self.parts.boot_id.clone(),
@@ -186,10 +202,9 @@ impl Host {
             digest: running.digest.clone(),
             incarnation: wanted.spec.incarnation,
             restarts,
-            started_at: now,
+            started_at,
             stop: Some(running.stop.clone()),
-        };
-        self.parts.ledger.record_node(&record).map_err(|error| failed(&error))
+        })
     }
 }
 

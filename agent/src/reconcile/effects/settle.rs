@@ -169,11 +169,9 @@ impl Host {
         let mut left: BTreeSet<Ipv4Addr> =
             ours.iter().filter(|address| wanted.contains(*address) || !removable.contains(*address)).copied().collect();
         for (step, error) in outcome::failures(&address::apply::apply(plan)) {
-            settled.obstacle(ReasonKind::Host, chain(error));
-            // It is still there, and ours.
-            if let AddressStep::Remove(address) = step {
-                left.insert(*address);
-            }
+            // One that stays is still ours, and in nobody's way.
+            let stays = if let AddressStep::Remove(address) = step { left.insert(*address) } else { false };
+            settled.say(!stays, ReasonKind::Host, chain(error));
         }
         if left != ours
             && let Err(error) = self.parts.ledger.set_addresses(&left)
@@ -213,6 +211,9 @@ impl Host {
 
     /// Takes back what clusters had that are no longer here: found from what is there, not from what is remembered.
     fn release_gone(&self, settings: &HostSettings, settled: &mut Settled) {
+        if settings.blind {
+            return;
+        }
         let here = |id: &ClusterId| {
             settings.occupied.contains(id) || settings.clusters.iter().any(|cluster| cluster.cluster == *id)
         };

@@ -9,7 +9,7 @@ use super::{News, ReconcileTask};
 use crate::clock;
 use crate::host::engine::labels;
 use crate::host::engine::model::{ContainerEventKind, EngineEvent};
-use crate::reconcile::command::{Event, Key};
+use crate::reconcile::command::{ActOutcome, Acted, Event, Key};
 use crate::reconcile::effects::{ContainerEnd, Host, Looked};
 use crate::reconcile::engine_state::EngineState;
 use crate::reconcile::node_state::{NodeState, Presence, Running};
@@ -31,12 +31,12 @@ impl ReconcileTask {
 
     pub(super) fn looked(&mut self, began: u64, looked: Looked) {
         hit(Point::LookedAtAll);
-        match looked.silence {
-            Some(silence) => self.tell(Event::Engine(EngineState::Silent(silence))),
+        match &looked.unseen.containers {
+            Some(silence) => self.tell(Event::Engine(EngineState::Silent(silence.clone()))),
             None if self.core.engine().silence().is_some() => self.tell(Event::Engine(EngineState::Answers)),
             None => {}
         }
-        self.tell(Event::Found { began, found: looked.found, seen: looked.seen });
+        self.tell(Event::Found { began, found: looked.found, unseen: looked.unseen });
     }
 
     /// Asks the engine whether it still answers, and the kernel whether the containers' processes are still there.
@@ -103,9 +103,21 @@ impl ReconcileTask {
                 let running = self.container(&key).filter(|running| running.container.as_ref() == Some(&event.id));
                 if let Some(pid) = running.map(|running| running.pid) {
                     self.container_ended(&key, pid, code);
+                } else if self.core.node(&key).is_some_and(|state| state.busy.is_some()) {
+                    self.early_ends.insert(key, (event.id, code));
                 }
             }
         }
+    }
+
+    /// The container that a start has just confirmed and of whose end the engine told before that: it was not believed to
+    /// run yet.
+    pub(super) fn ended_early(&mut self, event: &Event) -> Option<(Key, u32, Option<i64>)> {
+        let Event::Acted(Acted { key, outcome, .. }) = event else { return None };
+        let (id, code) = self.early_ends.remove(key)?;
+        let ActOutcome::Started(running) = outcome else { return None };
+        let ended = running.container.as_ref() == Some(&id) && !self.host.is_alive(running.pid);
+        ended.then(|| (key.clone(), running.pid, code))
     }
 
     /// Looks how a container ended, in a task of its own. `code` is what an event said of it.

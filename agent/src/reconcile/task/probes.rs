@@ -9,7 +9,7 @@ use throng_failpoints::{Point, hit};
 use tokio::sync::mpsc;
 
 use super::{News, ReconcileTask};
-use crate::probe::{self, ProbeNews};
+use crate::probe::{self, Begins, ProbeNews};
 use crate::reconcile::command::{Event, Key, WantedNode};
 use crate::reconcile::panics::fault;
 
@@ -17,16 +17,19 @@ use crate::reconcile::panics::fault;
 const ANEW_AFTER: Duration = Duration::from_secs(2);
 
 impl ReconcileTask {
-    pub(super) fn begin_probe(&mut self, key: Key, pid: u32, wanted: &WantedNode) {
+    pub(super) fn begin_probe(&mut self, asking: Asking, wanted: &WantedNode) {
+        let Asking { key, pid, number, is_ready } = asking;
         let Some(probe) = wanted.spec.ready.clone() else { return };
         let ports = wanted.spec.ports.clone();
         let exec = (self.make_exec)(&key);
-        let asked = Asked { key: key.clone(), pid, events: self.events.clone(), is_ready: AtomicBool::new(false) };
+        let asked =
+            Asked { key: key.clone(), number, events: self.events.clone(), is_ready: AtomicBool::new(is_ready) };
         let task = self.tasks.spawn(async move {
             let phase = f64::from(pid % 1000) / 1000.0;
             loop {
                 let (sender, news) = mpsc::channel::<ProbeNews>(4);
-                let watch = probe::watch(probe.clone(), &ports, exec.as_ref(), phase, sender);
+                let begins = Begins { phase, is_ready: asked.is_ready.load(Ordering::Relaxed) };
+                let watch = probe::watch(probe.clone(), &ports, exec.as_ref(), begins, sender);
                 let asking = async { tokio::join!(watch, asked.forward(news)) };
                 let Err(panic) = AssertUnwindSafe(asking).catch_unwind().await else { return };
                 let reason = fault(&*panic);
@@ -44,10 +47,21 @@ impl ReconcileTask {
     }
 }
 
+/// A node that is to be asked.
+pub(super) struct Asking {
+    pub(super) key: Key,
+    /// Its first process.
+    pub(super) pid: u32,
+    /// Tells this asking from those before it.
+    pub(super) number: u64,
+    /// Whether it is ready, by one before it.
+    pub(super) is_ready: bool,
+}
+
 /// A node that is asked.
 struct Asked {
     key: Key,
-    pid: u32,
+    number: u64,
     events: mpsc::Sender<News>,
     /// What was told of it last.
     is_ready: AtomicBool,
@@ -66,7 +80,7 @@ impl Asked {
     /// Tells the loop; false when it has ended.
     async fn tell(&self, news: ProbeNews) -> bool {
         self.is_ready.store(matches!(news, ProbeNews::Ready), Ordering::Relaxed);
-        let event = Event::Probed { key: self.key.clone(), pid: self.pid, news };
+        let event = Event::Probed { key: self.key.clone(), number: self.number, news };
         self.events.send(News::Happened(event)).await.is_ok()
     }
 }

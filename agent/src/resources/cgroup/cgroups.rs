@@ -40,7 +40,8 @@ pub struct Ensured {
 impl Ensured {
     /// Limits that were wanted and that the group does not have.
     pub fn refused(&self) -> BTreeSet<Knob> {
-        let failed = outcome::failures(&self.outcomes).map(|(write, _)| write.knob);
+        let failed = outcome::failures(&self.outcomes).filter(|(write, _)| write.value.is_some());
+        let failed = failed.map(|(write, _)| write.knob);
         failed.chain(self.unavailable.iter().copied()).collect()
     }
 }

@@ -190,9 +190,14 @@ pub fn remove_cluster(paths: &Paths, cluster: &ClusterId) -> Result<(), FilesErr
     run.and(remove(&paths.cluster_disk_dir(cluster)))
 }
 
+/// The ids of clusters that have a folder which lasts as long as a boot.
+pub fn clusters_of_boot(paths: &Paths) -> Result<BTreeSet<ClusterId>, FilesError> {
+    named(paths.run_dir(), |name| ClusterId::new(name).ok())
+}
+
 /// The ids of clusters that have a folder of either kind.
 pub fn clusters(paths: &Paths) -> Result<BTreeSet<ClusterId>, FilesError> {
-    let mut found = named(paths.run_dir(), |name| ClusterId::new(name).ok())?;
+    let mut found = clusters_of_boot(paths)?;
     found.extend(named(&paths.disk_root(), |name| ClusterId::new(name).ok())?);
     Ok(found)
 }
@@ -202,7 +207,7 @@ pub fn nodes(paths: &Paths, cluster: &ClusterId) -> Result<BTreeSet<NodeName>, F
     named(&paths.cluster_dir(cluster), |name| name.parse().ok())
 }
 
-/// What lies in a folder, by its names, as far as they are such; nothing where the folder is not there.
+/// The folders in a folder, by their names, as far as they are such; nothing where it is not there.
 fn named<T: Ord>(folder: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<BTreeSet<T>, FilesError> {
     let failed = |source| FilesError::Read { path: folder.to_path_buf(), source };
     let entries = match fs::read_dir(folder) {
@@ -210,9 +215,14 @@ fn named<T: Ord>(folder: &Path, parse: impl Fn(&str) -> Option<T>) -> Result<BTr
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
         Err(error) => return Err(failed(error)),
     };
-    let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
-    let names = names.collect::<io::Result<Vec<_>>>().map_err(failed)?;
-    Ok(names.iter().filter_map(|name| parse(name.to_str()?)).collect())
+    let mut found = BTreeSet::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            found.extend(entry.file_name().to_str().and_then(&parse));
+        }
+    }
+    Ok(found)
 }
 
 /// Makes a folder of the agent's, and those above it. One that is there keeps its mode: it may be the machine's.

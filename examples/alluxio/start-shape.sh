@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # How many workers should be on their way at a time? Brings the cluster up with each of the numbers given and shows how long the workers
-# took: all of them, the first fifth and the last fifth. `any` bounds nothing: throng finds out what the engine does well with. The
-# daemons stay, as after any `up`.
+# took: all of them, the first fifth and the last fifth. `any` bounds nothing: throng finds out what the engine does well with; `own` is
+# the scenario's own bound. The daemons stay, as after any `up`.
 #
-#   examples/alluxio/start-shape.sh [WORKERS] [AT_ONCE|any]...      after prepare.sh, as who may call throng; from the project's folder
+#   examples/alluxio/start-shape.sh [WORKERS] [AT_ONCE|any|own]...      after prepare.sh, as who may call throng; from the project's folder
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 workers=${1:-40}
 shift || true
 shapes=("$@")
-[ ${#shapes[@]} -gt 0 ] || shapes=(any 2 4 8)
+[ ${#shapes[@]} -gt 0 ] || shapes=(own any 2 4 8)
 throng=${THRONG:-target/debug/throng}
 scenario=examples/alluxio/cluster.toml
 log=$(mktemp /tmp/alluxio-start-shape.XXXXXX)
@@ -33,8 +33,11 @@ answered() {
 
 printf '%-8s %10s %13s %12s\n' 'AT ONCE' "ALL $workers" 'FIRST FIFTH' 'LAST FIFTH'
 for shape in "${shapes[@]}"; do
-  bound=()
-  [ "$shape" = any ] || bound=(--set "role.worker.start.at_once=$shape")
+  case $shape in
+    own) bound=() ;;
+    any) bound=(--set role.worker.start.at_once_per_core=1000) ;;
+    *) bound=(--set "role.worker.start.at_once=$shape" --set role.worker.start.at_once_per_core=1000) ;;
+  esac
   came_up=yes
   said=$("$throng" up "$scenario" --set "param.workers=$workers" "${bound[@]}" --format json 2>"$log") || came_up=
   # One that did not come up may stay all the same: it is taken down too.

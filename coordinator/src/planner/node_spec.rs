@@ -10,7 +10,7 @@ use throng_common::host_spec::{
 use throng_common::ids::NodeName;
 use throng_common::scenario::model::{FileDecl, Ramdisk, Ready, Role, RunKind, Scenario, Shared};
 
-use super::plan::NodePlan;
+use super::plan::{HostPlan, NodePlan};
 use super::render::{RenderError, RenderInput};
 use super::structure::{Structure, leave_counts};
 use super::texts::Saved;
@@ -41,9 +41,10 @@ enum Counts {
     Left,
 }
 
-/// Fills in everything that an agent must know of a node. `before` is the node that prepares for this one, where another does.
+/// Fills in everything that an agent must know of a node of this host. `before` is the node that prepares for this one, where another does.
 pub(super) fn node_spec(
     input: &RenderInput<'_>,
+    host: &HostPlan,
     node: &NodePlan,
     before: Option<&NodeName>,
 ) -> Result<NodeSpec, RenderError> {
@@ -78,7 +79,7 @@ pub(super) fn node_spec(
         ready: role.ready.as_ref().map(|ready| rendering.probe(ready)).transpose()?,
         stop: StopSpec { signal: role.stop.signal.number(), grace: role.stop.grace.0 },
         restart: RestartSpec { when: role.restart.when, max: role.restart.max, backoff: role.restart.backoff.0 },
-        at_once: role.start.at_once.unwrap_or(0),
+        at_once: role.start.most_at_once(host.cores).unwrap_or(0),
         structure: None,
     };
     if rendering.has_counts.get() {

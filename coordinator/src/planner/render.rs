@@ -80,7 +80,7 @@ pub fn host_spec(input: &RenderInput<'_>) -> Result<Vec<(HostId, ClusterSpec)>, 
         let nodes = host
             .nodes
             .iter()
-            .map(|node| node_spec(input, node, preparing.before(&host.host, &node.name)))
+            .map(|node| node_spec(input, host, node, preparing.before(&host.host, &node.name)))
             .collect::<Result<Vec<_>, RenderError>>()?;
         let spec = ClusterSpec {
             cluster: input.texts.plan().cluster.clone(),

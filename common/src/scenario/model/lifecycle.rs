@@ -97,6 +97,9 @@ pub struct Start {
     /// most: for programs that keep the CPU busy while they start. Default: no bound.
     #[schemars(range(min = 1))]
     pub at_once: Option<u32>,
+    /// The same for each core of the host. Of the two, the lower one holds. Default: no bound.
+    #[schemars(range(min = 1))]
+    pub at_once_per_core: Option<u32>,
     /// CPU time that one start takes, from which `plan` estimates how long all take. Reports say what it was of containers.
     pub cpu: Option<Span>,
     /// The share of nodes that must be up, as a percentage.
@@ -105,8 +108,39 @@ pub struct Start {
     pub timeout: Span,
 }
 
+impl Start {
+    /// Most nodes of the role on their way on a host of so many cores; none: no bound.
+    pub fn most_at_once(&self, cores: u32) -> Option<u32> {
+        let by_cores = self.at_once_per_core.map(|each| each.saturating_mul(cores.max(1)));
+        self.at_once.into_iter().chain(by_cores).min()
+    }
+}
+
 impl Default for Start {
     fn default() -> Self {
-        Self { rate: None, at_once: None, cpu: None, quorum: Quorum::ALL, timeout: Span::seconds(300) }
+        Self {
+            rate: None,
+            at_once: None,
+            at_once_per_core: None,
+            cpu: None,
+            quorum: Quorum::ALL,
+            timeout: Span::seconds(300),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_bound_of_nodes_on_their_way_holds() {
+        let start = |at_once, at_once_per_core| Start { at_once, at_once_per_core, ..Start::default() };
+        assert_eq!(start(None, None).most_at_once(2), None);
+        assert_eq!(start(Some(5), None).most_at_once(64), Some(5));
+        assert_eq!(start(Some(5), Some(2)).most_at_once(2), Some(4));
+        assert_eq!(start(Some(5), Some(2)).most_at_once(64), Some(5));
+        // A plan that was made before cores were kept.
+        assert_eq!(start(None, Some(2)).most_at_once(0), Some(2));
     }
 }

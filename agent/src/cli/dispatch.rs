@@ -1,6 +1,7 @@
 //! From the command line to the command, and from its end to an exit code.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
@@ -23,6 +24,9 @@ const TOKEN_MAX_BYTES: u64 = 4096;
 /// What is logged unless this variable says otherwise.
 const LOG_VARIABLE: &str = "THRONG_LOG";
 const DEFAULT_LOG: &str = "info";
+/// When memory ends, the kernel kills nodes before the agent and their shims, who tell how they ended. Nodes and commands in
+/// them have scores of their own.
+const OOM_SCORE_ADJ: &str = "-900";
 /// Exit code of an audit that found something; the same as the coordinator's.
 const RESIDUE: u8 = 5;
 
@@ -62,6 +66,8 @@ fn run(args: RunArgs) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&wanted).with_context(|| format!("{LOG_VARIABLE}=`{wanted}`"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
     open_files::raise();
+    // Best effort: it takes a privilege that not every host's root has.
+    let _ = fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ);
     let token = args.start.token_stdin.then(token).transpose()?;
     let StartArgs { coordinator, ca_pin, host, dirs, .. } = args.start;
     let options =

@@ -1,5 +1,7 @@
 //! Which lines are wanted, and what is given.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 use throng_common::ids::NodeName;
 use throng_common::status::UnixMillis;
@@ -17,6 +19,8 @@ pub struct LogQuery {
     pub follow: bool,
     /// Only lines that match.
     pub grep: Option<Regex>,
+    /// By node, the time of the last line that the caller has, in nanoseconds since 1970: only what comes after it.
+    pub after: BTreeMap<NodeName, u64>,
 }
 
 /// One entry of the stream.

@@ -71,7 +71,8 @@ pub fn read_all(
     let turns = Arc::new(Semaphore::new(READS_AT_ONCE));
     for (node, whereabouts) in nodes {
         let (means, query, entries) = (means.clone(), Arc::clone(&query), entries.clone());
-        let reader = Reader { means, node, query, entries, whereabouts, given_nanos: None, given_of: None };
+        let given_nanos = query.after.get(&node).copied();
+        let reader = Reader { means, node, query, entries, whereabouts, given_nanos, given_of: None };
         let turns = Arc::clone(&turns);
         // Ends by itself when the stream is dropped: its next entry finds no taker.
         tokio::spawn(async move { reader.run(&turns).await });

@@ -134,7 +134,7 @@ impl Agent for AgentService {
     }
 
     async fn logs(&self, request: Request<wire::LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
-        Ok(Response::new(logs::logs(&self.context, checked(request)?).map(Ok).boxed()))
+        Ok(Response::new(logs::logs(&self.context, checked(request)?).await.map(Ok).boxed()))
     }
 
     async fn read_file(

@@ -1,5 +1,6 @@
 //! What the calls work with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +23,9 @@ use crate::shim::record::ProcessId;
 /// How long the engine may take to say what it is. The coordinator waits for the facts when it says hello: a host whose
 /// engine hangs must be greeted all the same.
 const ENGINE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a caller waits for the agent's first look at what there is: less than the coordinator waits for a hello.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the service is made of.
 #[derive(Clone)]
@@ -63,6 +67,13 @@ impl Context {
     pub(super) fn see_epoch(&self, given: u64) -> Result<(), ServiceError> {
         let seen = self.epoch_seen.fetch_max(given, Ordering::Relaxed);
         if given < seen { Err(ServiceError::Epoch { seen, given }) } else { Ok(()) }
+    }
+
+    /// The clusters of which there is something here, once the agent has looked; none where that takes too long: an engine
+    /// that is silent must not keep the coordinator out.
+    pub(super) async fn occupied(&self) -> BTreeSet<ClusterId> {
+        let found = tokio::time::timeout(LOOK_TIMEOUT, self.parts.reconcile.occupied()).await;
+        found.ok().flatten().unwrap_or_default()
     }
 
     /// Where a node runs, or ran last.

@@ -1,7 +1,6 @@
 //! `Hello`: who is there, and do the two understand each other.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use throng_common::ids::ClusterId;
 use throng_common::status::HostFacts;
@@ -16,9 +15,6 @@ use crate::ledger::SCHEMA;
 
 /// What this agent can do beyond the first version of the protocol.
 const CAPABILITIES: [&str; 0] = [];
-
-/// How long a hello waits for the agent's first look at what there is: less than the coordinator waits for the hello.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Checks that the caller is this host's coordinator in its newest life, and tells it what the host is.
 pub(super) async fn hello(context: &Context, hello: Hello) -> Result<wire::HelloReply, ServiceError> {
@@ -42,9 +38,8 @@ pub(super) async fn hello(context: &Context, hello: Hello) -> Result<wire::Hello
     let facts: HostFacts = context.facts().await?;
     let mut clusters: BTreeSet<ClusterId> =
         held.iter().flat_map(|spec| &spec.clusters).map(|part| part.cluster.clone()).collect();
-    // What a ledger that was lost does not know is found. An engine that is silent must not keep the coordinator out.
-    let found = tokio::time::timeout(LOOK_TIMEOUT, context.parts.reconcile.occupied()).await;
-    clusters.extend(found.ok().flatten().unwrap_or_default());
+    // What a ledger that was lost does not know is found.
+    clusters.extend(context.occupied().await);
     context.parts.greeted.send_replace(true);
     hit(Point::Greeted);
     Ok(wire::HelloReply {

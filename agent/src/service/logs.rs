@@ -18,7 +18,9 @@ const CHUNK_BYTES: usize = 256 * 1024;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// Reads the logs. What is there already is sent together; a line to come is sent at once.
-pub(super) fn logs(context: &Context, request: Logs) -> impl Stream<Item = wire::LogBatch> + Send + use<> {
+pub(super) async fn logs(context: &Context, request: Logs) -> impl Stream<Item = wire::LogBatch> + Send + use<> {
+    // Nodes that an agent which has just begun has not found yet are not gone.
+    context.occupied().await;
     let Logs { cluster, nodes, query } = request;
     let nodes = nodes.into_iter().map(|node| (node.clone(), context.whereabouts(cluster.clone(), node))).collect();
     let entries = read_all(context.means(), nodes, query).ready_chunks(BATCH_LINES);
@@ -30,6 +32,7 @@ fn line(entry: LogEntry) -> wire::LogLine {
     match entry.kind {
         LogEntryKind::Line(line) => wire::LogLine {
             at_unix_millis: line.at_unix_nanos / NANOS_PER_MILLI,
+            at_unix_nanos: line.at_unix_nanos,
             stderr: line.stream == OutputStream::Stderr,
             text: line.text.into(),
             ..told

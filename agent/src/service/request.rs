@@ -171,6 +171,7 @@ pub(super) struct Logs {
 impl TryFrom<wire::LogsRequest> for Logs {
     type Error = DecodeError;
     fn try_from(request: wire::LogsRequest) -> Result<Self, DecodeError> {
+        let after = |(node, nanos): (String, u64)| Ok((text("after_unix_nanos", &node)?, nanos));
         Ok(Self {
             cluster: text("cluster", &request.cluster)?,
             nodes: nodes(&request.nodes)?,
@@ -179,6 +180,7 @@ impl TryFrom<wire::LogsRequest> for Logs {
                 since: request.since_unix_millis.map(UnixMillis),
                 follow: request.follow,
                 grep: Some(request.grep).filter(|grep| !grep.is_empty()).map(|grep| pattern(&grep)).transpose()?,
+                after: request.after_unix_nanos.into_iter().map(after).collect::<Result<_, DecodeError>>()?,
             },
         })
     }

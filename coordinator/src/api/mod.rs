@@ -5,6 +5,7 @@
 mod cluster;
 mod contents;
 mod fleet;
+mod logs;
 mod node;
 mod operation;
 mod rolling;

@@ -68,60 +68,6 @@ impl ApiService {
         Ok(Box::pin(ReceiverStream::new(outcomes).map(to_wire)))
     }
 
-    pub(super) fn read_logs(&self, request: wire::LogsRequest) -> Result<Streamed<wire::LogBatch>, Status> {
-        let cluster = self.core.find(&request.cluster).map_err(of_core)?;
-        if let Err(error) = regex::Regex::new(&request.grep) {
-            return Err(invalid("grep", error));
-        }
-        let nodes = select(&cluster, &request.selector)?;
-        let (sender, receiver) = mpsc::channel(STREAM_QUEUE);
-        for (host, nodes) in cluster.place(nodes.into_iter().map(|node| (node, ())).collect()).hosts {
-            let nodes: Vec<NodeName> = nodes.into_iter().map(|(node, ())| node).collect();
-            let asked = agent::LogsRequest {
-                cluster: cluster.record().id.to_string(),
-                nodes: nodes.iter().map(ToString::to_string).collect(),
-                tail_lines: request.tail_lines,
-                since_unix_millis: request.since_unix_millis,
-                follow: request.follow,
-                grep: request.grep.clone(),
-            };
-            let (core, sender) = (self.core.clone(), sender.clone());
-            self.core.tasks.spawn(async move {
-                let rpc =
-                    |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.logs(request).await };
-                core.fleet.await_back(&host).await;
-                let problem = match core.fleet.open(&host, asked, rpc).await {
-                    Ok(mut stream) => loop {
-                        // Both are cancel safe. Nobody may listen any more while nothing is written that could show it.
-                        let next = tokio::select! {
-                            () = sender.closed() => return,
-                            next = stream.next() => next,
-                        };
-                        match next {
-                            Ok(Some(batch)) => {
-                                let lines = batch.lines.into_iter().map(log_line).collect();
-                                if sender.send(Ok(wire::LogBatch { lines })).await.is_err() {
-                                    return;
-                                }
-                            }
-                            Ok(None) => return,
-                            Err(error) => break error,
-                        }
-                    },
-                    Err(error) => error,
-                };
-                // Every node of a host that does not answer is named: none is left out silently.
-                let line = |node: &NodeName| wire::LogLine {
-                    node: node.to_string(),
-                    error: Some(problem.to_string()),
-                    ..wire::LogLine::default()
-                };
-                let _ = sender.send(Ok(wire::LogBatch { lines: nodes.iter().map(line).collect() })).await;
-            });
-        }
-        Ok(Box::pin(ReceiverStream::new(receiver)))
-    }
-
     pub(super) async fn read_node_file(
         &self,
         request: wire::ReadFileRequest,
@@ -231,15 +177,5 @@ fn terminal_output(output: agent::terminal_output::Output) -> wire::terminal_out
     match output {
         agent::terminal_output::Output::Data(data) => wire::terminal_output::Output::Data(data),
         agent::terminal_output::Output::Code(code) => wire::terminal_output::Output::Code(code),
-    }
-}
-
-fn log_line(line: agent::LogLine) -> wire::LogLine {
-    wire::LogLine {
-        node: line.node,
-        at_unix_millis: line.at_unix_millis,
-        stderr: line.stderr,
-        text: line.text,
-        error: line.error,
     }
 }

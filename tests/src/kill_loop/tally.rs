@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use throng_failpoints::Point;
 
 use super::draw::{Round, Victims};
 use super::round::Report;
@@ -84,10 +85,17 @@ impl Tally {
         self.by_point.values().map(|row| row.problems).sum::<usize>() + self.others.len()
     }
 
-    /// Points that were hit less often than they were drawn, ten times at the most.
+    /// Points that were hit less often than they were drawn, ten times at the most; in a play of as many rounds as that takes
+    /// of all points, those that were hit less than ten times.
     pub fn lacking(&self) -> Vec<(&str, u32)> {
-        let lacks = |row: &Row| row.hits() < row.rounds.min(HITS_MAX);
-        self.by_point.iter().filter(|(_, row)| lacks(row)).map(|(point, row)| (point.as_str(), row.hits())).collect()
+        let is_whole = self.rounds >= u64::from(HITS_MAX) * Point::ALL.len() as u64;
+        let never = Row::default();
+        let lacks = |point: &'static str| {
+            let row = self.by_point.get(point).unwrap_or(&never);
+            let wanted = if is_whole { HITS_MAX } else { row.rounds.min(HITS_MAX) };
+            (row.hits() < wanted).then(|| (point, row.hits()))
+        };
+        Point::ALL.iter().filter_map(|point| lacks(point.name())).collect()
     }
 
     /// Whether everything held and every point was hit as often as it must be.
@@ -150,8 +158,6 @@ impl fmt::Display for Tally {
 
 #[cfg(test)]
 mod tests {
-    use throng_failpoints::Point;
-
     use super::*;
 
     fn all_once(tally: &mut Tally, hit: bool) {
@@ -184,5 +190,26 @@ mod tests {
         all_once(&mut read, false);
         assert_eq!(read.rounds, 2 * Point::ALL.len() as u64);
         assert_eq!((read.hits() as usize, read.lacking().len()), (Point::ALL.len(), Point::ALL.len()));
+    }
+
+    #[test]
+    fn a_whole_play_hits_every_point_ten_times() {
+        let mut tally = Tally::default();
+        let hit = |tally: &mut Tally, left_out: Option<Point>| {
+            let report = Report { hit: true, recovery: None, problems: Vec::new() };
+            let drawn = Point::ALL.iter().filter(|point| Some(**point) != left_out);
+            for point in drawn {
+                tally.count(&Round { point: *point, ..Round::draw(1, 0, Point::ALL) }, &report);
+            }
+        };
+        for _ in 0..HITS_MAX {
+            hit(&mut tally, None);
+        }
+        assert!(tally.is_good());
+        let mut tally = Tally::default();
+        for _ in 0..=HITS_MAX {
+            hit(&mut tally, Some(Point::ALL[0]));
+        }
+        assert_eq!(tally.lacking(), [(Point::ALL[0].name(), 0)]);
     }
 }

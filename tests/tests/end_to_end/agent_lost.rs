@@ -1,8 +1,11 @@
 //! The agent dies: its nodes live on, and its successor adopts them.
 
+use std::fs;
+
 use throng_tests::agent;
 use throng_tests::host::{is_alive, kill_now};
-use throng_tests::site::{in_site, nodes, pids};
+use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, in_site, nodes, pids};
+use throng_tests::wait::wait_for;
 
 #[test]
 fn a_killed_agents_nodes_live_on_and_are_adopted_without_a_restart() {
@@ -18,6 +21,50 @@ fn a_killed_agents_nodes_live_on_and_are_adopted_without_a_restart() {
         let ps = site.wait_for_count("worker", 3);
         assert_eq!(pids(&ps), before);
         assert!(nodes(&ps).iter().all(|node| node["restarts"] == 0), "{ps:#}");
+        site.down();
+    });
+}
+
+#[test]
+fn followed_logs_go_on_after_an_agents_death_without_a_gap_and_without_a_double() {
+    in_site(|site| {
+        let _ = site.up();
+        let pids = pids(&site.wait_for_count("worker", 3));
+        // One node says nothing before the death.
+        let (whole, late) = (["hub-0000", "worker-0000"], ["hub-0000", "worker-0000", "worker-0001"]);
+        let write = |nodes: &[&str], mark: u32| {
+            for node in nodes {
+                let line = format!("{node} mark-{mark}.\n");
+                fs::write(format!("/proc/{}/fd/1", pids[*node]), line).unwrap();
+            }
+        };
+        let follow = site.start("throng", &["logs", "all", "--follow", "--tail", "0", "--grep", "mark-[0-9]+\\."]);
+        let shown = |nodes: &[&str], mark: u32, again: &dyn Fn()| {
+            for node in nodes {
+                wait_for(&format!("mark {mark} of {node} is shown"), SETTLE_TIMEOUT, || {
+                    again();
+                    let all = follow.stdout();
+                    if all.contains(&format!("{node} mark-{mark}.")) { Ok(()) } else { Err(all) }
+                });
+            }
+        };
+        // Nobody says when the following has begun.
+        shown(&whole, 0, &|| write(&whole, 0));
+        write(&whole, 1);
+        shown(&whole, 1, &|| {});
+        agent::lose(site);
+        write(&late, 2);
+        agent::start(site);
+        shown(&late, 2, &|| {});
+        write(&late, 3);
+        shown(&late, 3, &|| {});
+        follow.terminate();
+        let ended = follow.end(COMMAND_TIMEOUT);
+        for (nodes, marks) in [(&whole[..], 1..=1), (&late[..], 2..=3)] {
+            for line in marks.flat_map(|mark| nodes.iter().map(move |node| format!("{node} mark-{mark}."))) {
+                assert_eq!(ended.stdout.matches(&line).count(), 1, "{line} in {ended}");
+            }
+        }
         site.down();
     });
 }

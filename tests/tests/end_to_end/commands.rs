@@ -51,7 +51,7 @@ fn sleepers(arguments: &str) -> Result<(), &'static str> {
 }
 
 #[test]
-fn the_agent_may_open_what_its_host_allows_and_its_nodes_what_whoever_called_was_given() {
+fn the_agent_may_open_what_its_host_allows_and_is_killed_last_and_its_nodes_are_as_any_program() {
     in_site(|site| {
         let up = site.command("throng", &["up", &site.tiny()]);
         let mut limited = Command::new("sh");
@@ -67,6 +67,15 @@ fn the_agent_may_open_what_its_host_allows_and_its_nodes_what_whoever_called_was
         let own = site.node("hub-0000")["pid"].as_i64().unwrap();
         let own = fs::read_to_string(format!("/proc/{own}/limits")).unwrap();
         assert!(own.lines().any(|line| line.starts_with("Max open files            512 ")), "{own}");
+        let score = |pid: i64| fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().to_owned();
+        let (hub, worker) = (site.node("hub-0000")["pid"].as_i64(), site.node("worker-0001")["pid"].as_i64());
+        let (hub, worker) = (score(hub.unwrap()), score(worker.unwrap()).parse::<i32>().unwrap());
+        assert_eq!((score(agent::pid(site).into()).as_str(), hub.as_str()), ("-900", "0"));
+        assert!(worker > 0, "{worker}");
+        for node in ["hub-0000", "worker-0001"] {
+            let asked = site.throng(&["exec", node, "--", "cat", "/proc/self/oom_score_adj"]).expect_code(0);
+            assert!(!asked.stdout.contains("-900"), "{node}: {}", asked.stdout);
+        }
         site.down();
     });
 }

@@ -72,7 +72,7 @@ listed! {
         LoseEvent = "agent.lose-event",
 
         // What is somebody else's. Each touches what tests plant and nothing else: they run on people's machines.
-        /// A container of another fleet counts as one of ours that nobody wants.
+        /// A container of another fleet is removed as one of ours that nobody wants.
         TakeForeignContainer = "agent.take-foreign-container",
         /// A mount that only looks like ours is unmounted.
         TakeForeignMount = "agent.take-foreign-mount",

@@ -57,9 +57,10 @@ impl Core {
         hit(Point::HostTelling);
         self.apply(host, &spec).await?;
         if planted(Fault::RepeatOlder) {
-            let first = HostSpec { generation: Generation(1), clusters: Vec::new(), ..spec };
+            let mut older = HostSpec { generation: Generation(1), ..spec };
+            older.clusters.iter_mut().for_each(|cluster| _ = cluster.nodes.pop());
             // It is refused.
-            let _ = self.apply(host, &first).await;
+            let _ = self.apply(host, &older).await;
         }
         hit(Point::HostTold);
         Ok(())

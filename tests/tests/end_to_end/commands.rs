@@ -70,7 +70,10 @@ fn the_agent_may_open_what_its_host_allows_and_is_killed_last_and_its_nodes_are_
         let score = |pid: i64| fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().to_owned();
         let (hub, worker) = (site.node("hub-0000")["pid"].as_i64(), site.node("worker-0001")["pid"].as_i64());
         let (hub, worker) = (score(hub.unwrap()), score(worker.unwrap()).parse::<i32>().unwrap());
-        assert_eq!((score(agent::pid(site).into()).as_str(), hub.as_str()), ("-900", "0"));
+        // Not every host's root may be killed later than others.
+        let lowered = Command::new("sh").args(["-c", "echo -900 >/proc/self/oom_score_adj"]).output().unwrap();
+        let expected = if lowered.status.success() { "-900" } else { "0" };
+        assert_eq!((score(agent::pid(site).into()).as_str(), hub.as_str()), (expected, "0"));
         assert!(worker > 0, "{worker}");
         for node in ["hub-0000", "worker-0001"] {
             let asked = site.throng(&["exec", node, "--", "cat", "/proc/self/oom_score_adj"]).expect_code(0);

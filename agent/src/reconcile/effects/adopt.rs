@@ -49,11 +49,11 @@ impl Host {
         }
         let label = format!("{}={}", labels::FLEET, self.parts.fleet);
         // An agent takes no orders before its first look.
-        let mut listed = in_time(&label, self.parts.engine.list(&label)).await;
-        if planted(Fault::TakeForeignContainer)
-            && let (Ok(own), Ok(foreign)) = (&mut listed, self.parts.engine.list("throng.look-alike").await)
-        {
-            own.extend(foreign);
+        let listed = in_time(&label, self.parts.engine.list(&label)).await;
+        if planted(Fault::TakeForeignContainer) {
+            for foreign in self.parts.engine.list("throng.look-alike").await.unwrap_or_default() {
+                let _ = self.parts.engine.remove(&foreign.id).await;
+            }
         }
         unseen.containers = match listed {
             Ok(containers) => {

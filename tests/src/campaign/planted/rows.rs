@@ -93,7 +93,7 @@ fn wrongly_done() -> Vec<Row> {
         row(&[F::ExecTwice], &[RUN], Invariant::Outcomes),
         row(&[F::LoseOutcome], &[RUN], Invariant::Outcomes),
         harmless(&[F::RepeatOlder], &[GROW, SHRINK]),
-        row(&[F::RepeatOlder, F::TakeOlder], &[GROW], Invariant::Generations),
+        row(&[F::RepeatOlder, F::TakeOlder], &[GROW], Invariant::OneEach),
         row(&[F::MakeForOlder], &[LATER, GROW], Invariant::Generations),
         row(&[F::RestartOnScale], &[GROW], Invariant::Kept),
         row(&[F::MissEnd], &[NODE_DIES], Invariant::OneEach),

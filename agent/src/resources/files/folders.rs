@@ -90,7 +90,7 @@ pub fn ensure(paths: &Paths, cluster: &ClusterId, node: &NodeName, user: User) -
     };
     make_node_disk(paths, cluster, node, user)?;
     let (shim, ramdisks) = (paths.shim_dir(cluster, node), paths.ramdisk_root(cluster, node));
-    // By the first one that a node is a process can be told whatever else is lost.
+    // Before anything of a process runs: by it one is told from a container whatever else is lost.
     if let User::Process(_) = user {
         own_folders(&node_dir, [(&shim, SHIM_MODE, Owner::ROOT)])?;
     }

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 mod engine;
 mod probes;
 
-use probes::Asking;
+use probes::Question;
 
 use super::carrying_over::carry_over;
 use super::command::{ActOutcome, Acted, Command, Event, Key, Settled, WantedNode};
@@ -418,7 +418,7 @@ impl ReconcileTask {
                 });
             }
             Command::Probe { key, pid, wanted, number, is_ready } => {
-                self.begin_probe(Asking { key, pid, number, is_ready }, &wanted);
+                self.begin_probe(Question { key, pid, number, is_ready }, &wanted);
             }
             Command::EndProbe(key) => {
                 if let Some(probe) = self.probes.remove(&key) {

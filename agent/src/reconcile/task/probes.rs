@@ -17,8 +17,8 @@ use crate::reconcile::panics::fault;
 const ANEW_AFTER: Duration = Duration::from_secs(2);
 
 impl ReconcileTask {
-    pub(super) fn begin_probe(&mut self, asking: Asking, wanted: &WantedNode) {
-        let Asking { key, pid, number, is_ready } = asking;
+    pub(super) fn begin_probe(&mut self, question: Question, wanted: &WantedNode) {
+        let Question { key, pid, number, is_ready } = question;
         let Some(probe) = wanted.spec.ready.clone() else { return };
         let ports = wanted.spec.ports.clone();
         let exec = (self.make_exec)(&key);
@@ -47,8 +47,8 @@ impl ReconcileTask {
     }
 }
 
-/// A node that is to be asked.
-pub(super) struct Asking {
+/// What is asked of whom.
+pub(super) struct Question {
     pub(super) key: Key,
     /// Its first process.
     pub(super) pid: u32,

@@ -1,4 +1,4 @@
-//! The one place that reads clocks.
+//! What time it is, by the two clocks that matter here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! The one place that reads clocks.
+//! What time it is, for events and for what ages.
 
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -29,3 +29,18 @@ impl Followers {
         place.map_err(|_| TargetError::Followed { most: self.most })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_given_back_is_taken_again() {
+        let followers = Followers { places: Arc::new(Semaphore::new(1)), most: 1 };
+        let place = followers.clone().enter().unwrap();
+        let refused = followers.enter().unwrap_err().to_string();
+        assert!(refused.starts_with("1 logs are followed"), "{refused}");
+        drop(place);
+        assert!(followers.enter().is_ok());
+    }
+}

@@ -104,8 +104,8 @@ pub fn scan(scope: &AuditScope, paths: &Paths, containers: &[LabelledContainer])
     };
     let found = processes::residues(scope, paths.run_dir(), &procs, cgroups.as_ref());
     audit.take(found.map_err(AuditError::Processes));
-    let settings = with_noted(scope, paths);
-    scan_settings(&settings, &ProcSys::default(), &mut audit);
+    let store = ProcSys::default();
+    scan_settings(&with_noted(scope, paths, &store), &store, &mut audit);
     let hosts = names::file::read(paths.etc_hosts()).map_err(AuditError::Names);
     audit.take(hosts.map(|text| settings::hosts_file(scope, paths.etc_hosts(), &text.unwrap_or_default())));
     let present = address::apply::observe().map_err(AuditError::Address);
@@ -143,14 +143,16 @@ fn scan_mounts(scope: &AuditScope, paths: &Paths, procs: &Procs, audit: &mut Aud
 
 /// The scope with the settings that it does not know and an agent noted, their ports among them: for a look at all that
 /// there is. Of one cluster, and beside any that lives, only the coordinator can tell what is no longer needed.
-fn with_noted(scope: &AuditScope, paths: &Paths) -> AuditScope {
+fn with_noted(scope: &AuditScope, paths: &Paths, store: &dyn Sysctls) -> AuditScope {
     let mut scope = scope.clone();
     if scope.cluster.is_some() || !scope.live.is_empty() {
         return scope;
     }
     // Without the boot's id no note can be believed.
     let noted = boot_id().map(|boot_id| note::read(&paths.settings_note(), &boot_id)).unwrap_or_default();
-    for change in noted {
+    for record in noted {
+        let current = SysctlKey::new(&record.change.key).ok().and_then(|key| store.read(&key).ok().flatten());
+        let change = record.as_of(&current.unwrap_or_default());
         if change.key == RESERVED_PORTS {
             scope.ports = scope.ports.union(&our_ports(&change).unwrap_or_default());
         }

@@ -13,14 +13,21 @@ use throng_common::ids::{ClusterId, Incarnation, NodeName};
 use throng_common::status::{SysctlChange, UnixMillis};
 use throng_failpoints::{Fault, Point, hit, planted};
 
-/// The version of the tables.
-pub const SCHEMA: u32 = 1;
+use crate::resources::sysctl::record::SysctlRecord;
 
-const MIGRATIONS: &[M<'static>] = &[M::up(
-    "CREATE TABLE document (name TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
-     CREATE TABLE sysctl (key TEXT PRIMARY KEY, original TEXT NOT NULL, written TEXT NOT NULL) STRICT;
-     CREATE TABLE node (cluster TEXT NOT NULL, node TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (cluster, node)) STRICT;",
-)];
+/// The version of the tables.
+pub const SCHEMA: u32 = 2;
+
+/// Once released, a migration is never edited: changes are appended.
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(
+        "CREATE TABLE document (name TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
+         CREATE TABLE sysctl (key TEXT PRIMARY KEY, original TEXT NOT NULL, written TEXT NOT NULL) STRICT;
+         CREATE TABLE node (cluster TEXT NOT NULL, node TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (cluster, node)) STRICT;",
+    ),
+    // What is about to be written, beside what was written last.
+    M::up("ALTER TABLE sysctl ADD COLUMN writing TEXT;"),
+];
 
 /// What is remembered of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,24 +168,26 @@ impl Ledger {
     }
 
     /// All sysctls that were changed and not put back.
-    pub fn sysctls(&self) -> Result<Vec<SysctlChange>, LedgerError> {
+    pub fn sysctls(&self) -> Result<Vec<SysctlRecord>, LedgerError> {
         let connection = self.connection();
-        let mut statement = connection.prepare("SELECT key, original, written FROM sysctl ORDER BY key")?;
-        let rows = statement
-            .query_map([], |row| Ok(SysctlChange { key: row.get(0)?, original: row.get(1)?, written: row.get(2)? }))?;
+        let mut statement = connection.prepare("SELECT key, original, written, writing FROM sysctl ORDER BY key")?;
+        let rows = statement.query_map([], |row| {
+            let change = SysctlChange { key: row.get(0)?, original: row.get(1)?, written: row.get(2)? };
+            Ok(SysctlRecord { change, writing: row.get(3)? })
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Remembers a sysctl before it is written, in the place of what was known of it.
-    pub fn record_sysctl(&self, change: &SysctlChange) -> Result<(), LedgerError> {
+    /// Remembers a sysctl, before a write and after it, in the place of what was known of it.
+    pub fn record_sysctl(&self, record: &SysctlRecord) -> Result<(), LedgerError> {
         if planted(Fault::SkipSettingRecord) {
             return Ok(());
         }
+        let SysctlRecord { change, writing } = record;
         hit(Point::LedgerSysctlWriting);
         self.connection().execute(
-            "INSERT INTO sysctl (key, original, written) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key) DO UPDATE SET original = excluded.original, written = excluded.written",
-            params![change.key, change.original, change.written],
+            "INSERT OR REPLACE INTO sysctl (key, original, written, writing) VALUES (?1, ?2, ?3, ?4)",
+            params![change.key, change.original, change.written, writing],
         )?;
         hit(Point::LedgerSysctlWritten);
         Ok(())
@@ -312,14 +321,17 @@ mod tests {
     fn what_is_recorded_is_there_after_a_reopening() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        let change = |written: &str| SysctlChange { key: "a.b".into(), original: "1".into(), written: written.into() };
+        let record_of = |written: &str, writing: Option<&str>| SysctlRecord {
+            change: SysctlChange { key: "a.b".into(), original: "1".into(), written: written.into() },
+            writing: writing.map(str::to_owned),
+        };
         {
             let (ledger, aside) = Ledger::open(&path).unwrap();
             assert_eq!(aside, None);
             ledger.record_node(&record(1)).unwrap();
             ledger.record_node(&record(2)).unwrap();
-            ledger.record_sysctl(&change("2")).unwrap();
-            ledger.record_sysctl(&change("3")).unwrap();
+            ledger.record_sysctl(&record_of("1", Some("2"))).unwrap();
+            ledger.record_sysctl(&record_of("2", Some("3"))).unwrap();
         }
         let (ledger, _) = Ledger::open(&path).unwrap();
         assert_eq!(ledger.nodes().unwrap(), [record(2)]);
@@ -331,7 +343,9 @@ mod tests {
         let otherwise = NodeRecord { stop: Some(stop), ..record(2) };
         assert_eq!(ledger.node(&cluster, &node).unwrap(), Some(otherwise));
         assert_eq!(ledger.node(&cluster, &stranger).unwrap(), None);
-        assert_eq!(ledger.sysctls().unwrap(), [change("3")]);
+        assert_eq!(ledger.sysctls().unwrap(), [record_of("2", Some("3"))]);
+        ledger.record_sysctl(&record_of("3", None)).unwrap();
+        assert_eq!(ledger.sysctls().unwrap(), [record_of("3", None)]);
         assert_eq!(ledger.spec().unwrap(), None);
     }
 

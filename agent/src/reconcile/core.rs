@@ -60,6 +60,8 @@ pub struct Core {
     moment: u64,
     /// At which of them work on a node, or the node itself, last came to an end.
     ended_at: BTreeMap<Key, u64>,
+    /// Whether a look is under way: it may still see nodes that are forgotten meanwhile.
+    looking: bool,
     /// When to look again although nothing happened.
     wake_at: Option<Uptime>,
 }
@@ -103,11 +105,6 @@ impl Core {
     /// When to look again although nothing happened.
     pub fn wake_at(&self) -> Option<Uptime> {
         self.wake_at
-    }
-
-    /// What has happened so far: whatever is looked at now is at least as new.
-    pub fn moment(&self) -> u64 {
-        self.moment
     }
 
     /// How the engine stands.
@@ -367,7 +364,9 @@ impl Core {
             self.agenda.strike(&key);
             self.warming.note(&key, None);
             self.unsettled.remove(&key);
-            self.ended_at.remove(&key);
+            if !self.looking {
+                self.ended_at.remove(&key);
+            }
             if let Some(count) = self.occupied.get_mut(&key.cluster) {
                 *count -= 1;
             }

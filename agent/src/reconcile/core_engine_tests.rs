@@ -107,7 +107,8 @@ fn a_container_whose_end_the_engine_does_not_tell_is_unknown_until_it_does() {
     let mut found = as_believed(&world);
     let container = Some(ContainerId("c1".into()));
     found[1].presence = Presence::Ended { container, digest: "digest".into(), failed: true };
-    world.tell(Event::Found { began: world.core.moment(), found, unseen: Unseen::default() });
+    let began = world.core.begin_look();
+    world.tell(Event::Found { began, found, unseen: Unseen::default() });
     assert_eq!(world.phase(1), NodePhase::Backoff, "it is said that it ended");
     world.settle();
     assert_eq!((world.phase(1), world.starts), (NodePhase::Ready, 3), "it ended, and is started again");
@@ -116,7 +117,7 @@ fn a_container_whose_end_the_engine_does_not_tell_is_unknown_until_it_does() {
 #[test]
 fn a_look_that_began_before_something_happened_to_a_node_says_nothing_of_it() {
     let mut world = world_of_containers(1);
-    let began = world.core.moment();
+    let began = world.core.begin_look();
     world.apply(&containers(2, 2));
     world.settle();
     world.tell(Event::Found { began, found: vec![], unseen: Unseen::default() });
@@ -125,6 +126,22 @@ fn a_look_that_began_before_something_happened_to_a_node_says_nothing_of_it() {
         (NodePhase::Backoff, NodePhase::Ready),
         "the younger was not there yet"
     );
+}
+
+#[test]
+fn a_node_that_is_gone_before_a_look_at_it_is_over_does_not_come_back() {
+    let mut world = world_of_containers(2);
+    let began = world.core.begin_look();
+    let mut found = as_believed(&world);
+    found[1].presence = Presence::Absent;
+    let unseen = Unseen { nodes: BTreeMap::from([(key(1), reason(ReasonKind::Host))]), ..Unseen::default() };
+    let nothing = HostSpec { clusters: vec![], leaving: vec!["c-x7k2".parse().unwrap()], ..host_spec(2, vec![]) };
+    world.apply(&nothing);
+    world.settle();
+    assert_eq!(world.core.nodes().count(), 0);
+    world.tell(Event::Found { began, found, unseen });
+    assert_eq!((world.core.nodes().count(), world.core.occupied().len()), (0, 0));
+    assert!(!world.core.has_unknown());
 }
 
 #[test]

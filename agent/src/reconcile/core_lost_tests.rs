@@ -157,7 +157,8 @@ fn what_runs_is_asked_as_the_newest_wish_has_it() {
     world.queue.clear();
     world.apply(&host_spec(4, vec![NodeSpec { ready: None, ..asked("x") }]));
     assert!(world.queue.contains(&Command::EndProbe(key(0))), "{:?}", world.queue);
-    world.tell(Event::Probed { key: key(0), number: world.core.moment(), news: late });
+    let number = world.core.begin_look();
+    world.tell(Event::Probed { key: key(0), number, news: late });
     world.settle();
     assert_eq!((world.starts, world.phase(0)), (1, NodePhase::Ready));
 }

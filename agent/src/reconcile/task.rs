@@ -214,7 +214,7 @@ impl ReconcileTask {
         let mut engine_look = tokio::time::interval(ENGINE_LOOK_INTERVAL);
         engine_look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // Nothing is decided before it is known what there is.
-        let (began, looked) = (self.core.moment(), engine::look(&self.host).await);
+        let (began, looked) = (self.core.begin_look(), engine::look(&self.host).await);
         self.looked(began, looked);
         loop {
             let wake = self.core.wake_at().map(|at| at.since(clock::uptime()));
@@ -425,7 +425,8 @@ impl ReconcileTask {
                     probe.abort();
                 }
             }
-            Command::Record(adopted) => _ = self.tasks.spawn_blocking(move || host.record_adopted(&adopted)),
+            // In the loop itself, as all that it writes down: a node that goes next is forgotten after it.
+            Command::Record(adopted) => host.record_adopted(&adopted),
             Command::Publish(key) => self.publish(&key),
             Command::Gone(key) => self.board.publish(AgentEvent::Gone { cluster: key.cluster, node: key.node }),
         }

@@ -22,7 +22,7 @@ fn want(key: &str, want: SysctlWant) -> ClusterWant {
 
 fn reach(wants: &[ClusterWant], records: &mut Vec<SysctlChange>) -> SysctlPlan {
     let store = ProcSys::default();
-    let (values, errors) = observe(&store, keys(wants, records));
+    let (values, errors) = observe(&store, keys(wants, records.iter()));
     assert!(errors.is_empty(), "{errors:?}");
     let made = plan(wants, &values, records, Unwanted::PutBack);
     let applied = apply(&store, made.clone());

@@ -91,7 +91,8 @@ impl CliError {
     pub fn is_worth_repeating(&self) -> bool {
         match self {
             Self::Client(error) | Self::Daemon(DaemonError::Client(error)) => error.is_lost_call(),
-            Self::Daemon(DaemonError::AgentFailed { .. }) => true,
+            // Somebody ended it while it began: nothing was asked of it yet.
+            Self::Daemon(DaemonError::AgentFailed { .. } | DaemonError::CoordinatorStart { killed: true, .. }) => true,
             _ => false,
         }
     }

@@ -82,10 +82,11 @@ fn kill_at(random: &mut StdRng, operation: Operation) -> Option<Trouble> {
         Operation::Test => &[Reached::Test],
         Operation::Copy(_) | Operation::Rest => &[],
     };
-    let comes_by = |point: &Point| reach(*point).operations.iter().any(|reached| by.contains(reached));
-    let points: Vec<Point> = Point::ALL.iter().copied().filter(comes_by).collect();
-    let point = *points.choose(random)?;
-    Some(Trouble::KillAt { point, passes: random.random_range(0..reach(point).times) })
+    let reached = |point: Point| reach(point).operations.iter().find(|reached| by.contains(reached));
+    let points: Vec<(Point, u32)> =
+        Point::ALL.iter().filter_map(|point| Some((*point, reach(*point).times(*reached(*point)?)))).collect();
+    let (point, times) = *points.choose(random)?;
+    Some(Trouble::KillAt { point, passes: random.random_range(0..times) })
 }
 
 fn random(seed: u64, number: u64) -> StdRng {

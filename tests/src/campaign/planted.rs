@@ -16,10 +16,13 @@ use crate::farm::daemons::{self, Daemon};
 use crate::farm::said::{caught, keep, say};
 use crate::invariants::Observation;
 use crate::site::alone;
+use crate::wait::until;
 
 /// How long things may take; with a fault planted many never come to rest.
 const PATIENCE: Patience = Patience { work: Duration::from_secs(60), rest: Duration::from_secs(40) };
 const PATIENCE_WITH_FAULT: Patience = Patience { work: Duration::from_secs(15), rest: Duration::from_secs(8) };
+/// How long both daemons may be started again and again until they are armed as they should be.
+const RESTART_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a fault came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +146,9 @@ fn plant(farm: &mut Option<Player>, row: &Row) -> (Verdict, Vec<String>) {
 
 /// The problems of the first step that has any.
 fn play(player: &mut Player, row: &Row) -> Vec<Problem> {
-    restart(player);
+    if let Err(problem) = restart(player) {
+        return vec![Problem::Restless(problem)];
+    }
     for (number, (operation, trouble)) in (0..).zip(&row.steps) {
         let step = Step { number, operation: *operation, twice: false, trouble: *trouble };
         let played = player.play(&step);
@@ -159,12 +164,24 @@ fn raze(player: Player) -> Option<Player> {
     None
 }
 
-/// Starts both daemons again, with the arms that there are now.
-fn restart(player: &Player) {
-    for daemon in [Daemon::Agent, Daemon::Coordinator] {
-        daemons::kill(&player.farm.site, daemon);
-    }
-    player.heal(&mut Played::default());
+/// Starts both daemons again, with the arms that there are now. Whoever else starts one arms it with nothing.
+fn restart(player: &Player) -> Result<(), String> {
+    let site = &player.farm.site;
+    let both = [Daemon::Agent, Daemon::Coordinator];
+    until(RESTART_TIMEOUT, || {
+        for daemon in both {
+            daemons::kill(site, daemon);
+        }
+        let mut played = Played::default();
+        player.heal(&mut played);
+        let problems: Vec<String> = played.problems.iter().map(ToString::to_string).collect();
+        let unarmed: Vec<Daemon> =
+            both.into_iter().filter(|daemon| !daemons::is_armed(site, *daemon, &player.arms)).collect();
+        if problems.is_empty() && unarmed.is_empty() {
+            return Ok(());
+        }
+        Err(format!("not started as they should be: {unarmed:?} {}", problems.join("; ")))
+    })
 }
 
 /// The farm, where it is at rest and as at the beginning once nothing is planted any more; else it is removed.
@@ -172,7 +189,9 @@ fn disarm(mut player: Player) -> Option<Player> {
     player.arms.clear();
     player.patience = PATIENCE_WITH_FAULT;
     let is_back = caught(|| {
-        restart(&player);
+        if restart(&player).is_err() {
+            return false;
+        }
         player.seen = Observation::default();
         let down = player.wanted.side.then_some(Operation::Side);
         down.into_iter().chain([Operation::Scale(WORKERS)]).all(|operation| {

@@ -80,6 +80,15 @@ pub(crate) fn pid(site: &Site, daemon: Daemon) -> Option<i32> {
     found.map(|process| process.pid).filter(|pid| host::is_alive(*pid))
 }
 
+/// Whether a daemon runs and was started with these arms.
+pub(crate) fn is_armed(site: &Site, daemon: Daemon, arms: &str) -> bool {
+    let Some(pid) = pid(site, daemon) else { return false };
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let armed =
+        environment.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(format!("{ARMS}=").as_bytes()));
+    armed.unwrap_or_default() == arms.as_bytes()
+}
+
 /// Kills a daemon and waits until it is gone, and none is in its place.
 pub(crate) fn kill(site: &Site, daemon: Daemon) {
     wait_for("a killed daemon is gone", DAEMON_TIMEOUT, || match pid(site, daemon) {

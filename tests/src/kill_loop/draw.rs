@@ -72,7 +72,7 @@ impl Round {
         let mut random = random(seed, number, 0);
         let reach = reach(point);
         let operation = *reach.operations.choose(&mut random).expect("every point is reached by an operation");
-        let passes = random.random_range(0..reach.times);
+        let passes = random.random_range(0..reach.times(operation));
         let is_waiting = point.name().ends_with("-sent");
         let later = if is_waiting || random.random_bool(0.2) { random.random_range(0..LATER_MAX_MICROS) } else { 0 };
         let at = points.iter().position(|known| *known == point).unwrap_or_default() as u64;

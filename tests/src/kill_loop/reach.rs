@@ -39,15 +39,28 @@ pub(crate) struct Reach {
     /// By any of these.
     pub(crate) operations: &'static [Operation],
     /// At least so often by each of them.
-    pub(crate) times: u32,
+    times: u32,
+    /// But only so often by this one.
+    less: Option<(Operation, u32)>,
+}
+
+impl Reach {
+    const fn but(self, operation: Operation, times: u32) -> Self {
+        Self { less: Some((operation, times)), ..self }
+    }
+
+    /// How often it is come by at least.
+    pub(crate) fn times(self, operation: Operation) -> u32 {
+        self.less.filter(|(less, _)| *less == operation).map_or(self.times, |(_, times)| times)
+    }
 }
 
 const fn by(operations: &'static [Operation]) -> Reach {
-    Reach { operations, times: 1 }
+    often(operations, 1)
 }
 
 const fn often(operations: &'static [Operation], times: u32) -> Reach {
-    Reach { operations, times }
+    Reach { operations, times, less: None }
 }
 
 /// What is asked of the coordinator, and changes what is desired.
@@ -71,8 +84,8 @@ pub(crate) fn reach(point: Point) -> Reach {
     use Point as P;
     match point {
         P::LedgerSpecWriting | P::LedgerSpecWritten => by(CHANGES),
-        P::LedgerSysctlWriting | P::LedgerSysctlWritten => often(&[Up, Run], 4),
-        P::SysctlRaised => often(&[Up, Run], 2),
+        P::LedgerSysctlWriting | P::LedgerSysctlWritten => often(&[Up, Down, Run], 4).but(Down, 2),
+        P::SysctlRaised => often(&[Up, Down, Run], 2).but(Down, 1),
         P::SysctlsApplied | P::HostSettled => by(&[Up, Down, Run, Grow, Shrink]),
         P::LedgerSysctlForgetting | P::LedgerSysctlForgotten | P::SysctlRestored => often(&[Down, Run], 2),
         P::LedgerAddressesWriting | P::LedgerAddressesWritten | P::AddressChanged => by(&[Up, Down, Run]),

@@ -15,6 +15,12 @@ const LOST_WITH_BOOT: &str = "it was lost when the host was booted anew, and is 
                               take the cluster down, or bring it up anew";
 
 impl Core {
+    /// A look at everything begins. Gives the moment: what is seen is at least as new.
+    pub fn begin_look(&mut self) -> u64 {
+        self.looking = true;
+        self.moment
+    }
+
     /// Everything was looked at. What was believed to run and was not found has ended unseen.
     ///
     /// It was begun at the moment `began`: of a node to which something happened since, it knows less than the core. Of
@@ -23,11 +29,12 @@ impl Core {
         &mut self,
         began: u64,
         found: Vec<Found>,
-        unseen: Unseen,
+        mut unseen: Unseen,
         now: Now,
         commands: &mut Vec<Command>,
     ) {
         let is_old = |key: &Key| self.ended_at.get(key).is_some_and(|ended| *ended > began);
+        unseen.nodes.retain(|key, _| !is_old(key));
         let missing = self.nodes.iter().filter(|(key, state)| !is_old(key) && unseen.rules_out(key, &state.presence));
         let mut missing: BTreeSet<Key> = missing.map(|(key, _)| key.clone()).collect();
         let found: Vec<Found> = found.into_iter().filter(|found| !is_old(&found.key)).collect();
@@ -95,6 +102,8 @@ impl Core {
             self.not_found(&key, now.uptime, commands);
         }
         self.take_note(&unseen, commands);
+        self.looking = false;
+        self.ended_at.retain(|key, _| self.nodes.contains_key(key));
         self.want_settings();
     }
 

@@ -17,7 +17,8 @@ use crate::ledger::LedgerError;
 use crate::resources::address::plan::{AddressStep, AddressWant};
 use crate::resources::names::plan::Scope;
 use crate::resources::sysctl::key::SysctlKey;
-use crate::resources::sysctl::plan::Unwanted;
+use crate::resources::sysctl::plan::{Unwanted, Values};
+use crate::resources::sysctl::record::SysctlRecord;
 use crate::resources::sysctl::store::{ProcSys, Sysctls as _};
 use crate::resources::{address, files, names, outcome, ports, sysctl};
 
@@ -65,7 +66,9 @@ impl Host {
             let value = store.read(&key).ok().flatten();
             (key, value)
         };
-        let current = sysctl::plan::keys(&wants, &recorded).into_iter().map(read).collect();
+        let keys = sysctl::plan::keys(&wants, recorded.iter().map(|record| &record.change));
+        let current: Values = keys.into_iter().map(read).collect();
+        let recorded = sysctl::plan::as_of(&recorded, &current);
         let unwanted = if settings.are_of_all() { Unwanted::PutBack } else { Unwanted::Keep };
         let plan = sysctl::plan::plan(&wants, &current, &recorded, unwanted);
         for problem in &plan.problems {
@@ -87,7 +90,7 @@ impl Host {
         hit(Point::SysctlsApplied);
         for (step, error) in outcome::failures(&applied.outcomes) {
             let key = match step {
-                sysctl::plan::SysctlStep::Raise { record, .. } => &record.key,
+                sysctl::plan::SysctlStep::Raise { record, .. } => &record.change.key,
                 sysctl::plan::SysctlStep::Restore { key, .. } | sysctl::plan::SysctlStep::Forget { key } => key,
             };
             settled.say(required(key), ReasonKind::Sysctl, chain(error));
@@ -101,7 +104,7 @@ impl Host {
 
     fn record_sysctls(&self, records: &[SysctlChange], forgotten: &[String], settled: &mut Settled) {
         let ledger = &self.parts.ledger;
-        let kept = records.iter().try_for_each(|record| ledger.record_sysctl(record));
+        let kept = records.iter().cloned().try_for_each(|change| ledger.record_sysctl(&SysctlRecord::of(change)));
         let dropped = forgotten.iter().try_for_each(|key| ledger.forget_sysctl(key));
         for error in [kept, dropped].into_iter().filter_map(Result::err) {
             settled.obstacle(ReasonKind::Host, chain(&error));
@@ -120,7 +123,7 @@ impl Host {
 
     /// Takes back what an agent before noted of settings and the ledger does not know: it was lost.
     pub fn take_back_noted_sysctls(&self) -> Result<(), LedgerError> {
-        self.take_back_sysctls(&sysctl::note::read(&self.parts.paths.settings_note(), &self.parts.boot_id))?;
+        self.take_back(&sysctl::note::read(&self.parts.paths.settings_note(), &self.parts.boot_id))?;
         self.note_sysctls();
         Ok(())
     }
@@ -128,11 +131,18 @@ impl Host {
     /// Writes down what a lost ledger knew of settings: those that still have the value that an agent of this host wrote,
     /// so that they are put back when nobody wants them any more.
     pub fn take_back_sysctls(&self, remembered: &[SysctlChange]) -> Result<(), LedgerError> {
+        self.take_back(&remembered.iter().cloned().map(SysctlRecord::of).collect::<Vec<_>>())
+    }
+
+    fn take_back(&self, remembered: &[SysctlRecord]) -> Result<(), LedgerError> {
         let known = self.parts.ledger.sysctls()?;
-        for change in remembered.iter().filter(|change| known.iter().all(|known| known.key != change.key)) {
-            let current = SysctlKey::new(&change.key).ok().and_then(|key| ProcSys::default().read(&key).ok().flatten());
-            if current.is_some_and(|current| sysctl::value::is_still_written(change, &current)) {
-                self.parts.ledger.record_sysctl(change)?;
+        let is_known = |key: &str| known.iter().any(|known| known.change.key == key);
+        for record in remembered.iter().filter(|record| !is_known(&record.change.key)) {
+            let key = SysctlKey::new(&record.change.key).ok();
+            let Some(current) = key.and_then(|key| ProcSys::default().read(&key).ok().flatten()) else { continue };
+            let change = record.as_of(&current);
+            if sysctl::value::is_still_written(&change, &current) {
+                self.parts.ledger.record_sysctl(&SysctlRecord::of(change))?;
             }
         }
         Ok(())

@@ -22,7 +22,7 @@ impl ReconcileTask {
             self.watch.look_again = true;
             return;
         }
-        let (host, events, began) = (Arc::clone(&self.host), self.events.clone(), self.core.moment());
+        let (host, events, began) = (Arc::clone(&self.host), self.events.clone(), self.core.begin_look());
         self.tasks.spawn(async move {
             let looked = or_end("the look at everything", look(&host)).await;
             let _ = events.send(News::Looked { began, looked }).await;

@@ -9,6 +9,7 @@ use throng_failpoints::{Fault, Point, hit, planted};
 use super::error::SysctlError;
 use super::key::SysctlKey;
 use super::plan::{SysctlPlan, SysctlStep};
+use super::record::SysctlRecord;
 use super::store::Sysctls;
 use super::value::Target;
 use crate::resources::outcome::Outcome;
@@ -46,22 +47,23 @@ pub fn apply(sysctls: &dyn Sysctls, plan: SysctlPlan) -> Applied {
 
 fn raise(
     sysctls: &dyn Sysctls,
-    record: &SysctlChange,
+    record: &SysctlRecord,
     target: &Target,
     records: &mut Vec<SysctlChange>,
 ) -> Result<(), SysctlError> {
-    let key = SysctlKey::new(&record.key)?;
-    let releases = || sysctls.read(&key).is_ok_and(|now| now.is_some_and(|now| now.len() > record.written.len()));
-    if !(planted(Fault::SkipPortsRelease) && record.key == RESERVED_PORTS && releases()) {
-        sysctls.write(&key, &without_foreign_port(&record.key, &record.written))?;
+    let SysctlRecord { change, writing } = record;
+    let (key, value) = (SysctlKey::new(&change.key)?, writing.clone().unwrap_or_default());
+    let releases = || sysctls.read(&key).is_ok_and(|now| now.is_some_and(|now| now.len() > value.len()));
+    if !(planted(Fault::SkipPortsRelease) && change.key == RESERVED_PORTS && releases()) {
+        sysctls.write(&key, &without_foreign_port(&change.key, &value))?;
     }
     hit(Point::SysctlRaised);
     let found = sysctls.read(&key)?.unwrap_or_default();
-    records.push(SysctlChange { written: found.clone(), ..record.clone() });
+    records.push(SysctlChange { written: found.clone(), ..change.clone() });
     if target.is_met(&found) == Some(true) {
         Ok(())
     } else {
-        Err(SysctlError::NotKept { key: record.key.clone(), value: record.written.clone(), found })
+        Err(SysctlError::NotKept { key: change.key.clone(), value, found })
     }
 }
 

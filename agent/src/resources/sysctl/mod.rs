@@ -8,5 +8,6 @@ pub mod error;
 pub mod key;
 pub mod note;
 pub mod plan;
+pub mod record;
 pub mod store;
 pub mod value;

@@ -9,6 +9,7 @@ use throng_common::ports::PortSet;
 use throng_common::status::SysctlChange;
 
 use super::key::SysctlKey;
+use super::record::SysctlRecord;
 use super::value::{Target, our_ports, plain, ports_of};
 
 /// What one cluster wants of one setting.
@@ -30,8 +31,8 @@ pub enum SysctlStep {
     ///
     /// The record goes to the ledger *before* the write, and again with what was read back after it.
     Raise {
-        /// What to remember: the original, and what is written.
-        record: SysctlChange,
+        /// What to remember: the original, what was written before, and what is written now.
+        record: SysctlRecord,
         /// What the value must reach.
         target: Target,
     },
@@ -99,7 +100,7 @@ pub struct SysctlPlan {
 
 impl SysctlPlan {
     /// The records that must be in the ledger before the plan is applied.
-    pub fn records(&self) -> impl Iterator<Item = &SysctlChange> {
+    pub fn records(&self) -> impl Iterator<Item = &SysctlRecord> {
         self.steps.iter().filter_map(|step| match step {
             SysctlStep::Raise { record, .. } => Some(record),
             SysctlStep::Restore { .. } | SysctlStep::Forget { .. } => None,
@@ -108,10 +109,16 @@ impl SysctlPlan {
 }
 
 /// The settings whose values a plan needs: those wanted and those recorded. Names that are none are left out.
-pub fn keys(wants: &[ClusterWant], recorded: &[SysctlChange]) -> BTreeSet<SysctlKey> {
+pub fn keys<'a>(wants: &'a [ClusterWant], recorded: impl IntoIterator<Item = &'a SysctlChange>) -> BTreeSet<SysctlKey> {
     let wanted = wants.iter().map(|want| want.spec.key.as_str());
-    let all = wanted.chain(recorded.iter().map(|record| record.key.as_str()));
+    let all = wanted.chain(recorded.into_iter().map(|record| record.key.as_str()));
     all.filter_map(|key| SysctlKey::new(key).ok()).collect()
+}
+
+/// What was changed, by the values as they stand: of a write that was under way when an agent died, they tell.
+pub fn as_of(records: &[SysctlRecord], current: &Values) -> Vec<SysctlChange> {
+    let current = |key: &str| SysctlKey::new(key).ok().and_then(|key| current.get(&key).cloned().flatten());
+    records.iter().map(|record| record.as_of(&current(&record.change.key).unwrap_or_default())).collect()
 }
 
 /// What becomes of settings that we changed and that nobody is known to want any more.
@@ -173,9 +180,10 @@ fn plan_wanted(
         plan.drift.push(drift(record, &current));
     }
     if value != current && (!met || !stale.is_empty()) {
-        let record =
-            SysctlChange { key: key.to_owned(), original: original(&target, &current, record), written: value };
-        plan.steps.push(SysctlStep::Raise { record, target });
+        let original = original(&target, &current, record);
+        let written = record.map_or_else(|| original.clone(), |record| record.written.clone());
+        let change = SysctlChange { key: key.to_owned(), original, written };
+        plan.steps.push(SysctlStep::Raise { record: SysctlRecord { change, writing: Some(value) }, target });
     }
     Ok(())
 }

@@ -22,7 +22,15 @@ fn ports(first: u16, last: u16) -> PortSet {
 #[derive(Debug, Clone, Default)]
 struct World {
     values: Values,
-    records: Vec<SysctlChange>,
+    records: Vec<SysctlRecord>,
+}
+
+/// When an agent dies over a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dies {
+    BeforeWrite,
+    AfterWrite,
+    Never,
 }
 
 impl World {
@@ -44,19 +52,32 @@ impl World {
     }
 
     fn reach_and(&mut self, wants: &[ClusterWant], unwanted: Unwanted) -> SysctlPlan {
-        let made = plan(wants, &self.values, &self.records, unwanted);
+        self.reach_until(wants, unwanted, Dies::Never)
+    }
+
+    /// As far as an agent comes that dies over each step.
+    fn reach_until(&mut self, wants: &[ClusterWant], unwanted: Unwanted, dies: Dies) -> SysctlPlan {
+        let recorded = as_of(&self.records, &self.values);
+        let made = plan(wants, &self.values, &recorded, unwanted);
+        for record in made.records() {
+            self.records.retain(|old| old.change.key != record.change.key);
+            self.records.push(record.clone());
+        }
         for step in &made.steps {
-            match step {
-                SysctlStep::Raise { record, .. } => {
-                    self.set(&record.key, &record.written);
-                    self.records.retain(|old| old.key != record.key);
-                    self.records.push(record.clone());
+            let (key, value) = match step {
+                SysctlStep::Raise { record, .. } => (&record.change.key, record.writing.as_ref()),
+                SysctlStep::Restore { key, value } => (key, Some(value)),
+                SysctlStep::Forget { key } => (key, None),
+            };
+            if let Some(value) = value.filter(|_| dies != Dies::BeforeWrite) {
+                self.set(key, value);
+            }
+            if dies == Dies::Never {
+                self.records.retain(|old| old.change.key != *key);
+                if let SysctlStep::Raise { record, .. } = step {
+                    let written = record.writing.clone().unwrap();
+                    self.records.push(SysctlRecord::of(SysctlChange { written, ..record.change.clone() }));
                 }
-                SysctlStep::Restore { key, value } => {
-                    self.set(key, value);
-                    self.records.retain(|old| old.key != *key);
-                }
-                SysctlStep::Forget { key } => self.records.retain(|old| old.key != *key),
             }
         }
         made
@@ -202,6 +223,33 @@ proptest! {
         prop_assert_eq!(now(&world), before.union(&meanwhile));
         prop_assert!(world.records.is_empty());
         prop_assert_eq!(world.reach(&[]), SysctlPlan::default());
+    }
+
+    #[test]
+    fn whenever_an_agent_dies_over_its_steps_nothing_of_ours_stays_and_nothing_of_others_goes(
+        before in any_ports(), number in 1u64..50,
+        wishes in prop::collection::vec((any_ports(), 0u64..100, prop::sample::select(
+            vec![Dies::BeforeWrite, Dies::AfterWrite, Dies::Never])), 1..6),
+    ) {
+        let mut world = World::with(&[(RESERVED_PORTS, &before.to_string()), (PID_MAX, &number.to_string())]);
+        for (ports, least, dies) in wishes {
+            let wanted = [
+                want("a-1", RESERVED_PORTS, SysctlWant::Ports(ports.clone())),
+                want("a-1", PID_MAX, SysctlWant::AtLeast(least)),
+            ];
+            world.reach_until(&wanted, Unwanted::PutBack, dies);
+            // The next agent may be told at once that nothing is wanted any more, and may die too.
+            let mut told_otherwise = world.clone();
+            told_otherwise.reach_until(&[], Unwanted::PutBack, dies);
+            told_otherwise.reach(&[]);
+            prop_assert_eq!(ports_of(&told_otherwise.get(RESERVED_PORTS)).unwrap(), before.clone());
+            prop_assert_eq!(told_otherwise.get(PID_MAX), number.to_string());
+            prop_assert!(told_otherwise.records.is_empty());
+            let mut told_the_same = world.clone();
+            told_the_same.reach(&wanted);
+            prop_assert_eq!(ports_of(&told_the_same.get(RESERVED_PORTS)).unwrap(), before.union(&ports));
+            prop_assert_eq!(told_the_same.reach(&wanted), SysctlPlan::default());
+        }
     }
 
     #[test]

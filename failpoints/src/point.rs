@@ -28,6 +28,14 @@ listed! {
         LedgerNodeWriting = "agent.ledger-node-writing",
         /// A node that runs is in the ledger.
         LedgerNodeWritten = "agent.ledger-node-written",
+        /// Nodes that were found running and of which nothing is recorded are about to be.
+        LedgerFoundWriting = "agent.ledger-found-writing",
+        /// Nodes that were found running are in the ledger.
+        LedgerFoundWritten = "agent.ledger-found-written",
+        /// A node that runs on is to be stopped in another way from now on; the ledger does not know it yet.
+        LedgerStopWriting = "agent.ledger-stop-writing",
+        /// The ledger knows how a node is to be stopped from now on.
+        LedgerStopWritten = "agent.ledger-stop-written",
         /// Nothing of a node is left but its record.
         LedgerNodeForgetting = "agent.ledger-node-forgetting",
         /// A node's record is gone.
@@ -190,6 +198,18 @@ listed! {
         JournalHostWriting = "coordinator.journal-host-writing",
         /// A host was remembered; its agent does not have its certificate yet.
         JournalHostWritten = "coordinator.journal-host-written",
+        /// The generation that a host's agent holds is about to be taken over.
+        JournalGenerationRaising = "coordinator.journal-generation-raising",
+        /// The journal's generation is at least the agent's.
+        JournalGenerationRaised = "coordinator.journal-generation-raised",
+        /// An operator's certificate was made, and is not in the journal.
+        JournalOperatorWriting = "coordinator.journal-operator-writing",
+        /// An operator's certificate is in the journal; its holder does not have it yet.
+        JournalOperatorWritten = "coordinator.journal-operator-written",
+        /// An operator's certificates are about to be withdrawn.
+        JournalOperatorForgetting = "coordinator.journal-operator-forgetting",
+        /// An operator's certificates are no longer in the journal.
+        JournalOperatorForgotten = "coordinator.journal-operator-forgotten",
 
         // The coordinator's operations.
         /// An operation has begun, and whoever asked for it does not know its name yet.

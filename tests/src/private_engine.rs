@@ -118,8 +118,14 @@ impl Drop for PrivateEngine {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        // It leaves mounts, and the folder cannot go before them.
         let mark = self.folder.path().display().to_string();
+        // One that was killed over a start has lost sight of what it began.
+        for shim in host::processes(&mark) {
+            let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", shim.pid)).unwrap_or_default();
+            children.split_whitespace().filter_map(|pid| pid.parse().ok()).for_each(host::kill_now);
+            host::kill_now(shim.pid);
+        }
+        // It leaves mounts, and the folder cannot go before them.
         for (_, point) in host::mounts(&mark).iter().rev() {
             let _ = umount2(point, MntFlags::MNT_DETACH);
         }

@@ -256,16 +256,21 @@ impl Ledger {
                 params![record.cluster.as_str(), record.node.to_string(), serde_json::to_string(record)?],
             )?;
         }
-        Ok(transaction.commit()?)
+        hit(Point::LedgerFoundWriting);
+        transaction.commit()?;
+        hit(Point::LedgerFoundWritten);
+        Ok(())
     }
 
     /// Remembers that a node is to be stopped in another way. One that is not known is not remembered by this.
     pub fn record_stop(&self, cluster: &ClusterId, node: &NodeName, stop: &StopSpec) -> Result<(), LedgerError> {
         let json = serde_json::to_string(stop)?;
+        hit(Point::LedgerStopWriting);
         self.connection().execute(
             "UPDATE node SET json = json_set(json, '$.stop', json(?3)) WHERE cluster = ?1 AND node = ?2",
             params![cluster.as_str(), node.to_string(), json],
         )?;
+        hit(Point::LedgerStopWritten);
         Ok(())
     }
 
@@ -355,6 +360,19 @@ mod tests {
         json.as_object_mut().unwrap().remove("stop");
         let read: NodeRecord = serde_json::from_value(json).unwrap();
         assert_eq!(read, NodeRecord { stop: None, ..record(1) });
+    }
+
+    #[test]
+    fn a_ledger_of_the_first_schema_is_brought_up_to_date_with_what_it_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut connection = Connection::open(&path).unwrap();
+        Migrations::from_slice(&MIGRATIONS[..1]).to_latest(&mut connection).unwrap();
+        connection.execute("INSERT INTO sysctl (key, original, written) VALUES ('a.b', '1', '2')", []).unwrap();
+        drop(connection);
+        let (ledger, aside) = Ledger::open(&path).unwrap();
+        let change = SysctlChange { key: "a.b".into(), original: "1".into(), written: "2".into() };
+        assert_eq!((ledger.sysctls().unwrap(), aside), (vec![SysctlRecord::of(change)], None));
     }
 
     #[test]

@@ -27,7 +27,9 @@ impl Store {
         self.run("raise a host's generation", move |connection| {
             let sql = "INSERT INTO generations (host, generation) VALUES (?1, ?2)
                        ON CONFLICT (host) DO UPDATE SET generation = max(generation, excluded.generation)";
+            hit(Point::JournalGenerationRaising);
             connection.execute(sql, rusqlite::params![host.as_str(), super::rows::signed(floor.0)])?;
+            hit(Point::JournalGenerationRaised);
             Ok(())
         })
         .await

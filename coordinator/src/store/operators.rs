@@ -2,6 +2,7 @@
 
 use rusqlite::{Row, params};
 use throng_common::status::UnixMillis;
+use throng_failpoints::{Point, hit};
 
 use super::rows::{signed, time};
 use super::{Store, StoreError};
@@ -25,10 +26,12 @@ impl Store {
     /// Remembers that a certificate was issued.
     pub async fn save_operator(&self, record: OperatorRecord) -> Result<(), StoreError> {
         self.run("record an operator's certificate", move |connection| {
+            hit(Point::JournalOperatorWriting);
             connection.execute(
                 "INSERT INTO operators (serial, name, role, issued, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![record.serial, record.name, record.role, signed(record.issued.0), signed(record.expires.0)],
             )?;
+            hit(Point::JournalOperatorWritten);
             Ok(())
         })
         .await
@@ -55,8 +58,10 @@ impl Store {
             let sql = "DELETE FROM operators WHERE name = ?1 AND (?2 IS NULL OR serial = ?2)
                        RETURNING serial, name, role, issued, expires";
             let mut statement = connection.prepare(sql)?;
-            let rows = statement.query_map(params![name, serial], read)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            hit(Point::JournalOperatorForgetting);
+            let removed = statement.query_map(params![name, serial], read)?.collect::<Result<_, _>>()?;
+            hit(Point::JournalOperatorForgotten);
+            Ok(removed)
         })
         .await
     }

@@ -13,6 +13,9 @@ const RESUMES_MAX: u32 = 3;
 /// What a command says that has not begun.
 const NOT_BEGUN: [&str; 1] = ["no coordinator runs"];
 
+/// What a command says that was given again, and whose work was done before its answer was lost.
+const DONE_BEFORE: [&str; 1] = ["is withdrawn already"];
+
 /// What a command came to, with those that resumed it.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
@@ -33,7 +36,8 @@ pub(crate) fn finish(site: &Site, running: Running, within: Duration) -> Ended {
         Err(late) => return Ended { problem: Some(late), ..Ended::default() },
     };
     for resumed in 0..=RESUMES_MAX {
-        if finished.code == Some(0) {
+        let is_done = resumed > 0 && DONE_BEFORE.iter().any(|said| finished.stderr.contains(said));
+        if finished.code == Some(0) || is_done {
             return Ended { stdout: finished.stdout, once: resumed == 0, problem: None };
         }
         let again = || NOT_BEGUN.iter().any(|said| finished.stderr.contains(said)).then(|| line[1..].to_vec());

@@ -31,6 +31,12 @@ pub(crate) enum Operation {
     Begin,
     /// The agent joins the fleet anew, for its certificate is lost.
     Join,
+    /// The agent begins without its ledger, which is lost.
+    Lose,
+    /// Somebody is given a certificate.
+    Admit,
+    /// Somebody's certificates are withdrawn.
+    Dismiss,
 }
 
 /// How a point is come by.
@@ -80,7 +86,9 @@ const CHANGES: &[Operation] = &[
 /// How this point is come by.
 #[expect(clippy::match_same_arms, reason = "a table: rows stand beside those of their kind, not of their value")]
 pub(crate) fn reach(point: Point) -> Reach {
-    use Operation::{Begin, Down, Exec, Grow, Join, Reset, Restart, Roll, Run, Shrink, Test, Up, Update};
+    use Operation::{
+        Admit, Begin, Dismiss, Down, Exec, Grow, Join, Lose, Reset, Restart, Roll, Run, Shrink, Test, Up, Update,
+    };
     use Point as P;
     match point {
         P::LedgerSpecWriting | P::LedgerSpecWritten => by(CHANGES),
@@ -90,6 +98,8 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::LedgerSysctlForgetting | P::LedgerSysctlForgotten | P::SysctlRestored => often(&[Down, Run], 2),
         P::LedgerAddressesWriting | P::LedgerAddressesWritten | P::AddressChanged => by(&[Up, Down, Run]),
         P::LedgerNodeWriting | P::LedgerNodeWritten => often(&[Up, Run, Grow, Reset], 2),
+        P::LedgerFoundWriting | P::LedgerFoundWritten => by(&[Lose]),
+        P::LedgerStopWriting | P::LedgerStopWritten => often(&[Update], 2),
         P::LedgerNodeForgetting | P::LedgerNodeForgotten => often(&[Down, Run, Shrink], 3),
         P::HostsPadded | P::HostsWritten => often(&[Up, Run, Grow, Shrink], 2),
         P::ReleasedNames | P::ReleasedGroups | P::ReleasedFolders => by(&[Down, Run]),
@@ -129,6 +139,9 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::JournalOperationForgetting | P::JournalOperationForgotten => by(CHANGES),
         P::JournalTokenWriting | P::JournalTokenWritten | P::JournalTokenSpent => by(&[Join]),
         P::JournalHostWriting | P::JournalHostWritten => by(&[Join]),
+        P::JournalGenerationRaising | P::JournalGenerationRaised => by(&[Begin]),
+        P::JournalOperatorWriting | P::JournalOperatorWritten => by(&[Admit]),
+        P::JournalOperatorForgetting | P::JournalOperatorForgotten => by(&[Dismiss]),
         P::OperationBegun => by(CHANGES),
         P::ImagesSent | P::BundleWritten => by(&[Up, Run]),
         P::NodePrepared => by(&[Up, Run, Reset]),

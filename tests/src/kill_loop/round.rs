@@ -86,7 +86,7 @@ impl Scene<'_> {
             daemons::start(site, daemon, &self.farm.address, Some(arms))
         };
         match (self.round.operation, daemon) {
-            (Operation::Begin, _) => {
+            (Operation::Begin | Operation::Lose, _) => {
                 start(&arms).abandon_once(|| self.is_hit());
                 None
             }

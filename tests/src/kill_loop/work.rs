@@ -15,8 +15,11 @@ const RESTARTED: &str = "worker-0003";
 const ROLLED: [&str; 3] = ["worker-0003", "worker-0004", "worker-0005"];
 /// All nodes of the second cluster, and those of them that its other scenario changes.
 const SIDE: [&str; 5] = ["solo-0000", "solo-0001", "pair-0000", "pair-0001", "pair-0002"];
-/// What the other scenario has.
-const CHANGE: [&str; 2] = ["--set", "role.pair.env.CHANGED=yes"];
+/// What the other scenario has: the pair is made anew, the others are only to be stopped in another way.
+const CHANGE: [&str; 4] = ["--set", "role.pair.env.CHANGED=yes", "--set", "role.solo.stop.grace=3s"];
+/// Somebody is given a certificate, and loses it.
+const ADMIT: [&str; 5] = ["operator", "add", "ann", "--out", "."];
+const DISMISS: [&str; 4] = ["operator", "remove", "ann", "--yes"];
 
 /// One operation on a farm.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +44,14 @@ impl<'a> Work<'a> {
                 daemons::kill(&self.farm.site, Daemon::Agent);
                 fs::remove_dir_all(self.farm.site.agent_state_dir().join("identity")).expect("the agent has joined");
             }
+            Operation::Lose => {
+                daemons::kill(&self.farm.site, Daemon::Agent);
+                for part in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+                    // SQLite's own files are not always there.
+                    let _ = fs::remove_file(self.farm.site.agent_state_dir().join(part));
+                }
+            }
+            Operation::Dismiss => self.admit(),
             Operation::Up
             | Operation::Run
             | Operation::Grow
@@ -49,8 +60,13 @@ impl<'a> Work<'a> {
             | Operation::Test
             | Operation::Restart
             | Operation::Roll
+            | Operation::Admit
             | Operation::Begin => {}
         }
+    }
+
+    fn admit(self) {
+        let _ = self.farm.site.throng(&ADMIT).expect_code(0);
     }
 
     /// The command; none where the daemon's own beginning is what goes on.
@@ -71,7 +87,9 @@ impl<'a> Work<'a> {
             }
             Operation::Reset => vec!["reset", &side, "--yes"],
             Operation::Update => [&["up", "side.toml"][..], &CHANGE, &["--into", &side, "--max-down", "2"]].concat(),
-            Operation::Begin => return None,
+            Operation::Admit => ADMIT.to_vec(),
+            Operation::Dismiss => DISMISS.to_vec(),
+            Operation::Begin | Operation::Lose => return None,
         };
         Some(words.into_iter().map(str::to_owned).collect())
     }
@@ -99,6 +117,9 @@ impl<'a> Work<'a> {
             | Operation::Test
             | Operation::Restart
             | Operation::Roll
+            | Operation::Admit
+            | Operation::Dismiss
+            | Operation::Lose
             | Operation::Begin => (WORKERS, false),
         };
         let touched: &[&str] = match self.operation {
@@ -115,8 +136,15 @@ impl<'a> Work<'a> {
     /// another one, and one that is gone cannot be taken down.
     pub(super) fn again(self) {
         match self.operation {
-            Operation::Up | Operation::Join | Operation::Down | Operation::Run | Operation::Begin => {}
+            Operation::Up
+            | Operation::Join
+            | Operation::Down
+            | Operation::Run
+            | Operation::Dismiss
+            | Operation::Lose
+            | Operation::Begin => {}
             Operation::Grow
+            | Operation::Admit
             | Operation::Shrink
             | Operation::Exec
             | Operation::Test
@@ -141,7 +169,10 @@ impl<'a> Work<'a> {
                 let workers = format!("worker={WORKERS}");
                 let _ = site.throng(&["scale", &workers, "--cluster", &self.farm.cluster]).expect_code(0);
             }
-            Operation::Down
+            Operation::Admit => _ = site.throng(&DISMISS).expect_code(0),
+            Operation::Dismiss
+            | Operation::Lose
+            | Operation::Down
             | Operation::Run
             | Operation::Exec
             | Operation::Test
@@ -164,7 +195,14 @@ impl<'a> Work<'a> {
                 let _ = down.expect_said(&[&self.farm.side_name()]);
             }
             Operation::Grow | Operation::Shrink => self.undo(),
-            Operation::Exec | Operation::Test | Operation::Restart | Operation::Roll | Operation::Begin => {}
+            // Nobody of that name is left.
+            Operation::Admit | Operation::Dismiss => _ = self.farm.site.throng(&DISMISS).expect_code(2),
+            Operation::Lose
+            | Operation::Exec
+            | Operation::Test
+            | Operation::Restart
+            | Operation::Roll
+            | Operation::Begin => {}
         }
     }
 

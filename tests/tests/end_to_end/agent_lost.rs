@@ -1,11 +1,12 @@
 //! The agent dies: its nodes live on, and its successor adopts them.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use throng_tests::agent;
 use throng_tests::host::{is_alive, kill_now};
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, in_site, nodes, pids};
-use throng_tests::wait::wait_for;
+use throng_tests::wait::{patiently, wait_for};
 
 #[test]
 fn a_killed_agents_nodes_live_on_and_are_adopted_without_a_restart() {
@@ -77,5 +78,43 @@ fn stopping_after_an_agent_was_lost_leaves_no_daemon() {
         kill_now(agent::pid(site));
         let _ = site.throng(&["stop"]).expect_code(0);
         site.expect_no_daemons();
+    });
+}
+
+/// For how long an agent dies again and again, and the workers beside it, unless `THRONG_TEST_DYING_SECONDS` says how
+/// long: then a hundred.
+const DYING: (Duration, u64) = (Duration::from_secs(15), 6);
+/// Within this all is well again after its last start.
+const WELL_WITHIN: Duration = Duration::from_secs(5);
+
+fn dying() -> (Duration, u64) {
+    let seconds = std::env::var("THRONG_TEST_DYING_SECONDS");
+    seconds.map_or(DYING, |text| (Duration::from_secs(text.parse().expect("seconds are a whole number")), 100))
+}
+
+#[test]
+fn an_agent_that_dies_again_and_again_costs_no_node_and_all_is_well_soon_after_its_last_start() {
+    in_site(|site| {
+        let (seconds, workers) = dying();
+        let _ = site.up();
+        let before = pids(&site.wait_for_count("worker", 3));
+        // They come while it dies.
+        let scale = site.start("throng", &["scale", &format!("worker={workers}")]);
+        let until = Instant::now() + seconds;
+        while Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(rand::random_range(500..if workers > 10 { 7000 } else { 2000 })));
+            agent::lose(site);
+            agent::start(site);
+        }
+        let _ = scale.end(SETTLE_TIMEOUT * 4).expect_code(0);
+        let all = pids(&site.wait_for_count("worker", workers));
+        assert!(before.iter().all(|(node, pid)| all.get(node) == Some(pid)), "{before:#?} {all:#?}");
+        agent::lose(site);
+        agent::start(site);
+        let begun = Instant::now();
+        let well = pids(&site.wait_for_count("worker", workers));
+        assert!(begun.elapsed() < patiently(WELL_WITHIN), "well after {:?}", begun.elapsed());
+        assert_eq!(well, all, "nobody was started again");
+        site.down();
     });
 }

@@ -10,8 +10,12 @@ use throng_tests::host::is_alive;
 use throng_tests::site::{SETTLE_TIMEOUT, Site, in_site_with_engine, nodes};
 use throng_tests::wait::wait_for;
 
-/// Deaths of the engine in a row.
+/// Deaths of the engine in a row, unless `THRONG_TEST_DEATHS` says how many.
 const DEATHS: usize = 3;
+
+fn deaths() -> usize {
+    std::env::var("THRONG_TEST_DEATHS").map_or(DEATHS, |text| text.parse().expect("THRONG_TEST_DEATHS is a number"))
+}
 
 fn pids(ps: &Value) -> BTreeMap<String, (i64, Value)> {
     let of =
@@ -36,7 +40,7 @@ fn with_live_restore_nodes_outlive_the_engine_and_nobody_takes_them_for_failed()
     in_site_with_engine(true, |site, engine| {
         let _ = site.up();
         let before = pids(&site.wait_for_count("worker", 3));
-        for _ in 0..DEATHS {
+        for _ in 0..deaths() {
             engine.kill();
             wait_for("it is said that the engine is away", SETTLE_TIMEOUT, || match problems(site) {
                 said if said.contains("away") => Ok(()),

@@ -227,3 +227,27 @@ fn after_a_reboot_nodes_are_reported_lost_nothing_is_resumed_and_a_teardown_leav
         site.down();
     });
 }
+
+#[test]
+fn a_ramdisk_that_somebody_unmounts_stays_its_containers_and_is_there_again_after_a_restart() {
+    in_site(|site| {
+        let _ = site.up();
+        site.wait_for_count("worker", 3);
+        let before = site.node("worker-0001");
+        let ramdisk = |node: &str| {
+            let mounts = host::mounts(site.mark()).into_iter();
+            mounts.map(|(_, point)| point).find(|point| point.components().any(|part| part.as_os_str() == node))
+        };
+        let point = ramdisk("worker-0001").unwrap();
+        umount2(&point, MntFlags::MNT_DETACH).unwrap();
+        assert_eq!(ramdisk("worker-0001"), None);
+        let _ = site.throng(&["exec", "worker-0001", "--", "cat", "/data/name"]).expect_code(0);
+        let now = site.node("worker-0001");
+        assert_eq!((&now["phase"], &now["pid"]), (&before["phase"], &before["pid"]), "it is its own");
+        let _ = site.throng(&["restart", "worker-0001"]).expect_code(0);
+        site.wait_for_count("worker", 3);
+        assert_eq!(ramdisk("worker-0001"), Some(point), "and it is the one that its container has");
+        let _ = site.throng(&["exec", "worker-0001", "--", "cat", "/data/name"]).expect_code(0);
+        site.down();
+    });
+}

@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod engine_faults;
 mod engine_killed;
+mod engine_meanwhile;
 mod examples;
 mod failures;
 mod foreign;

@@ -119,6 +119,11 @@ impl EngineError {
         matches!(self, Self::NotFound { .. })
     }
 
+    /// Whether the engine answered that it does not do it.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// Whether the engine answered that something stands against it.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict { .. })

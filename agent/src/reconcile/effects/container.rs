@@ -14,7 +14,7 @@ use super::engine::engine_failure;
 use super::host::{Failure, Host};
 use crate::host::engine::error::EngineError;
 use crate::host::engine::labels::{self, Owner};
-use crate::host::engine::model::{ContainerId, ContainerPlan, ContainerState};
+use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerPlan, ContainerState};
 use crate::host::mounts::table::Device;
 use crate::resources::container::apply::{self, ContainerError, Started};
 use crate::resources::container::plan::{self, Places};
@@ -124,13 +124,35 @@ impl Host {
                     presence: Some(Box::new(Presence::Ended { container: Some(id), digest, failed })),
                 })
             }
-            Err(error) => Err(container_failure(&error).leaving(left_after(&error, id, digest))),
+            Err(error) => Err(self.not_started(error, id, digest).await),
         }
+    }
+
+    /// What is left of a container that was not started. One that the engine refuses to start and that never ran is made
+    /// anew the next time: an engine that died over its start may hold a task of it of which it knows nothing.
+    async fn not_started(self: &Arc<Self>, error: ContainerError, id: ContainerId, digest: String) -> Failure {
+        let failure = container_failure(&error);
+        if matches!(&error, ContainerError::Engine(engine) if engine.is_refused() || engine.is_conflict())
+            && self.never_ran(&id).await
+        {
+            let container = id.clone();
+            let ended = self.blocking(move |host| host.kill_all_of(&container)).await;
+            if ended.is_ok() && self.parts.engine.remove(&id).await.or_else(ok_if_gone).is_ok() {
+                return failure.leaving(Presence::Absent);
+            }
+        }
+        failure.leaving(left_after(&error, id, digest))
+    }
+
+    async fn never_ran(&self, id: &ContainerId) -> bool {
+        self.parts.engine.inspect(id.as_str()).await.is_ok_and(|state| state.phase == ContainerPhase::Created)
     }
 
     /// The node as it runs since a start whose answer did not come in time: a slow engine does what it was asked for, only
     /// later. Started once more, it would find its ports taken by itself, and its ramdisks would be emptied under it.
-    async fn started_after_all(&self, job: &Job, wanted: &WantedNode) -> Result<Option<Running>, Failure> {
+    ///
+    /// An engine that died over the start may know nothing of what runs: that is ended.
+    async fn started_after_all(self: &Arc<Self>, job: &Job, wanted: &WantedNode) -> Result<Option<Running>, Failure> {
         let Presence::Created { container, digest } = &job.state.presence else { return Ok(None) };
         let is_unknown = job.state.reason.as_ref().is_some_and(|reason| reason.kind.is_silence());
         if job.action != Action::Start || !is_unknown {
@@ -148,6 +170,10 @@ impl Host {
             digest: digest.clone(),
             stop: wanted.spec.stop.clone(),
         };
+        if !state.phase.has_process() {
+            let container = container.clone();
+            self.blocking(move |host| host.kill_all_of(&container)).await?;
+        }
         Ok(state.pid.filter(|_| state.phase.has_process()).map(runs))
     }
 

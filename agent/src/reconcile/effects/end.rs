@@ -94,6 +94,19 @@ impl Host {
         })
     }
 
+    /// Kills all processes of a container, also those that its engine has lost sight of.
+    pub(super) fn kill_all_of(&self, id: &ContainerId) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| Failure::new(ReasonKind::Host, &error);
+        let pids = self.parts.procs.pids().map_err(failed)?;
+        for pid in pids.into_iter().filter(|pid| self.is_of_container(*pid, id)) {
+            // One that has ended meanwhile is what is wanted.
+            if let Ok(end) = ProcessEnd::of(pid) {
+                end.signal(Signal::SIGKILL as i32).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a process is a container's, by its control groups: their paths hold the container's id.
     fn is_of_container(&self, pid: u32, id: &ContainerId) -> bool {
         self.parts.procs.cgroups(pid).is_ok_and(|groups| groups.contains(id.as_str()))

@@ -21,6 +21,9 @@ const WIDTH_MAX: usize = 120;
 /// The least CPU time of a start that is worth a line, in milliseconds.
 const START_CPU_SHOWN_MILLIS: u64 = 100;
 
+/// A role of which a node had its ramdisks as full as this is named, in percent.
+const RAMDISK_PERCENT_SHOWN: u64 = 80;
+
 /// Stands for a space at which no line is broken, until the lines are made.
 const UNBREAKABLE: &str = "\u{a0}";
 
@@ -73,6 +76,7 @@ pub fn render_now(report: &RunReport, width: usize, color: bool, cluster: Standi
     metrics(&mut page, &report.metrics);
     recorded(&mut page, report);
     memory(&mut page, &report.roles);
+    nearly_full(&mut page, &report.roles);
     starts(&mut page, &report.roles);
     shortages(&mut page, &report.hosts);
     phases(&mut page, &report.phases);
@@ -267,6 +271,19 @@ fn memory(page: &mut Page, roles: &[RoleReport]) {
     let head = ["Most memory of a node", "anonymous", "ramdisks", "kernel", "limit", "would do"].map(str::to_owned);
     for line in columns(&[vec![head.to_vec()], rows].concat()) {
         page.line(&line);
+    }
+}
+
+/// Roles of which a node had its ramdisks nearly full: a little more, and its writes fail.
+fn nearly_full(page: &mut Page, roles: &[RoleReport]) {
+    let shown = |role: &RoleReport| {
+        let (peak, max) = (role.peak_ramdisk_bytes?, role.ramdisk_max_bytes?);
+        let is_nearly_full = max > 0 && peak.saturating_mul(100) >= max.saturating_mul(RAMDISK_PERCENT_SHOWN);
+        is_nearly_full.then(|| format!("{} {} of {}", role.role, ByteSize::bytes(peak), ByteSize::bytes(max)))
+    };
+    let shown: Vec<String> = roles.iter().filter_map(shown).map(|text| text.replace(' ', UNBREAKABLE)).collect();
+    if !shown.is_empty() {
+        page.headed("Ramdisks nearly full", &shown.join(", "));
     }
 }
 

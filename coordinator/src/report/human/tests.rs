@@ -7,6 +7,19 @@ fn a_run_where_all_passed_reads_at_a_glance() {
 }
 
 #[test]
+fn a_role_whose_ramdisks_were_nearly_full_is_named() {
+    let with_peak = |mib: u64| {
+        let mut report = sample::passed();
+        report.roles[0].ramdisk_max_bytes = Some(10 << 20);
+        report.roles[0].peak_ramdisk_bytes = Some(mib << 20);
+        render(&report, 80, false).lines().find(|line| line.starts_with("Ramdisks nearly full")).map(str::to_owned)
+    };
+    assert_eq!(with_peak(7), None);
+    let line = with_peak(8).unwrap();
+    assert!(line.ends_with("8MiB of 10MiB"), "{line}");
+}
+
+#[test]
 fn a_failure_names_its_nodes_folded_and_where_to_look() {
     insta::assert_snapshot!(render(&sample::failed(), 100, false));
 }

@@ -5,6 +5,8 @@ use throng_common::sysctl_keys::{PID_MAX, RESERVED_PORTS};
 
 use super::*;
 
+const OVERCOMMIT: &str = "vm.overcommit_memory";
+
 fn cluster(name: &str) -> ClusterId {
     ClusterId::new(name).unwrap()
 }
@@ -228,14 +230,17 @@ proptest! {
     #[test]
     fn whenever_an_agent_dies_over_its_steps_nothing_of_ours_stays_and_nothing_of_others_goes(
         before in any_ports(), number in 1u64..50,
-        wishes in prop::collection::vec((any_ports(), 0u64..100, prop::sample::select(
+        wishes in prop::collection::vec((any_ports(), 0u64..100, 0u8..3, prop::sample::select(
             vec![Dies::BeforeWrite, Dies::AfterWrite, Dies::Never])), 1..6),
     ) {
-        let mut world = World::with(&[(RESERVED_PORTS, &before.to_string()), (PID_MAX, &number.to_string())]);
-        for (ports, least, dies) in wishes {
+        let mut world = World::with(&[
+            (RESERVED_PORTS, &before.to_string()), (PID_MAX, &number.to_string()), (OVERCOMMIT, "0"),
+        ]);
+        for (ports, least, exactly, dies) in wishes {
             let wanted = [
                 want("a-1", RESERVED_PORTS, SysctlWant::Ports(ports.clone())),
                 want("a-1", PID_MAX, SysctlWant::AtLeast(least)),
+                want("a-1", OVERCOMMIT, SysctlWant::Exactly(exactly.to_string())),
             ];
             world.reach_until(&wanted, Unwanted::PutBack, dies);
             // The next agent may be told at once that nothing is wanted any more, and may die too.
@@ -243,11 +248,12 @@ proptest! {
             told_otherwise.reach_until(&[], Unwanted::PutBack, dies);
             told_otherwise.reach(&[]);
             prop_assert_eq!(ports_of(&told_otherwise.get(RESERVED_PORTS)).unwrap(), before.clone());
-            prop_assert_eq!(told_otherwise.get(PID_MAX), number.to_string());
+            prop_assert_eq!((told_otherwise.get(PID_MAX), told_otherwise.get(OVERCOMMIT)), (number.to_string(), "0".to_owned()));
             prop_assert!(told_otherwise.records.is_empty());
             let mut told_the_same = world.clone();
             told_the_same.reach(&wanted);
             prop_assert_eq!(ports_of(&told_the_same.get(RESERVED_PORTS)).unwrap(), before.union(&ports));
+            prop_assert_eq!(told_the_same.get(OVERCOMMIT), exactly.to_string());
             prop_assert_eq!(told_the_same.reach(&wanted), SysctlPlan::default());
         }
     }

@@ -1,0 +1,110 @@
+//! The engine errs, or is killed, while a cluster comes, grows or goes: the command ends well or says what the engine said,
+//! and what it left goes with the next one.
+
+use std::time::Duration;
+
+use throng_tests::engine_proxy::{Effect, EngineProxy};
+use throng_tests::finished::Finished;
+use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_proxied_site, in_site_with_engine, pids};
+use throng_tests::wait::wait_for;
+use throng_tests::{engine, host};
+
+/// How long the engine errs once it was asked.
+const ERRS_FOR: Duration = Duration::from_millis(1200);
+
+/// Calls on the way of a cluster that comes.
+const CALLS_OF_AN_UP: [&str; 9] = [
+    "GET /_ping",
+    "GET /info",
+    "GET /version",
+    "GET /images/*",
+    "GET /containers/json",
+    "POST /containers/create",
+    "POST /containers/*/start",
+    "GET /containers/*/json",
+    "*",
+];
+
+/// Calls on the way of a cluster that goes.
+const CALLS_OF_A_DOWN: [&str; 4] = ["GET /containers/json", "GET /containers/*/json", "DELETE /containers/*", "*"];
+
+/// Runs a command while the engine answers these calls with an error, for a while from when one is met.
+fn meanwhile(site: &Site, proxy: &EngineProxy, words: &[&str], calls: &str, status: u16) -> Finished {
+    proxy.spoil(&[(calls, Effect::Answer(status))]);
+    let command = site.start("throng", words);
+    wait_for(&format!("{calls} is met, or never will be"), SETTLE_TIMEOUT, || match proxy.met() {
+        0 if command.is_running() => Err(0),
+        met => Ok(met),
+    });
+    std::thread::sleep(ERRS_FOR);
+    proxy.mend();
+    command.end(COMMAND_TIMEOUT * 2)
+}
+
+fn expect_nothing(site: &Site, case: &str) {
+    let containers = engine::containers(&format!("throng-{}", site.name()));
+    assert!(containers.is_empty(), "{case}: {containers:?}");
+    assert!(host::mounts(site.mark()).is_empty(), "{case}: {:?}", host::mounts(site.mark()));
+}
+
+#[test]
+fn an_up_during_which_the_engine_errs_comes_to_its_end_or_says_what_the_engine_said() {
+    in_proxied_site(|site, proxy| {
+        let scenario = site.tiny();
+        // The daemons and the image are there before anything errs.
+        let _ = site.throng(&["up", &scenario]).expect_code(0);
+        site.down();
+        let turn = rand::random_range(0..3);
+        for (calls, status) in CALLS_OF_AN_UP.into_iter().zip([500, 409, 404].into_iter().cycle().skip(turn)) {
+            let case = format!("{calls} {status}");
+            let up = meanwhile(site, proxy, &["up", &scenario], calls, status);
+            if up.code == Some(0) {
+                site.wait_for_count("worker", 3);
+            } else {
+                assert!([&up.stdout, &up.stderr].iter().any(|said| said.contains("injected")), "{case}: {up}");
+            }
+            let down = site.throng(&["down", "--yes"]);
+            let none_came = up.code != Some(0) && down.stderr.contains("no cluster");
+            assert!(down.code == Some(0) || none_came, "{case}: {up}\n{down}");
+            expect_nothing(site, &case);
+        }
+    });
+}
+
+#[test]
+fn a_down_during_which_the_engine_errs_leaves_nothing() {
+    in_proxied_site(|site, proxy| {
+        let scenario = site.tiny();
+        let turn = rand::random_range(0..3);
+        for (calls, status) in CALLS_OF_A_DOWN.into_iter().zip([500, 409, 404].into_iter().cycle().skip(turn)) {
+            let case = format!("{calls} {status}");
+            let _ = site.throng(&["up", &scenario]).expect_code(0);
+            let down = meanwhile(site, proxy, &["down", "--yes"], calls, status);
+            if down.code != Some(0) {
+                // Nobody could look: that is said, and looked at once more.
+                assert!(down.code == Some(5) && down.stderr.contains("could not be audited"), "{case}: {down}");
+                let _ = site.throng(&["down", "--yes"]).expect_code(0);
+            }
+            expect_nothing(site, &case);
+        }
+    });
+}
+
+#[test]
+fn a_scaling_during_which_the_engine_is_killed_comes_to_its_end() {
+    in_site_with_engine(true, |site, engine| {
+        let _ = site.up();
+        let before = pids(&site.wait_for_count("worker", 3));
+        for count in [9, 3] {
+            let scale = site.start("throng", &["scale", &format!("worker={count}")]);
+            std::thread::sleep(Duration::from_millis(rand::random_range(150..600)));
+            engine.kill();
+            std::thread::sleep(Duration::from_millis(500));
+            engine.start_again();
+            let _ = scale.end(COMMAND_TIMEOUT * 2).expect_code(0);
+            let now = pids(&site.wait_for_count("worker", count));
+            assert!(before.iter().all(|(node, pid)| now.get(node) == Some(pid)), "{before:?} {now:?}");
+        }
+        site.down();
+    });
+}

@@ -152,7 +152,7 @@ fn with_noted(scope: &AuditScope, paths: &Paths, store: &dyn Sysctls) -> AuditSc
     let noted = boot_id().map(|boot_id| note::read(&paths.settings_note(), &boot_id)).unwrap_or_default();
     for record in noted {
         let current = SysctlKey::new(&record.change.key).ok().and_then(|key| store.read(&key).ok().flatten());
-        let change = record.as_of(&current.unwrap_or_default());
+        let change = current.map_or_else(|| record.change.clone(), |current| record.as_of(&current));
         if change.key == RESERVED_PORTS {
             scope.ports = scope.ports.union(&our_ports(&change).unwrap_or_default());
         }

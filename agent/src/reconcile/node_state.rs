@@ -51,6 +51,17 @@ pub struct NodeState {
     pub asked: Option<Asking>,
     /// Whether it was found and the ledger did not know it: which wish it follows nobody remembers.
     pub unrecorded: bool,
+    /// What the engine said of the last start of its container.
+    pub last_start: LastStart,
+}
+
+/// What the engine said of the last start of a node's container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastStart {
+    /// What came of it.
+    Told,
+    /// Nothing: it may have begun it. What runs then, an engine that died over it does not know either.
+    Unanswered,
 }
 
 /// How a node is being asked whether it is ready.
@@ -148,6 +159,7 @@ impl Default for NodeState {
             asked: None,
             ready_at: None,
             unrecorded: false,
+            last_start: LastStart::Told,
         }
     }
 }
@@ -202,6 +214,7 @@ impl NodeState {
     /// It was started, now or at the time that is given.
     pub fn started(&mut self, running: Running, incarnation: Incarnation, has_probe: bool, at: Now) {
         self.presence = Presence::Running(running);
+        self.last_start = LastStart::Told;
         self.asked = None;
         self.incarnation = incarnation;
         self.ready = !has_probe;
@@ -235,6 +248,7 @@ impl NodeState {
         if !reason.kind.is_silence() {
             self.failures = self.failures.saturating_add(1);
         }
+        self.last_start = if reason.kind.is_silence() { LastStart::Unanswered } else { LastStart::Told };
         self.ready = false;
         self.reason = Some(reason);
     }

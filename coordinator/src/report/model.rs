@@ -120,7 +120,7 @@ pub struct RoleReport {
     /// Processes of all its nodes that the kernel killed for memory.
     #[serde(default)]
     pub oom_kills: Option<u64>,
-    /// What its ramdisks and scratch folders may hold.
+    /// What its ramdisks together may hold.
     #[serde(default)]
     pub ramdisk_max_bytes: Option<u64>,
     /// The node's limit; none where it has none.

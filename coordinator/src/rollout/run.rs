@@ -364,7 +364,8 @@ fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>, recording: &Recordi
     let record = cluster.map(LiveCluster::record);
     let report = |(name, role): (&RoleName, &throng_common::scenario::model::Role)| {
         let used = recording.role_use(name);
-        let ramdisk_max = role.in_memory_max().as_bytes();
+        let in_memory_max = role.in_memory_max().as_bytes();
+        let ramdisk_max: throng_common::size::ByteSize = role.ramdisk.values().map(|ramdisk| ramdisk.size).sum();
         RoleReport {
             role: name.clone(),
             nodes: record.as_ref().and_then(|record| record.plan.roles.get(name)).map_or(role.count, |role| role.count),
@@ -378,10 +379,10 @@ fn roles(scenario: &Scenario, cluster: Option<&LiveCluster>, recording: &Recordi
             peak_cpu_cores: used.map(|used| used.cpu_cores),
             throttled_millis: used.map(|used| millis(used.throttled)),
             oom_kills: used.map(|used| used.oom_kills),
-            ramdisk_max_bytes: Some(ramdisk_max),
+            ramdisk_max_bytes: Some(ramdisk_max.as_bytes()),
             memory_limit_bytes: role.memory.map(throng_common::size::ByteSize::as_bytes),
             proposed_limit_bytes: used
-                .map(|used| proposed_limit(used.anonymous_bytes, used.kernel_bytes.unwrap_or_default(), ramdisk_max)),
+                .map(|used| proposed_limit(used.anonymous_bytes, used.kernel_bytes.unwrap_or_default(), in_memory_max)),
         }
     };
     scenario.role.iter().map(report).collect()

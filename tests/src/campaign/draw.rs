@@ -82,9 +82,12 @@ fn kill_at(random: &mut StdRng, operation: Operation) -> Option<Trouble> {
         Operation::Test => &[Reached::Test],
         Operation::Copy(_) | Operation::Rest => &[],
     };
-    let reached = |point: Point| reach(point).operations.iter().find(|reached| by.contains(reached));
-    let points: Vec<(Point, u32)> =
-        Point::ALL.iter().filter_map(|point| Some((*point, reach(*point).times(*reached(*point)?)))).collect();
+    // Which of its directions it takes is not known here: as often as both come by.
+    let times = |point: Point| {
+        let reached = reach(point).operations.iter().filter(|reached| by.contains(reached));
+        reached.map(|reached| reach(point).times(*reached)).min()
+    };
+    let points: Vec<(Point, u32)> = Point::ALL.iter().filter_map(|point| Some((*point, times(*point)?))).collect();
     let (point, times) = *points.choose(random)?;
     Some(Trouble::KillAt { point, passes: random.random_range(0..times) })
 }

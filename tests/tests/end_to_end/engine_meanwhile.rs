@@ -108,3 +108,19 @@ fn a_scaling_during_which_the_engine_is_killed_comes_to_its_end() {
         site.down();
     });
 }
+
+#[test]
+fn a_down_right_after_the_engine_was_killed_over_a_scaling_leaves_nothing() {
+    in_site_with_engine(true, |site, engine| {
+        let _ = site.up();
+        site.wait_for_count("worker", 3);
+        let scale = site.start("throng", &["scale", "worker=9"]);
+        std::thread::sleep(Duration::from_millis(rand::random_range(250..500)));
+        engine.kill();
+        scale.interrupt();
+        let _ = scale.end(COMMAND_TIMEOUT);
+        engine.start_again();
+        // What is left of it, with what the engine does not know, is looked for when the site ends.
+        let _ = site.throng_within(COMMAND_TIMEOUT * 2, &["down", "--yes"]).expect_code(0);
+    });
+}

@@ -9,7 +9,7 @@ use throng_common::status::{Reason, ReasonKind};
 use throng_failpoints::{Fault, Point, during, hit, planted};
 
 use super::super::command::{Job, Key, WantedNode};
-use super::super::node_state::{Action, Presence, Running};
+use super::super::node_state::{Action, LastStart, Presence, Running};
 use super::engine::engine_failure;
 use super::host::{Failure, Host};
 use crate::host::engine::error::EngineError;
@@ -106,6 +106,7 @@ impl Host {
             Ok(()) => apply::look(engine, &id).await,
             Err(error) => Err(error),
         };
+        let (id, looked) = self.made_anew(job, &plan, id, looked).await?;
         match looked {
             Ok(Started { pid, image_id }) => {
                 if planted(Fault::StartTwice) {
@@ -124,28 +125,38 @@ impl Host {
                     presence: Some(Box::new(Presence::Ended { container: Some(id), digest, failed })),
                 })
             }
-            Err(error) => Err(self.not_started(error, id, digest).await),
+            Err(error) => Err(container_failure(&error).leaving(left_after(&error, id, digest))),
         }
     }
 
-    /// What is left of a container that was not started. One that the engine refuses to start and that never ran is made
-    /// anew the next time: an engine that died over its start may hold a task of it of which it knows nothing.
-    async fn not_started(self: &Arc<Self>, error: ContainerError, id: ContainerId, digest: String) -> Failure {
-        let failure = container_failure(&error);
-        if matches!(&error, ContainerError::Engine(engine) if engine.is_refused() || engine.is_conflict())
-            && self.never_ran(&id).await
-        {
-            let container = id.clone();
-            let ended = self.blocking(move |host| host.kill_all_of(&container)).await;
-            if ended.is_ok() && self.parts.engine.remove(&id).await.or_else(ok_if_gone).is_ok() {
-                return failure.leaving(Presence::Absent);
-            }
+    /// Makes a container anew, and starts that, where the engine died over its start and refuses it now: it may hold a task
+    /// of it of which it knows nothing.
+    async fn made_anew(
+        &self,
+        job: &Job,
+        plan: &ContainerPlan,
+        id: ContainerId,
+        looked: Result<Started, ContainerError>,
+    ) -> Result<(ContainerId, Result<Started, ContainerError>), Failure> {
+        let engine = self.parts.engine.as_ref();
+        let is_refused =
+            matches!(&looked, Err(ContainerError::Engine(error)) if error.is_refused() || error.is_conflict());
+        if job.state.last_start == LastStart::Told || !is_refused {
+            return Ok((id, looked));
         }
-        failure.leaving(left_after(&error, id, digest))
-    }
-
-    async fn never_ran(&self, id: &ContainerId) -> bool {
-        self.parts.engine.inspect(id.as_str()).await.is_ok_and(|state| state.phase == ContainerPhase::Created)
+        let state = engine.inspect(id.as_str()).await;
+        // One that has run keeps what it has written.
+        if !state.is_ok_and(|state| state.phase == ContainerPhase::Created) {
+            return Ok((id, looked));
+        }
+        engine.remove(&id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))?;
+        let created = apply::create(engine, plan).await;
+        let id = created.map_err(|error| container_failure(&error).leaving(Presence::Absent))?;
+        let looked = match apply::start(engine, &id).await {
+            Ok(()) => apply::look(engine, &id).await,
+            Err(error) => Err(error),
+        };
+        Ok((id, looked))
     }
 
     /// The node as it runs since a start whose answer did not come in time: a slow engine does what it was asked for, only
@@ -153,28 +164,24 @@ impl Host {
     ///
     /// An engine that died over the start may know nothing of what runs: that is ended.
     async fn started_after_all(self: &Arc<Self>, job: &Job, wanted: &WantedNode) -> Result<Option<Running>, Failure> {
-        let Presence::Created { container, digest } = &job.state.presence else { return Ok(None) };
-        let is_unknown = job.state.reason.as_ref().is_some_and(|reason| reason.kind.is_silence());
-        if job.action != Action::Start || !is_unknown {
+        let Some(container) =
+            container_of(&job.state.presence).filter(|_| job.state.last_start == LastStart::Unanswered)
+        else {
             return Ok(None);
-        }
+        };
         let state = match self.parts.engine.inspect(container.as_str()).await {
             Ok(state) => state,
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(engine_failure(&error)),
         };
-        let runs = |pid| Running {
-            container: Some(state.id.clone()),
-            image_id: state.image_id.clone(),
-            pid,
-            digest: digest.clone(),
-            stop: wanted.spec.stop.clone(),
+        let Some(pid) = state.pid.filter(|_| state.phase.has_process()) else {
+            self.kill_all_of(&container).await?;
+            return Ok(None);
         };
-        if !state.phase.has_process() {
-            let container = container.clone();
-            self.blocking(move |host| host.kill_all_of(&container)).await?;
-        }
-        Ok(state.pid.filter(|_| state.phase.has_process()).map(runs))
+        let Presence::Created { digest, .. } = &job.state.presence else { return Ok(None) };
+        let (digest, stop) = (digest.clone(), wanted.spec.stop.clone());
+        let runs = Running { container: Some(state.id), image_id: state.image_id, pid, digest, stop };
+        Ok((job.action == Action::Start).then_some(runs))
     }
 
     /// Removes the container that must not be there when the node starts; the one that can be started again stays.
@@ -268,13 +275,16 @@ impl Host {
     }
 
     /// Removes a node's container, also one that the agent did not know of, and what is left of its prepare command.
-    pub(super) async fn remove_container(&self, job: &Job) -> Result<(), Failure> {
+    pub(super) async fn remove_container(self: &Arc<Self>, job: &Job) -> Result<(), Failure> {
         self.remove_prepare(&job.key).await?;
         let id = match container_of(&job.state.presence) {
             Some(id) => Some(id),
             None => self.find_container(&job.key).await?.map(|state| state.id),
         };
         let Some(id) = id.filter(|_| !planted(Fault::SkipContainerRemoval)) else { return Ok(()) };
+        if job.state.last_start == LastStart::Unanswered {
+            self.kill_all_of(&id).await?;
+        }
         let removed = during(Point::RemoveSent, self.parts.engine.remove(&id)).await;
         self.ends.over(&id);
         hit(Point::ContainerRemoved);

@@ -95,13 +95,25 @@ impl Host {
     }
 
     /// Kills all processes of a container, also those that its engine has lost sight of.
-    pub(super) fn kill_all_of(&self, id: &ContainerId) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::new(ReasonKind::Host, &error);
-        let pids = self.parts.procs.pids().map_err(failed)?;
-        for pid in pids.into_iter().filter(|pid| self.is_of_container(*pid, id)) {
-            // One that has ended meanwhile is what is wanted.
-            if let Ok(end) = ProcessEnd::of(pid) {
-                end.signal(Signal::SIGKILL as i32).map_err(failed)?;
+    pub(super) async fn kill_all_of(self: &Arc<Self>, id: &ContainerId) -> Result<(), Failure> {
+        let id = id.clone();
+        let killed = self.blocking(move |host| {
+            let failed = |error: std::io::Error| Failure::new(ReasonKind::Host, &error);
+            let mut killed = Vec::new();
+            for pid in host.parts.procs.pids().map_err(failed)? {
+                if host.is_of_container(pid, &id) {
+                    let end = ProcessEnd::of(pid).map_err(failed)?;
+                    // The id may be another one's by now.
+                    if host.is_of_container(pid, &id) && end.signal(Signal::SIGKILL as i32).map_err(failed)? {
+                        killed.push(end);
+                    }
+                }
+            }
+            Ok(killed)
+        });
+        for end in killed.await? {
+            if !end.within(KILL_DEADLINE).await {
+                return Err(Failure::text(ReasonKind::Host, UNKILLABLE));
             }
         }
         Ok(())

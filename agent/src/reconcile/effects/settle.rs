@@ -62,13 +62,18 @@ impl Host {
             Err(error) => return settled.obstacle(ReasonKind::Host, chain(&error)),
         };
         let store = ProcSys::default();
-        let read = |key: SysctlKey| {
-            let value = store.read(&key).ok().flatten();
-            (key, value)
+        let required = |key: &str| wants.iter().any(|want| want.spec.key == key && want.spec.required);
+        let mut current = Values::new();
+        for key in sysctl::plan::keys(&wants, recorded.iter().map(|record| &record.change)) {
+            match store.read(&key) {
+                Ok(value) => _ = current.insert(key, value),
+                Err(error) => settled.say(required(&key.to_string()), ReasonKind::Sysctl, chain(&error)),
+            }
+        }
+        let recorded = match self.resolved(&recorded, &current) {
+            Ok(recorded) => recorded,
+            Err(error) => return settled.obstacle(ReasonKind::Host, chain(&error)),
         };
-        let keys = sysctl::plan::keys(&wants, recorded.iter().map(|record| &record.change));
-        let current: Values = keys.into_iter().map(read).collect();
-        let recorded = sysctl::plan::as_of(&recorded, &current);
         let unwanted = if settings.are_of_all() { Unwanted::PutBack } else { Unwanted::Keep };
         let plan = sysctl::plan::plan(&wants, &current, &recorded, unwanted);
         for problem in &plan.problems {
@@ -85,7 +90,6 @@ impl Host {
         if changes {
             self.note_sysctls();
         }
-        let required = |key: &str| wants.iter().any(|want| want.spec.key == key && want.spec.required);
         let applied = sysctl::apply::apply(&store, plan);
         hit(Point::SysctlsApplied);
         for (step, error) in outcome::failures(&applied.outcomes) {
@@ -100,6 +104,20 @@ impl Host {
             self.note_sysctls();
         }
         settled.written = applied.records;
+    }
+
+    /// What was changed, by the values as they stand. Of a write over which an agent died that is written down.
+    fn resolved(&self, recorded: &[SysctlRecord], current: &Values) -> Result<Vec<SysctlChange>, LedgerError> {
+        let value = |key: &str| SysctlKey::new(key).ok().and_then(|key| current.get(&key).cloned().flatten());
+        let resolve = |record: &SysctlRecord| {
+            let Some(current) = value(&record.change.key) else { return Ok(record.change.clone()) };
+            let change = record.as_of(&current);
+            if record.writing.is_some() {
+                self.parts.ledger.record_sysctl(&SysctlRecord::of(change.clone()))?;
+            }
+            Ok(change)
+        };
+        recorded.iter().map(resolve).collect()
     }
 
     fn record_sysctls(&self, records: &[SysctlChange], forgotten: &[String], settled: &mut Settled) {

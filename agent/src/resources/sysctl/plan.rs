@@ -21,7 +21,8 @@ pub struct ClusterWant {
     pub spec: SysctlSpec,
 }
 
-/// Values as they stand; none: the kernel has no such setting.
+/// Values as they stand; none: the kernel has no such setting. One that could not be read is not among them, and is left
+/// as it is.
 pub type Values = BTreeMap<SysctlKey, Option<String>>;
 
 /// One write.
@@ -115,12 +116,6 @@ pub fn keys<'a>(wants: &'a [ClusterWant], recorded: impl IntoIterator<Item = &'a
     all.filter_map(|key| SysctlKey::new(key).ok()).collect()
 }
 
-/// What was changed, by the values as they stand: of a write that was under way when an agent died, they tell.
-pub fn as_of(records: &[SysctlRecord], current: &Values) -> Vec<SysctlChange> {
-    let current = |key: &str| SysctlKey::new(key).ok().and_then(|key| current.get(&key).cloned().flatten());
-    records.iter().map(|record| record.as_of(&current(&record.change.key).unwrap_or_default())).collect()
-}
-
 /// What becomes of settings that we changed and that nobody is known to want any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unwanted {
@@ -164,8 +159,9 @@ fn plan_wanted(
     };
     let key = wants.first().map(|want| want.spec.key.as_str()).unwrap_or_default();
     let checked = SysctlKey::new(key).map_err(|_| ProblemKind::Name)?;
-    let current = current.get(&checked).cloned().flatten().ok_or(ProblemKind::Missing)?;
-    let current = plain(&current);
+    let Some(current) = current.get(&checked) else { return Ok(()) };
+    let current = current.as_ref().ok_or(ProblemKind::Missing)?;
+    let current = plain(current);
     let unreadable = || ProblemKind::Unreadable(current.clone());
     let met = target.is_met(&current).ok_or_else(unreadable)?;
     let stale = match unwanted {
@@ -215,10 +211,11 @@ fn original(target: &Target, current: &str, record: Option<&SysctlChange>) -> St
 
 fn plan_unwanted(record: &SysctlChange, current: &Values, plan: &mut SysctlPlan) {
     let key = record.key.clone();
-    let value = SysctlKey::new(&key).ok().and_then(|key| current.get(&key).cloned().flatten());
-    let Some(current) = value.map(|value| plain(&value)) else {
-        plan.steps.push(SysctlStep::Forget { key });
-        return;
+    let value = SysctlKey::new(&key).map(|key| current.get(&key));
+    let current = match value {
+        Ok(None) => return,
+        Ok(Some(Some(value))) => plain(value),
+        Ok(Some(None)) | Err(_) => return plan.steps.push(SysctlStep::Forget { key }),
     };
     let is_list = key == throng_common::sysctl_keys::RESERVED_PORTS;
     let restored = match (is_list.then(|| ports_of(&current)).flatten(), our_ports(record)) {

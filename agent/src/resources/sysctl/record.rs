@@ -11,6 +11,7 @@ use super::value::{plain, ports_of};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SysctlRecord {
     /// What it was before, and what was last written. Before the first write that is what it was before.
+    #[serde(flatten)]
     pub change: SysctlChange,
     /// What is about to be written. Left by a death in between: whether the kernel has taken it, only its value tells.
     #[serde(default)]

@@ -59,7 +59,11 @@ impl World {
 
     /// As far as an agent comes that dies over each step.
     fn reach_until(&mut self, wants: &[ClusterWant], unwanted: Unwanted, dies: Dies) -> SysctlPlan {
-        let recorded = as_of(&self.records, &self.values);
+        for record in &mut self.records {
+            let current = &self.values[&SysctlKey::new(&record.change.key).unwrap()];
+            *record = SysctlRecord::of(record.as_of(current.as_deref().unwrap_or_default()));
+        }
+        let recorded: Vec<SysctlChange> = self.records.iter().map(|record| record.change.clone()).collect();
         let made = plan(wants, &self.values, &recorded, unwanted);
         for record in made.records() {
             self.records.retain(|old| old.change.key != record.change.key);
@@ -168,6 +172,7 @@ fn several_numbers_are_each_raised() {
 #[test]
 fn what_cannot_be_had_is_a_problem_and_stops_nothing_else() {
     let mut world = World::with(&[(PID_MAX, "32768"), ("vm.overcommit_memory", "0"), ("kernel.core_pattern", "|/x")]);
+    world.values.insert(SysctlKey::new("net.netfilter.nf_conntrack_max").unwrap(), None);
     let made = world.reach(&[
         want("a-1", "net.netfilter.nf_conntrack_max", SysctlWant::AtLeast(1)),
         want("a-1", "../x.y", SysctlWant::AtLeast(1)),
@@ -179,6 +184,31 @@ fn what_cannot_be_had_is_a_problem_and_stops_nothing_else() {
     assert_eq!(made.problems.len(), 4, "{:?}", made.problems);
     assert!(made.problems.iter().any(|problem| problem.to_string().contains("clusters a-1, b-1")));
     assert_eq!(world.get(PID_MAX), "50000");
+}
+
+#[test]
+fn what_cannot_be_read_stays_as_it_is_and_is_not_forgotten() {
+    let mut world = World::with(&[(RESERVED_PORTS, "8080")]);
+    let wanted = [want("a-1", RESERVED_PORTS, SysctlWant::Ports(ports(20_000, 20_009)))];
+    world.reach(&wanted);
+    let recorded: Vec<SysctlChange> = world.records.iter().map(|record| record.change.clone()).collect();
+    let unread = Values::new();
+    assert_eq!(plan(&[], &unread, &recorded, Unwanted::PutBack), SysctlPlan::default());
+    assert_eq!(plan(&wanted, &unread, &recorded, Unwanted::PutBack), SysctlPlan::default());
+}
+
+#[test]
+fn ports_that_were_given_back_by_an_agent_that_died_over_it_may_be_somebody_elses_next() {
+    let mut world = World::with(&[(RESERVED_PORTS, "8080")]);
+    let a = want("a-1", RESERVED_PORTS, SysctlWant::Ports(ports(20_000, 20_009)));
+    let b = [want("b-1", RESERVED_PORTS, SysctlWant::Ports(ports(30_000, 30_009)))];
+    world.reach(&[a, b[0].clone()]);
+    world.reach_until(&b, Unwanted::PutBack, Dies::AfterWrite);
+    assert_eq!(world.reach(&b), SysctlPlan::default());
+    world.set(RESERVED_PORTS, "8080,20000-20009,30000-30009");
+    assert_eq!(world.reach(&b), SysctlPlan::default());
+    world.reach(&[]);
+    assert_eq!(world.get(RESERVED_PORTS), "8080,20000-20009");
 }
 
 #[test]

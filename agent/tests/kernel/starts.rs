@@ -10,7 +10,7 @@ use throng_agent::host::procs::table::Procs;
 use throng_agent::reconcile::command::{ActOutcome, Job, Key, WantedNode};
 use throng_agent::reconcile::effects::{ContainerEnd, Host};
 use throng_agent::reconcile::engine_state::EngineState;
-use throng_agent::reconcile::node_state::{Action, NodeState, Presence};
+use throng_agent::reconcile::node_state::{Action, LastStart, NodeState, Presence};
 use throng_common::host_spec::{NamedPorts, NodeSpec};
 use throng_common::ids::ClusterId;
 use throng_common::ports::PortRange;
@@ -138,7 +138,8 @@ async fn a_start_that_a_slow_engine_makes_after_all_is_taken_for_what_it_is() {
     let starts = |bench: &Bench| bench.engine.state().calls.iter().filter(|call| call.starts_with("start")).count();
     let before = starts(&bench);
     let (key, wanted) = bench.wanted(spec);
-    let state = NodeState { presence: presence.unwrap(), reason: Some(reason), ..NodeState::default() };
+    let (presence, last_start) = (presence.unwrap(), LastStart::Unanswered);
+    let state = NodeState { presence, reason: Some(reason), last_start, ..NodeState::default() };
     let outcome = bench.host.act(Job { key, action: Action::Start, wanted: Some(wanted), state }).await;
     assert!(matches!(&outcome, ActOutcome::Started(running) if running.pid == FIRST_PID), "{outcome:?}");
     assert_eq!(starts(&bench), before, "it is not started twice");

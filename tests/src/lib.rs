@@ -7,6 +7,7 @@ pub mod agent;
 pub mod bench;
 pub mod campaign;
 pub mod coordinator;
+pub mod draws;
 pub mod engine;
 pub mod engine_proxy;
 mod farm;

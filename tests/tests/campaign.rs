@@ -3,25 +3,14 @@
 //!
 //! They need the programs with points at which they can be killed: `--features failpoints`.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use throng_tests::draws::seed;
 use throng_tests::{campaign, kill_loop, panics};
 
 /// How long each play may go on before it begins nothing new.
 const BOUND: Duration = Duration::from_secs(80);
 const SHRINK: Duration = Duration::from_secs(120);
-
-/// What decides the draws, where it is given: the same commit then plays the same wherever it is tested.
-const SEED: &str = "THRONG_TEST_SEED";
-
-/// Another one in every run, unless it is given: what it was is said, and plays the same again.
-fn seed() -> u64 {
-    if let Ok(text) = std::env::var(SEED) {
-        return text.parse().unwrap_or_else(|error| panic!("{SEED} is `{text}`, not a whole number: {error}"));
-    }
-    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    clock.as_secs()
-}
 
 #[test]
 fn whatever_goes_wrong_every_invariant_holds() {

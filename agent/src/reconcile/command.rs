@@ -128,6 +128,8 @@ pub struct Unseen {
     pub processes: Option<Reason>,
     /// Nodes whose files could not be read.
     pub nodes: BTreeMap<Key, Reason>,
+    /// Nodes of whose containers processes live that the engine does not see.
+    pub strays: BTreeSet<Key>,
 }
 
 impl Unseen {

@@ -6,6 +6,7 @@ use throng_common::scenario::model::PullPolicy;
 use super::*;
 use crate::host::engine::model::ContainerId;
 use crate::reconcile::engine_state::EngineState;
+use crate::reconcile::node_state::LastStart;
 
 /// A world with these nodes up, as containers.
 fn world_of_containers(count: u32) -> World {
@@ -181,4 +182,60 @@ fn a_silent_engine_does_not_make_a_container_gone() {
     assert_eq!((world.starts, world.phase(0)), (2, NodePhase::Ready));
     world.tell(Event::Found { began: u64::MAX, found: vec![], unseen: Unseen::default() });
     assert_eq!(world.phase(0), NodePhase::Backoff, "an engine that answers has it no more");
+}
+
+/// A node whose start a silent engine did not answer; its container was made.
+fn world_with_an_unanswered_start() -> World {
+    let mut world = world_of_containers(1);
+    world.apply(&containers(2, 2));
+    while !world.queue.iter().any(|command| matches!(command, Command::Act(_))) {
+        world.work(1);
+    }
+    world.queue.clear();
+    world.tell(Event::Engine(silent()));
+    let outcome = ActOutcome::Failed { reason: reason(ReasonKind::EngineHung), presence: Some(created()) };
+    let acted = Acted { key: key(1), action: Action::Start, incarnation: None, outcome };
+    world.tell(Event::Acted(acted));
+    world
+}
+
+fn created() -> Presence {
+    Presence::Created { container: ContainerId("c1".into()), digest: "digest".into() }
+}
+
+fn look(presence: Presence, unseen: Unseen) -> Event {
+    let found = Found { key: key(1), presence, remembered: None, reason: None, of_earlier_boot: false };
+    Event::Found { began: u64::MAX, found: vec![found], unseen }
+}
+
+#[test]
+fn a_folder_alone_does_not_make_a_container_gone_that_a_silent_engine_did_not_list() {
+    let mut world = world_with_an_unanswered_start();
+    let unseen = Unseen { containers: Some(reason(ReasonKind::EngineHung)), ..Unseen::default() };
+    world.tell(look(Presence::Absent, unseen));
+    assert_eq!(world.core.node(&key(1)).unwrap().presence, created());
+    world.tell(look(Presence::Absent, Unseen::default()));
+    assert_eq!(world.core.node(&key(1)).unwrap().presence, Presence::Absent, "the engine has none");
+}
+
+#[test]
+fn that_a_start_was_not_answered_counts_until_one_is_whatever_fails_in_between() {
+    let mut world = world_with_an_unanswered_start();
+    let last_start = |world: &World| world.core.node(&key(1)).unwrap().last_start;
+    assert_eq!(last_start(&world), LastStart::Unanswered);
+    world.spoiled.insert(key(1), 1);
+    world.tell(Event::Engine(EngineState::Answers));
+    while world.spoiled[&key(1)] > 0 {
+        world.work(1);
+    }
+    assert_eq!((last_start(&world), world.phase(1)), (LastStart::Unanswered, NodePhase::Backoff));
+    world.settle();
+    assert_eq!((last_start(&world), world.phase(1)), (LastStart::Told, NodePhase::Ready));
+}
+
+#[test]
+fn what_lives_of_a_container_that_its_engine_does_not_see_is_as_a_start_that_was_not_answered() {
+    let mut world = World::default();
+    world.tell(look(created(), Unseen { strays: [key(1)].into(), ..Unseen::default() }));
+    assert_eq!(world.core.node(&key(1)).unwrap().last_start, LastStart::Unanswered);
 }

@@ -245,10 +245,11 @@ impl NodeState {
     /// It could not be started.
     pub fn start_failed(&mut self, reason: Reason) {
         // An engine that does not answer says nothing of the node: it is tried again without counting.
-        if !reason.kind.is_silence() {
+        if reason.kind.is_silence() {
+            self.last_start = LastStart::Unanswered;
+        } else {
             self.failures = self.failures.saturating_add(1);
         }
-        self.last_start = if reason.kind.is_silence() { LastStart::Unanswered } else { LastStart::Told };
         self.ready = false;
         self.reason = Some(reason);
     }

@@ -339,8 +339,12 @@ impl ReconcileTask {
             News::Checked { asked, state, unanswered } => {
                 self.watch.checking = false;
                 self.watch.checked(&asked, unanswered);
+                let was_silent = self.core.engine().silence().is_some();
                 let is_back = state == EngineState::Answers && *self.core.engine() != EngineState::Answers;
-                self.tell(Event::Engine(state));
+                // One that comes back is believed to only when it has said what it has.
+                if !(is_back && was_silent) {
+                    self.tell(Event::Engine(state));
+                }
                 if is_back {
                     self.begin_look();
                 }

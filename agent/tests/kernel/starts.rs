@@ -123,10 +123,7 @@ async fn a_start_that_a_slow_engine_makes_after_all_is_taken_for_what_it_is() {
     drop(held);
     let mut spec = container_node(1);
     spec.ports = vec![NamedPorts { name: "http".to_owned(), range: PortRange::new(port, port).unwrap() }];
-    bench.engine.fail("start", Failure::Hung);
-    let (reason, presence) = failed(bench.start(spec.clone()).await);
-    assert!(reason.kind.is_silence(), "{reason}");
-    bench.engine.mend();
+    let state = unanswered(&bench, spec.clone()).await;
 
     // It runs when it is asked for again, and listens.
     let _listens = std::net::TcpListener::bind(("127.84.0.1", port)).unwrap();
@@ -138,11 +135,64 @@ async fn a_start_that_a_slow_engine_makes_after_all_is_taken_for_what_it_is() {
     let starts = |bench: &Bench| bench.engine.state().calls.iter().filter(|call| call.starts_with("start")).count();
     let before = starts(&bench);
     let (key, wanted) = bench.wanted(spec);
-    let (presence, last_start) = (presence.unwrap(), LastStart::Unanswered);
-    let state = NodeState { presence, reason: Some(reason), last_start, ..NodeState::default() };
     let outcome = bench.host.act(Job { key, action: Action::Start, wanted: Some(wanted), state }).await;
     assert!(matches!(&outcome, ActOutcome::Started(running) if running.pid == FIRST_PID), "{outcome:?}");
     assert_eq!(starts(&bench), before, "it is not started twice");
+}
+
+/// A node whose start was not answered, as the core then believes of it.
+async fn unanswered(bench: &Bench, spec: NodeSpec) -> NodeState {
+    bench.engine.fail("start", Failure::Unreachable);
+    let (reason, presence) = failed(bench.start(spec).await);
+    bench.engine.mend();
+    let (presence, last_start) = (presence.unwrap(), LastStart::Unanswered);
+    NodeState { presence, reason: Some(reason), last_start, ..NodeState::default() }
+}
+
+fn only_container(bench: &Bench) -> String {
+    let state = bench.engine.state();
+    let ids: Vec<&String> = state.containers.keys().collect();
+    let [id] = ids[..] else { panic!("one container: {ids:?}") };
+    id.clone()
+}
+
+#[tokio::test]
+async fn a_container_that_an_engine_refuses_after_it_died_over_its_start_is_made_anew() {
+    for (last_start, is_made_anew) in [(LastStart::Unanswered, true), (LastStart::Told, false)] {
+        let bench = Bench::with_processes(2);
+        let state = unanswered(&bench, container_node(1)).await;
+        let before = only_container(&bench);
+        bench.engine.fail(format!("start {before}").leak(), Failure::Refused);
+        let (key, wanted) = bench.wanted(container_node(1));
+        let job = Job { key, action: Action::Start, wanted: Some(wanted), state: NodeState { last_start, ..state } };
+        let outcome = bench.host.act(job).await;
+        assert_eq!(matches!(outcome, ActOutcome::Started(_)), is_made_anew, "{last_start:?}: {outcome:?}");
+        assert_eq!(only_container(&bench) != before, is_made_anew, "{last_start:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_engine_has_lost_sight_of_is_found_and_killed_before_its_node_is_started_again() {
+    let bench = Bench::with_processes(2);
+    let state = unanswered(&bench, container_node(1)).await;
+    let sleep = || tokio::process::Command::new("sleep").arg("600").kill_on_drop(true).spawn().unwrap();
+    let (mut lost, mut other) = (sleep(), sleep());
+    for (process, container) in [(&lost, only_container(&bench)), (&other, "another".to_owned())] {
+        let pid = process.id().unwrap();
+        let folder = bench.folder.path().join("proc").join(pid.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        let stat = format!("{pid} (sleep) S 1 {pid} {pid} 0 -1 0 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2 3");
+        fs::write(folder.join("stat"), stat).unwrap();
+        fs::write(folder.join("cgroup"), format!("0::/docker/{container}\n")).unwrap();
+    }
+    let (key, wanted) = bench.wanted(container_node(1));
+    let looked = bench.host.look().await;
+    assert_eq!(looked.unseen.strays, [key.clone()].into());
+    let outcome = bench.host.act(Job { key, action: Action::Start, wanted: Some(wanted), state }).await;
+    assert!(matches!(outcome, ActOutcome::Started(_)), "{outcome:?}");
+    let ended = lost.try_wait().unwrap();
+    assert!(ended.is_some_and(|status| !status.success()), "it was killed: {ended:?}");
+    assert!(other.try_wait().unwrap().is_none(), "that is none of it");
 }
 
 #[tokio::test]

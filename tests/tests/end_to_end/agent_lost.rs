@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use rand::RngExt as _;
 use throng_tests::agent;
+use throng_tests::draws::draws;
 use throng_tests::host::{is_alive, kill_now};
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, in_site, nodes, pids};
 use throng_tests::wait::{patiently, wait_for};
@@ -100,9 +102,9 @@ fn an_agent_that_dies_again_and_again_costs_no_node_and_all_is_well_soon_after_i
         let before = pids(&site.wait_for_count("worker", 3));
         // They come while it dies.
         let scale = site.start("throng", &["scale", &format!("worker={workers}")]);
-        let until = Instant::now() + seconds;
+        let (until, mut draws) = (Instant::now() + seconds, draws());
         while Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(rand::random_range(500..if workers > 10 { 7000 } else { 2000 })));
+            std::thread::sleep(Duration::from_millis(draws.random_range(500..if workers > 10 { 7000 } else { 2000 })));
             agent::lose(site);
             agent::start(site);
         }

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rand::RngExt as _;
 use serde_json::Value;
+use throng_tests::draws::draws;
 use throng_tests::engine_proxy::{Effect, EngineProxy};
 use throng_tests::host::{is_alive, kill_now};
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_proxied_site, nodes};
@@ -231,7 +233,7 @@ fn whatever_call_answers_with_an_error_the_others_are_not_touched_and_the_node_c
     in_proxied_site(|site, proxy| {
         let before = up(site);
         // Each call with one of them, with another one each time: all with all takes ten minutes.
-        let turn = rand::random_range(0..3);
+        let turn = draws().random_range(0..3);
         for (calls, status) in CALLS_OF_A_START.into_iter().zip([500, 409, 404].into_iter().cycle().skip(turn)) {
             spoilt_restart(site, proxy, &before, (calls, status));
         }

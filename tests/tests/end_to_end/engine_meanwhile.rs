@@ -3,11 +3,15 @@
 
 use std::time::Duration;
 
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use throng_tests::draws::draws;
 use throng_tests::engine_proxy::{Effect, EngineProxy};
 use throng_tests::finished::Finished;
+use throng_tests::private_engine::PrivateEngine;
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_proxied_site, in_site_with_engine, pids};
 use throng_tests::wait::wait_for;
-use throng_tests::{engine, host};
+use throng_tests::{agent, engine, host};
 
 /// How long the engine errs once it was asked.
 const ERRS_FOR: Duration = Duration::from_millis(1200);
@@ -54,7 +58,7 @@ fn an_up_during_which_the_engine_errs_comes_to_its_end_or_says_what_the_engine_s
         // The daemons and the image are there before anything errs.
         let _ = site.throng(&["up", &scenario]).expect_code(0);
         site.down();
-        let turn = rand::random_range(0..3);
+        let turn = draws().random_range(0..3);
         for (calls, status) in CALLS_OF_AN_UP.into_iter().zip([500, 409, 404].into_iter().cycle().skip(turn)) {
             let case = format!("{calls} {status}");
             let up = meanwhile(site, proxy, &["up", &scenario], calls, status);
@@ -75,7 +79,7 @@ fn an_up_during_which_the_engine_errs_comes_to_its_end_or_says_what_the_engine_s
 fn a_down_during_which_the_engine_errs_leaves_nothing() {
     in_proxied_site(|site, proxy| {
         let scenario = site.tiny();
-        let turn = rand::random_range(0..3);
+        let turn = draws().random_range(0..3);
         for (calls, status) in CALLS_OF_A_DOWN.into_iter().zip([500, 409, 404].into_iter().cycle().skip(turn)) {
             let case = format!("{calls} {status}");
             let _ = site.throng(&["up", &scenario]).expect_code(0);
@@ -90,21 +94,65 @@ fn a_down_during_which_the_engine_errs_leaves_nothing() {
     });
 }
 
+/// Kills the engine in the midst of what was just begun, and starts it again a while later.
+fn kill_amid(engine: &mut PrivateEngine, draws: &mut StdRng) {
+    std::thread::sleep(Duration::from_millis(draws.random_range(150..600)));
+    engine.kill();
+    std::thread::sleep(Duration::from_millis(500));
+    engine.start_again();
+}
+
 #[test]
 fn a_scaling_during_which_the_engine_is_killed_comes_to_its_end() {
     in_site_with_engine(true, |site, engine| {
+        let mut draws = draws();
         let _ = site.up();
         let before = pids(&site.wait_for_count("worker", 3));
-        for count in [9, 3] {
+        for count in [9, 3, 9, 3] {
             let scale = site.start("throng", &["scale", &format!("worker={count}")]);
-            std::thread::sleep(Duration::from_millis(rand::random_range(150..600)));
-            engine.kill();
-            std::thread::sleep(Duration::from_millis(500));
-            engine.start_again();
+            kill_amid(engine, &mut draws);
             let _ = scale.end(COMMAND_TIMEOUT * 2).expect_code(0);
             let now = pids(&site.wait_for_count("worker", count));
             assert!(before.iter().all(|(node, pid)| now.get(node) == Some(pid)), "{before:?} {now:?}");
         }
+        site.down();
+    });
+}
+
+#[test]
+fn a_restart_during_which_the_engine_is_killed_comes_to_its_end() {
+    in_site_with_engine(true, |site, engine| {
+        let mut draws = draws();
+        let _ = site.throng(&["up", &site.tiny()]).expect_code(0);
+        let _ = site.throng(&["scale", "worker=9"]).expect_code(0);
+        for _ in 0..2 {
+            let before = pids(&site.wait_for_count("worker", 9));
+            let restart = site.start("throng", &["restart", "worker"]);
+            kill_amid(engine, &mut draws);
+            let _ = restart.end(COMMAND_TIMEOUT * 2).expect_code(0);
+            let now = pids(&site.wait_for_count("worker", 9));
+            let is_right = |(node, pid): (&String, &i32)| (now.get(node) == Some(pid)) == node.starts_with("hub");
+            assert!(before.iter().all(is_right), "the workers have begun anew, and nobody else: {before:?} {now:?}");
+        }
+        site.down();
+    });
+}
+
+#[test]
+fn an_agent_that_dies_with_its_engine_over_a_scaling_finds_what_that_lost_sight_of() {
+    in_site_with_engine(true, |site, engine| {
+        let mut draws = draws();
+        let _ = site.up();
+        let before = pids(&site.wait_for_count("worker", 3));
+        let scale = site.start("throng", &["scale", "worker=9"]);
+        std::thread::sleep(Duration::from_millis(draws.random_range(150..600)));
+        engine.kill();
+        agent::lose(site);
+        engine.start_again();
+        agent::start(site);
+        let _ = scale.end(COMMAND_TIMEOUT * 2).expect_code(0);
+        let now = pids(&site.wait_for_count("worker", 9));
+        assert!(before.iter().all(|(node, pid)| now.get(node) == Some(pid)), "{before:?} {now:?}");
         site.down();
     });
 }
@@ -115,7 +163,7 @@ fn a_down_right_after_the_engine_was_killed_over_a_scaling_leaves_nothing() {
         let _ = site.up();
         site.wait_for_count("worker", 3);
         let scale = site.start("throng", &["scale", "worker=9"]);
-        std::thread::sleep(Duration::from_millis(rand::random_range(250..500)));
+        std::thread::sleep(Duration::from_millis(draws().random_range(250..500)));
         engine.kill();
         scale.interrupt();
         let _ = scale.end(COMMAND_TIMEOUT);

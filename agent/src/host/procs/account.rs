@@ -34,7 +34,7 @@ impl Procs {
 }
 
 /// Fields of the file, counted from 1: parent is 4, the four CPU times 14 to 17, start 22, resident pages 24.
-fn parse_stat(text: &str) -> Option<Account> {
+pub(super) fn parse_stat(text: &str) -> Option<Account> {
     let (before, after) = text.rsplit_once(')')?;
     let (_, name) = before.split_once('(')?;
     let fields: Vec<&str> = after.split_ascii_whitespace().collect();

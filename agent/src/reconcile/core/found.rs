@@ -7,7 +7,7 @@ use throng_common::status::{Reason, ReasonKind};
 use super::super::command::{Command, Found, Key, Remembered, Unseen};
 use super::super::decide::retry_at;
 use super::super::engine_state::EngineState;
-use super::super::node_state::Presence;
+use super::super::node_state::{LastStart, Presence};
 use super::{Core, enter};
 use crate::clock::{Now, Uptime};
 
@@ -35,76 +35,89 @@ impl Core {
     ) {
         let is_old = |key: &Key| self.ended_at.get(key).is_some_and(|ended| *ended > began);
         unseen.nodes.retain(|key, _| !is_old(key));
+        unseen.strays.retain(|key| !is_old(key));
         let missing = self.nodes.iter().filter(|(key, state)| !is_old(key) && unseen.rules_out(key, &state.presence));
         let mut missing: BTreeSet<Key> = missing.map(|(key, _)| key.clone()).collect();
         let found: Vec<Found> = found.into_iter().filter(|found| !is_old(&found.key)).collect();
-        for Found { key, presence, remembered, reason, of_earlier_boot } in found {
-            if of_earlier_boot {
-                missing.remove(&key);
-                self.lost_with_boot(&key, presence, remembered, commands);
+        for found in found {
+            // Of what is believed to run only remains were found: it is as lost as what left nothing. And its folder says
+            // nothing of a container, where the engine did not list any.
+            let is_blind = unseen.containers.is_some() && self.has_container(&found.key);
+            let says_nothing = is_blind || self.is_believed_to_run(&found.key);
+            if found.presence == Presence::Absent && !found.of_earlier_boot && says_nothing {
                 continue;
             }
-            // Of what is believed to run only remains were found: it is as lost as what left nothing.
-            if presence == Presence::Absent && self.is_believed_to_run(&key) {
-                continue;
-            }
-            missing.remove(&key);
-            let state = enter(&mut self.nodes, &mut self.occupied, &key);
-            self.touched.insert(key.clone());
-            if state.busy.is_some() || state.presence.agrees_with(&presence) {
-                continue;
-            }
-            state.unrecorded = remembered.is_none();
-            if let Some(remembered) = remembered {
-                state.incarnation = remembered.incarnation;
-                state.restarts = remembered.restarts;
-                state.started_at = Some(remembered.started_at);
-            }
-            match presence {
-                Presence::Running(mut running) => {
-                    let wanted = self.wanted.get(&key);
-                    let has_probe = wanted.is_some_and(|wanted| wanted.probe().is_some());
-                    if let Some(wanted) = wanted {
-                        wanted.tell_stop(&mut running);
-                    }
-                    let (incarnation, began) = (state.incarnation, state.started_at.unwrap_or(now.wall));
-                    let began = Now { wall: began, uptime: now.uptime_at(began) };
-                    state.started(running, incarnation, has_probe, began);
-                }
-                Presence::Ended { failed, .. } => {
-                    let ended_unseen = matches!(state.presence, Presence::Running(_) | Presence::Unknown);
-                    state.presence = presence;
-                    state.asked = None;
-                    state.ready = false;
-                    state.reason = reason;
-                    state.failures = state.failures.saturating_add(u32::from(failed));
-                    // As one whose end was seen: it is said before it is started again.
-                    if let Some(wanted) = self.wanted.get(&key).filter(|_| ended_unseen) {
-                        state.retry_at = retry_at(&wanted.spec.restart, state, now.uptime);
-                    }
-                    commands.push(Command::EndProbe(key.clone()));
-                }
-                Presence::Unknown => {
-                    state.presence = presence;
-                    state.asked = None;
-                    state.ready = false;
-                    state.reason = reason;
-                    commands.push(Command::EndProbe(key.clone()));
-                }
-                Presence::Absent | Presence::Created { .. } => {
-                    state.presence = presence;
-                    state.asked = None;
-                }
-            }
-            commands.push(Command::Publish(key));
+            missing.remove(&found.key);
+            self.take_in(found, now, commands);
         }
         for key in missing {
             self.not_found(&key, now.uptime, commands);
+        }
+        for key in &unseen.strays {
+            if let Some(state) = self.nodes.get_mut(key).filter(|state| state.busy.is_none()) {
+                state.last_start = LastStart::Unanswered;
+            }
         }
         self.take_note(&unseen, commands);
         self.looking = false;
         self.ended_at.retain(|key, _| self.nodes.contains_key(key));
         self.want_settings();
+    }
+
+    /// Takes in what was found of a node, unless that is known or it is worked on.
+    fn take_in(&mut self, found: Found, now: Now, commands: &mut Vec<Command>) {
+        let Found { key, presence, remembered, reason, of_earlier_boot } = found;
+        if of_earlier_boot {
+            return self.lost_with_boot(&key, presence, remembered, commands);
+        }
+        let state = enter(&mut self.nodes, &mut self.occupied, &key);
+        self.touched.insert(key.clone());
+        if state.busy.is_some() || state.presence.agrees_with(&presence) {
+            return;
+        }
+        state.unrecorded = remembered.is_none();
+        if let Some(remembered) = remembered {
+            state.incarnation = remembered.incarnation;
+            state.restarts = remembered.restarts;
+            state.started_at = Some(remembered.started_at);
+        }
+        match presence {
+            Presence::Running(mut running) => {
+                let wanted = self.wanted.get(&key);
+                let has_probe = wanted.is_some_and(|wanted| wanted.probe().is_some());
+                if let Some(wanted) = wanted {
+                    wanted.tell_stop(&mut running);
+                }
+                let (incarnation, began) = (state.incarnation, state.started_at.unwrap_or(now.wall));
+                let began = Now { wall: began, uptime: now.uptime_at(began) };
+                state.started(running, incarnation, has_probe, began);
+            }
+            Presence::Ended { failed, .. } => {
+                let ended_unseen = matches!(state.presence, Presence::Running(_) | Presence::Unknown);
+                state.presence = presence;
+                state.asked = None;
+                state.ready = false;
+                state.reason = reason;
+                state.failures = state.failures.saturating_add(u32::from(failed));
+                // As one whose end was seen: it is said before it is started again.
+                if let Some(wanted) = self.wanted.get(&key).filter(|_| ended_unseen) {
+                    state.retry_at = retry_at(&wanted.spec.restart, state, now.uptime);
+                }
+                commands.push(Command::EndProbe(key.clone()));
+            }
+            Presence::Unknown => {
+                state.presence = presence;
+                state.asked = None;
+                state.ready = false;
+                state.reason = reason;
+                commands.push(Command::EndProbe(key.clone()));
+            }
+            Presence::Absent | Presence::Created { .. } => {
+                state.presence = presence;
+                state.asked = None;
+            }
+        }
+        commands.push(Command::Publish(key));
     }
 
     /// Takes note of processes that could not be seen. Something of those with files is left, whatever it is.
@@ -186,6 +199,12 @@ impl Core {
         let waiting = self.nodes.iter().filter(|(_, state)| !matches!(state.presence, Presence::Running(_)));
         self.touched.extend(waiting.map(|(key, _)| key.clone()));
         self.publish_waiting(commands);
+    }
+
+    fn has_container(&self, key: &Key) -> bool {
+        self.nodes.get(key).is_some_and(|state| {
+            matches!(state.presence, Presence::Created { .. } | Presence::Ended { container: Some(_), .. })
+        })
     }
 
     fn is_believed_to_run(&self, key: &Key) -> bool {

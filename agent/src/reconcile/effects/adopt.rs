@@ -7,14 +7,14 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _};
 use throng_common::error_chain::chain;
 use throng_common::host_spec::StopSpec;
-use throng_common::status::Reason;
+use throng_common::status::{Reason, ReasonKind};
 use throng_failpoints::{Fault, planted};
 
 use super::super::command::{Found, Key, Remembered, Unseen};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
 use super::ended::{end_reason, is_failure, still_runs, vanished};
 use super::engine::{engine_reason, in_time};
-use super::host::Host;
+use super::host::{Failure, Host};
 use crate::host::engine::labels;
 use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerState, ContainerSummary};
 use crate::ledger::NodeRecord;
@@ -59,6 +59,7 @@ impl Host {
             Ok(containers) => {
                 self.has_listed();
                 self.engine_is_back(crate::clock::now());
+                unseen.strays = self.strays(&containers).await;
                 let looks = containers.iter().map(|container| self.look_at_container(container, &records));
                 let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LOOKS_AT_ONCE);
                 found.extend(looks.filter_map(std::future::ready).collect::<Vec<_>>().await);
@@ -72,6 +73,26 @@ impl Host {
         };
         found.extend(self.remains(&records, &found, &unseen));
         Looked { found, unseen }
+    }
+
+    /// Nodes whose containers do not run by the engine's word, and have processes by the kernel's: an engine that was killed
+    /// over a start knows nothing of what it began.
+    async fn strays(self: &Arc<Self>, containers: &[ContainerSummary]) -> BTreeSet<Key> {
+        let idle = containers.iter().filter(|container| !container.state.has_process());
+        let idle: BTreeMap<String, Key> =
+            idle.filter_map(|container| Some((container.id.as_str().to_owned(), key_of(container)?))).collect();
+        if idle.is_empty() {
+            return BTreeSet::new();
+        }
+        let work = move |host: &Self| {
+            let living = host.parts.procs.of_containers(&idle.keys().map(String::as_str).collect());
+            let living = living.map_err(|error| Failure::new(ReasonKind::Host, &error))?;
+            Ok(living.keys().filter_map(|id| idle.get(id).cloned()).collect())
+        };
+        self.blocking(work).await.unwrap_or_else(|failure| {
+            tracing::error!(reason = %failure.reason, "what lives of containers that do not run cannot be seen");
+            BTreeSet::new()
+        })
     }
 
     /// What the kernel shows of a recorded container node; none of a process node.
@@ -92,9 +113,7 @@ impl Host {
         container: &ContainerSummary,
         records: &BTreeMap<Key, NodeRecord>,
     ) -> Option<Found> {
-        let cluster = container.label(labels::CLUSTER)?.parse().ok()?;
-        let node = container.label(labels::NODE)?.parse().ok()?;
-        let key = Key { cluster, node };
+        let key = key_of(container)?;
         // A prepare container is no node; one that was left is removed when the node starts or goes.
         if container.name != crate::resources::container::plan::container_name(&key.cluster, &key.node) {
             self.note_prepare(&key);
@@ -163,6 +182,13 @@ impl Host {
         let stat = self.parts.procs.stat(record.pid).ok()?;
         (stat.start_ticks == record.pid_start_ticks && stat.state != 'Z').then_some(record.pid)
     }
+}
+
+/// The node that a container bears the labels of.
+fn key_of(container: &ContainerSummary) -> Option<Key> {
+    let cluster = container.label(labels::CLUSTER)?.parse().ok()?;
+    let node = container.label(labels::NODE)?.parse().ok()?;
+    Some(Key { cluster, node })
 }
 
 /// Recorded nodes of which nothing was found where all that there is was seen.

@@ -10,11 +10,12 @@ use throng_failpoints::{Fault, Point, during, hit, planted};
 
 use super::super::command::{Job, Key, WantedNode};
 use super::super::node_state::{Action, LastStart, Presence, Running};
+use super::adopt::presence_of;
 use super::engine::engine_failure;
 use super::host::{Failure, Host};
 use crate::host::engine::error::EngineError;
 use crate::host::engine::labels::{self, Owner};
-use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerPlan, ContainerState};
+use crate::host::engine::model::{ContainerId, ContainerPlan, ContainerState};
 use crate::host::mounts::table::Device;
 use crate::resources::container::apply::{self, ContainerError, Started};
 use crate::resources::container::plan::{self, Places};
@@ -129,10 +130,10 @@ impl Host {
         }
     }
 
-    /// Makes a container anew, and starts that, where the engine died over its start and refuses it now: it may hold a task
-    /// of it of which it knows nothing.
+    /// Makes a container anew, and starts that, where the engine died over its start and refuses it now, for ever: what it
+    /// began of it is in its way, and it knows nothing of that.
     async fn made_anew(
-        &self,
+        self: &Arc<Self>,
         job: &Job,
         plan: &ContainerPlan,
         id: ContainerId,
@@ -144,11 +145,8 @@ impl Host {
         if job.state.last_start == LastStart::Told || !is_refused {
             return Ok((id, looked));
         }
-        let state = engine.inspect(id.as_str()).await;
-        // One that has run keeps what it has written.
-        if !state.is_ok_and(|state| state.phase == ContainerPhase::Created) {
-            return Ok((id, looked));
-        }
+        tracing::warn!(node = %job.key, container = %id, "its engine died over its start and refuses it: it is made anew");
+        self.kill_all_of(&id).await?;
         engine.remove(&id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))?;
         let created = apply::create(engine, plan).await;
         let id = created.map_err(|error| container_failure(&error).leaving(Presence::Absent))?;
@@ -164,23 +162,20 @@ impl Host {
     ///
     /// An engine that died over the start may know nothing of what runs: that is ended.
     async fn started_after_all(self: &Arc<Self>, job: &Job, wanted: &WantedNode) -> Result<Option<Running>, Failure> {
-        let Some(container) =
-            container_of(&job.state.presence).filter(|_| job.state.last_start == LastStart::Unanswered)
-        else {
+        if job.state.last_start == LastStart::Told {
+            return Ok(None);
+        }
+        let found = match container_of(&job.state.presence) {
+            Some(id) => self.inspected(id.as_str()).await?,
+            None => self.find_container(&job.key).await?,
+        };
+        let Some(state) = found else { return Ok(None) };
+        let id = state.id.clone();
+        let (Presence::Running(running), _) = presence_of(state, None) else {
+            self.kill_all_of(&id).await?;
             return Ok(None);
         };
-        let state = match self.parts.engine.inspect(container.as_str()).await {
-            Ok(state) => state,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(engine_failure(&error)),
-        };
-        let Some(pid) = state.pid.filter(|_| state.phase.has_process()) else {
-            self.kill_all_of(&container).await?;
-            return Ok(None);
-        };
-        let Presence::Created { digest, .. } = &job.state.presence else { return Ok(None) };
-        let (digest, stop) = (digest.clone(), wanted.spec.stop.clone());
-        let runs = Running { container: Some(state.id), image_id: state.image_id, pid, digest, stop };
+        let runs = Running { stop: wanted.spec.stop.clone(), ..running };
         Ok((job.action == Action::Start).then_some(runs))
     }
 
@@ -200,11 +195,7 @@ impl Host {
         if !plan.labels.contains_key(labels::TEXTS) {
             return Ok(true);
         }
-        match self.parts.engine.inspect(id.as_str()).await {
-            Ok(state) => Ok(plan::has_its_texts(&state.labels, plan)),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(engine_failure(&error)),
-        }
+        Ok(self.inspected(id.as_str()).await?.is_some_and(|state| plan::has_its_texts(&state.labels, plan)))
     }
 
     async fn devices(self: &Arc<Self>, job: &Job, wanted: &Arc<WantedNode>) -> Result<Vec<Device>, Failure> {
@@ -224,7 +215,12 @@ impl Host {
     }
 
     /// Runs the node's prepare command to its end, once.
-    async fn prepare_container(&self, job: &Job, wanted: &WantedNode, plan: &ContainerPlan) -> Result<(), Failure> {
+    async fn prepare_container(
+        self: &Arc<Self>,
+        job: &Job,
+        wanted: &WantedNode,
+        plan: &ContainerPlan,
+    ) -> Result<(), Failure> {
         let Some(prepare) = &wanted.spec.prepare else { return Ok(()) };
         if self.is_prepared(&job.key) {
             return Ok(());
@@ -298,12 +294,15 @@ impl Host {
 
     /// Removes the prepare container that is left of a start that was cut short, by this agent or one before it. The
     /// engine is asked only where there may be one.
-    async fn remove_prepare(&self, key: &Key) -> Result<(), Failure> {
+    async fn remove_prepare(self: &Arc<Self>, key: &Key) -> Result<(), Failure> {
         if !self.may_have_prepare(key) {
             return Ok(());
         }
         let left = self.find_named(&plan::prepare_name(&key.cluster, &key.node), key).await?;
         if let Some(left) = left {
+            if !left.phase.has_process() {
+                self.kill_all_of(&left.id).await?;
+            }
             let removed = self.parts.engine.remove(&left.id).await.or_else(ok_if_gone);
             removed.map_err(|error| engine_failure(&error))?;
         }
@@ -317,8 +316,13 @@ impl Host {
     }
 
     async fn find_named(&self, name: &str, key: &Key) -> Result<Option<ContainerState>, Failure> {
-        match self.parts.engine.inspect(name).await {
-            Ok(state) => Ok(Some(state).filter(|state| self.owns(state, key))),
+        Ok(self.inspected(name).await?.filter(|state| self.owns(state, key)))
+    }
+
+    /// A container as the engine knows it; none where it has none of this id or name.
+    async fn inspected(&self, id_or_name: &str) -> Result<Option<ContainerState>, Failure> {
+        match self.parts.engine.inspect(id_or_name).await {
+            Ok(state) => Ok(Some(state)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(engine_failure(&error)),
         }

@@ -3,6 +3,8 @@
 //! Signals, kills and the engine's word on them are a few at a time; the wait in between, which is the node's own and may
 //! be long, holds nobody else up.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ use crate::resources::process::stop;
 
 /// How long a killed process may take to go: one in the midst of a large write takes seconds.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
+/// How often it is looked for more processes of a container than are held already.
+const HOLDS_MAX: usize = 50;
 const UNKILLABLE: &str =
     "it was killed and is still there: it waits in the kernel, for a disk or a mount that does not answer";
 
@@ -54,7 +58,7 @@ impl Host {
     /// `stays`: the container is kept, so that the engine must have seen the end of it before it can be started again.
     /// One that is removed next needs no word of the engine's: removing it is one.
     async fn end_container(&self, id: &ContainerId, pid: u32, stop: &StopSpec, stays: bool) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::new(ReasonKind::Host, &error);
+        let failed = |error: io::Error| Failure::new(ReasonKind::Host, &error);
         let end = ProcessEnd::of(pid).map_err(failed)?;
         // The kernel's own signal: it needs no engine, which may be hung. The id may be another one's by now.
         if self.is_of_container(pid, id) {
@@ -94,29 +98,45 @@ impl Host {
         })
     }
 
-    /// Kills all processes of a container, also those that its engine has lost sight of.
+    /// Kills all processes of a container that its engine says has none: it has lost sight of them. Its shim and what that
+    /// is making are among them.
     pub(super) async fn kill_all_of(self: &Arc<Self>, id: &ContainerId) -> Result<(), Failure> {
         let id = id.clone();
         let killed = self.blocking(move |host| {
-            let failed = |error: std::io::Error| Failure::new(ReasonKind::Host, &error);
-            let mut killed = Vec::new();
-            for pid in host.parts.procs.pids().map_err(failed)? {
-                if host.is_of_container(pid, &id) {
-                    let end = ProcessEnd::of(pid).map_err(failed)?;
-                    // The id may be another one's by now.
-                    if host.is_of_container(pid, &id) && end.signal(Signal::SIGKILL as i32).map_err(failed)? {
-                        killed.push(end);
-                    }
-                }
+            let failed = |error: io::Error| Failure::new(ReasonKind::Host, &error);
+            let held = host.hold_all_of(&id).map_err(failed)?;
+            for end in held.values() {
+                end.signal(Signal::SIGKILL as i32).map_err(failed)?;
             }
-            Ok(killed)
+            Ok(held)
         });
-        for end in killed.await? {
+        for end in killed.await?.values() {
             if !end.within(KILL_DEADLINE).await {
                 return Err(Failure::text(ReasonKind::Host, UNKILLABLE));
             }
         }
         Ok(())
+    }
+
+    /// Stops all processes of a container where they are, so that none begins another one and is gone from its children.
+    fn hold_all_of(&self, id: &ContainerId) -> io::Result<BTreeMap<u32, ProcessEnd>> {
+        let all = || self.parts.procs.of_containers(&BTreeSet::from([id.as_str()]));
+        let mut held = BTreeMap::new();
+        for _ in 0..HOLDS_MAX {
+            let seen = all()?.remove(id.as_str()).unwrap_or_default();
+            let fresh = seen.into_iter().filter(|pid| !held.contains_key(pid));
+            let fresh = fresh.map(|pid| Ok((pid, ProcessEnd::of(pid)?))).collect::<io::Result<Vec<_>>>()?;
+            if fresh.is_empty() {
+                break;
+            }
+            // The ids may be others' by now.
+            let still = all()?.remove(id.as_str()).unwrap_or_default();
+            for (pid, end) in fresh.into_iter().filter(|(pid, _)| still.contains(pid)) {
+                end.signal(Signal::SIGSTOP as i32)?;
+                held.insert(pid, end);
+            }
+        }
+        Ok(held)
     }
 
     /// Whether a process is a container's, by its control groups: their paths hold the container's id.

@@ -70,10 +70,7 @@ impl Host {
                 Err(error) => settled.say(required(&key.to_string()), ReasonKind::Sysctl, chain(&error)),
             }
         }
-        let recorded = match self.resolved(&recorded, &current) {
-            Ok(recorded) => recorded,
-            Err(error) => return settled.obstacle(ReasonKind::Host, chain(&error)),
-        };
+        let recorded = self.resolved(&recorded, &current, settled);
         let unwanted = if settings.are_of_all() { Unwanted::PutBack } else { Unwanted::Keep };
         let plan = sysctl::plan::plan(&wants, &current, &recorded, unwanted);
         for problem in &plan.problems {
@@ -106,16 +103,19 @@ impl Host {
         settled.written = applied.records;
     }
 
-    /// What was changed, by the values as they stand. Of a write over which an agent died that is written down.
-    fn resolved(&self, recorded: &[SysctlRecord], current: &Values) -> Result<Vec<SysctlChange>, LedgerError> {
+    /// What was changed, by the values as they stand. Of a write over which an agent died that is written down; a disk that
+    /// is full keeps nothing from being put back.
+    fn resolved(&self, recorded: &[SysctlRecord], current: &Values, settled: &mut Settled) -> Vec<SysctlChange> {
         let value = |key: &str| SysctlKey::new(key).ok().and_then(|key| current.get(&key).cloned().flatten());
         let resolve = |record: &SysctlRecord| {
-            let Some(current) = value(&record.change.key) else { return Ok(record.change.clone()) };
+            let Some(current) = value(&record.change.key) else { return record.change.clone() };
             let change = record.as_of(&current);
-            if record.writing.is_some() {
-                self.parts.ledger.record_sysctl(&SysctlRecord::of(change.clone()))?;
+            if record.writing.is_some()
+                && let Err(error) = self.parts.ledger.record_sysctl(&SysctlRecord::of(change.clone()))
+            {
+                settled.say(false, ReasonKind::Host, chain(&error));
             }
-            Ok(change)
+            change
         };
         recorded.iter().map(resolve).collect()
     }

@@ -31,12 +31,16 @@ impl ReconcileTask {
 
     pub(super) fn looked(&mut self, began: u64, looked: Looked) {
         hit(Point::LookedAtAll);
-        match &looked.unseen.containers {
-            Some(silence) => self.tell(Event::Engine(EngineState::Silent(silence.clone()))),
-            None if self.core.engine().silence().is_some() => self.tell(Event::Engine(EngineState::Answers)),
-            None => {}
+        let silence = looked.unseen.containers.clone().map(EngineState::Silent);
+        let is_back = silence.is_none() && self.core.engine().silence().is_some();
+        if let Some(silence) = silence {
+            self.tell(Event::Engine(silence));
         }
         self.tell(Event::Found { began, found: looked.found, unseen: looked.unseen });
+        // Who waited for it goes on from what it has now.
+        if is_back {
+            self.tell(Event::Engine(EngineState::Answers));
+        }
     }
 
     /// Asks the engine whether it still answers, and the kernel whether the containers' processes are still there.

@@ -1,0 +1,107 @@
+//! Which processes are a container's, whatever its engine knows of it: an engine that was killed over a start has lost sight
+//! of what it began.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use super::account;
+use super::table::Procs;
+
+/// The program that stands between containerd and a container; the kernel keeps 15 letters of its name.
+const SHIM: &str = "containerd-shim";
+
+/// What of a process tells whose it is.
+#[derive(Debug, Default)]
+struct Process {
+    name: String,
+    parent: u32,
+    cgroups: String,
+    /// A shim's; those of others do not matter.
+    arguments: Vec<String>,
+}
+
+impl Procs {
+    /// The processes of these containers, by the containers' ids; none for one that has none. Those in a container's control
+    /// groups are its own, its shim is, and whatever these have started: what makes a container is not yet in its groups.
+    ///
+    /// Reads two files for each process of the host.
+    pub fn of_containers(&self, ids: &BTreeSet<&str>) -> io::Result<BTreeMap<String, BTreeSet<u32>>> {
+        let mut processes = BTreeMap::new();
+        for pid in self.pids()? {
+            // One that has ended meanwhile is nobody's.
+            let Ok(account) = self.text(pid, "stat").map(|text| account::parse_stat(&text)) else { continue };
+            let Some(account) = account else { continue };
+            let is_shim = account.name.starts_with(SHIM);
+            let arguments = if is_shim { self.arguments(pid).unwrap_or_default() } else { Vec::new() };
+            let cgroups = self.cgroups(pid).unwrap_or_default();
+            processes.insert(pid, Process { name: account.name, parent: account.parent, cgroups, arguments });
+        }
+        Ok(of(&processes, ids))
+    }
+}
+
+fn of(processes: &BTreeMap<u32, Process>, ids: &BTreeSet<&str>) -> BTreeMap<String, BTreeSet<u32>> {
+    let owners: BTreeMap<u32, &str> =
+        processes.iter().filter_map(|(pid, process)| Some((*pid, owner(process, ids)?))).collect();
+    let mut found: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for pid in processes.keys() {
+        let mut at = *pid;
+        // Of a table that was read while it changed, parents may lead in a circle.
+        for _ in 0..processes.len() {
+            if let Some(id) = owners.get(&at) {
+                found.entry((*id).to_owned()).or_default().insert(*pid);
+                break;
+            }
+            let Some(process) = processes.get(&at) else { break };
+            at = process.parent;
+        }
+    }
+    found
+}
+
+fn owner<'a>(process: &Process, ids: &BTreeSet<&'a str>) -> Option<&'a str> {
+    let parts = process.cgroups.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let named = process.arguments.iter().filter(|_| process.name.starts_with(SHIM));
+    // `-id <id>`; the first kind of shim has a folder that ends so.
+    let named = named.map(|argument| argument.rsplit('/').next().unwrap_or(argument));
+    parts.chain(named).find_map(|part| ids.get(part).copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(parent: u32, name: &str, cgroups: &str, arguments: &[&str]) -> Process {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Process { name: name.to_owned(), parent, cgroups: cgroups.to_owned(), arguments }
+    }
+
+    #[test]
+    fn a_containers_processes_are_those_of_its_groups_its_shim_and_what_that_is_about_to_make_of_it() {
+        let shim = |id| process(1, SHIM, "0::/engine", &["/usr/bin/containerd-shim-runc-v2", "-id", id]);
+        let processes = BTreeMap::from([
+            (1, process(0, "init", "0::/", &[])),
+            (10, shim("aaa")),
+            (11, process(10, "runc", "0::/engine", &[])),
+            (12, process(11, "runc:[1:CHILD]", "0::/engine", &[])),
+            (13, process(10, "httpd", "4:memory:/docker/aaa\n0::/docker/aaa", &[])),
+            (20, process(1, SHIM, "0::/engine", &["containerd-shim", "-workdir", "/var/moby/bbb"])),
+            (30, process(1, "httpd", "0::/system.slice/docker-ccc.scope", &[])),
+            (31, process(30, "left", "0::/elsewhere", &[])),
+            // Somebody who asks after one of them, and one of another name.
+            (40, process(1, "docker", "0::/user", &["docker", "logs", "aaa"])),
+            (41, process(1, "httpd", "0::/docker/aaaa", &[])),
+            (42, process(43, "a", "0::/", &[])),
+            (43, process(42, "b", "0::/", &[])),
+        ]);
+        let found = of(&processes, &BTreeSet::from(["aaa", "bbb", "ccc", "ddd"]));
+        let expected = [("aaa", vec![10, 11, 12, 13]), ("bbb", vec![20]), ("ccc", vec![30, 31])];
+        let expected = expected.map(|(id, pids)| (id.to_owned(), pids.into_iter().collect()));
+        assert_eq!(found, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn of_this_machine_nobody_is_found_for_an_id_that_nobody_has() {
+        assert_eq!(Procs::default().of_containers(&BTreeSet::from(["never-there"])).unwrap(), BTreeMap::new());
+    }
+}

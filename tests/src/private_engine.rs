@@ -67,6 +67,13 @@ impl PrivateEngine {
         }
     }
 
+    /// Ends its containerd alone, which it starts again by itself.
+    pub fn kill_containerd(&mut self) {
+        let note = self.folder.path().join("exec/containerd/containerd.pid");
+        let pid = fs::read_to_string(note).ok().and_then(|text| text.trim().parse().ok());
+        host::kill_now(pid.expect("a containerd of its own is noted"));
+    }
+
     /// Starts it again, as a service manager does.
     pub fn start_again(&mut self) {
         // Their numbers may be other processes by now, and it would refuse to start, or wait for a containerd that is dead.

@@ -10,7 +10,7 @@ use throng_common::status::{Reason, SysctlChange, UnixMillis};
 use throng_failpoints::{Fault, planted};
 
 use super::engine_state::EngineState;
-use super::node_state::{Action, NodeState, Presence, Running};
+use super::node_state::{Action, NodeState, Presence, Running, Strays};
 use crate::probe::ProbeNews;
 
 /// A node of a cluster.
@@ -193,6 +193,8 @@ pub enum ActOutcome {
         reason: Reason,
         /// What there is of it; none: as before.
         presence: Option<Presence>,
+        /// Whether processes of its container may live that the engine does not see; none: as before.
+        strays: Option<Strays>,
     },
 }
 

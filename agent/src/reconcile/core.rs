@@ -16,7 +16,7 @@ use super::agenda::Agenda;
 use super::command::{ActOutcome, Acted, Command, Event, HostSettings, Job, Key, WantedNode};
 use super::decide::{Decision, Wanted, decide, retry_at};
 use super::engine_state::{EngineState, needs_engine};
-use super::node_state::{Action, NodeState, Presence};
+use super::node_state::{Action, NodeState, Presence, Strays};
 use super::pacer::Pacer;
 use super::settling::{Next, Settling};
 use super::warming::Warming;
@@ -225,13 +225,13 @@ impl Core {
             }
             ActOutcome::Removed => {
                 state.presence = Presence::Absent;
+                state.strays = Strays::None;
                 state.begin_anew();
                 self.clean.insert(key.clone());
             }
-            ActOutcome::Failed { reason, presence } => {
-                if let Some(presence) = presence {
-                    state.presence = presence;
-                }
+            ActOutcome::Failed { reason, presence, strays } => {
+                state.presence = presence.unwrap_or_else(|| state.presence.clone());
+                state.strays = strays.unwrap_or(state.strays);
                 failed(state, action, followed, reason, wanted, now.uptime);
             }
         }

@@ -6,7 +6,7 @@ use throng_common::scenario::model::PullPolicy;
 use super::*;
 use crate::host::engine::model::ContainerId;
 use crate::reconcile::engine_state::EngineState;
-use crate::reconcile::node_state::LastStart;
+use crate::reconcile::node_state::Strays;
 
 /// A world with these nodes up, as containers.
 fn world_of_containers(count: u32) -> World {
@@ -193,7 +193,8 @@ fn world_with_an_unanswered_start() -> World {
     }
     world.queue.clear();
     world.tell(Event::Engine(silent()));
-    let outcome = ActOutcome::Failed { reason: reason(ReasonKind::EngineHung), presence: Some(created()) };
+    let (presence, strays) = (Some(created()), Some(Strays::Possible));
+    let outcome = ActOutcome::Failed { reason: reason(ReasonKind::EngineHung), presence, strays };
     let acted = Acted { key: key(1), action: Action::Start, incarnation: None, outcome };
     world.tell(Event::Acted(acted));
     world
@@ -219,23 +220,23 @@ fn a_folder_alone_does_not_make_a_container_gone_that_a_silent_engine_did_not_li
 }
 
 #[test]
-fn that_a_start_was_not_answered_counts_until_one_is_whatever_fails_in_between() {
+fn what_a_start_may_have_left_is_kept_in_mind_until_one_is_done_whatever_fails_in_between() {
     let mut world = world_with_an_unanswered_start();
-    let last_start = |world: &World| world.core.node(&key(1)).unwrap().last_start;
-    assert_eq!(last_start(&world), LastStart::Unanswered);
+    let strays = |world: &World| world.core.node(&key(1)).unwrap().strays;
+    assert_eq!(strays(&world), Strays::Possible);
     world.spoiled.insert(key(1), 1);
     world.tell(Event::Engine(EngineState::Answers));
     while world.spoiled[&key(1)] > 0 {
         world.work(1);
     }
-    assert_eq!((last_start(&world), world.phase(1)), (LastStart::Unanswered, NodePhase::Backoff));
+    assert_eq!((strays(&world), world.phase(1)), (Strays::Possible, NodePhase::Backoff));
     world.settle();
-    assert_eq!((last_start(&world), world.phase(1)), (LastStart::Told, NodePhase::Ready));
+    assert_eq!((strays(&world), world.phase(1)), (Strays::None, NodePhase::Ready));
 }
 
 #[test]
-fn what_lives_of_a_container_that_its_engine_does_not_see_is_as_a_start_that_was_not_answered() {
+fn what_was_seen_to_live_of_a_container_that_does_not_run_is_kept_in_mind() {
     let mut world = World::default();
     world.tell(look(created(), Unseen { strays: [key(1)].into(), ..Unseen::default() }));
-    assert_eq!(world.core.node(&key(1)).unwrap().last_start, LastStart::Unanswered);
+    assert_eq!(world.core.node(&key(1)).unwrap().strays, Strays::Possible);
 }

@@ -167,7 +167,11 @@ impl World {
                 let left = self.spoiled.entry(key.clone()).or_default();
                 if *left > 0 {
                     *left -= 1;
-                    ActOutcome::Failed { reason: reason(ReasonKind::PortTaken), presence: Some(Presence::Absent) }
+                    ActOutcome::Failed {
+                        reason: reason(ReasonKind::PortTaken),
+                        presence: Some(Presence::Absent),
+                        strays: None,
+                    }
                 } else {
                     self.next_pid += 1;
                     self.running.insert(key.clone(), self.next_pid);
@@ -449,7 +453,8 @@ fn a_stop_that_fails_is_tried_again_and_never_without_a_pause() {
     for _ in 0..3 {
         let commands = world.core.handle(Event::Tick, world.now);
         tried += commands.iter().filter(|command| matches!(command, Command::Act(_))).count();
-        let outcome = ActOutcome::Failed { reason: reason(ReasonKind::EngineUnreachable), presence: None };
+        let outcome =
+            ActOutcome::Failed { reason: reason(ReasonKind::EngineUnreachable), presence: None, strays: None };
         let acted = Acted { key: key(0), action: Action::Stop, incarnation: None, outcome };
         let after = world.core.handle(Event::Acted(acted), world.now);
         assert!(!after.iter().any(|command| matches!(command, Command::Act(_))), "{after:?}");

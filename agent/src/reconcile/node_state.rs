@@ -51,17 +51,17 @@ pub struct NodeState {
     pub asked: Option<Asking>,
     /// Whether it was found and the ledger did not know it: which wish it follows nobody remembers.
     pub unrecorded: bool,
-    /// What the engine said of the last start of its container.
-    pub last_start: LastStart,
+    /// Whether processes of its container may live that the engine does not see.
+    pub strays: Strays,
 }
 
-/// What the engine said of the last start of a node's container.
+/// Whether processes of a container may live that its engine does not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LastStart {
-    /// What came of it.
-    Told,
-    /// Nothing: it may have begun it. What runs then, an engine that died over it does not know either.
-    Unanswered,
+pub enum Strays {
+    /// None do.
+    None,
+    /// The engine was asked to start it and did not say that it has, or some were seen.
+    Possible,
 }
 
 /// How a node is being asked whether it is ready.
@@ -159,7 +159,7 @@ impl Default for NodeState {
             asked: None,
             ready_at: None,
             unrecorded: false,
-            last_start: LastStart::Told,
+            strays: Strays::None,
         }
     }
 }
@@ -214,7 +214,7 @@ impl NodeState {
     /// It was started, now or at the time that is given.
     pub fn started(&mut self, running: Running, incarnation: Incarnation, has_probe: bool, at: Now) {
         self.presence = Presence::Running(running);
-        self.last_start = LastStart::Told;
+        self.strays = Strays::None;
         self.asked = None;
         self.incarnation = incarnation;
         self.ready = !has_probe;
@@ -245,9 +245,7 @@ impl NodeState {
     /// It could not be started.
     pub fn start_failed(&mut self, reason: Reason) {
         // An engine that does not answer says nothing of the node: it is tried again without counting.
-        if reason.kind.is_silence() {
-            self.last_start = LastStart::Unanswered;
-        } else {
+        if !reason.kind.is_silence() {
             self.failures = self.failures.saturating_add(1);
         }
         self.ready = false;

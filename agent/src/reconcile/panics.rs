@@ -16,7 +16,7 @@ use super::command::ActOutcome;
 pub(super) async fn contained(work: impl Future<Output = ActOutcome>) -> (ActOutcome, bool) {
     match AssertUnwindSafe(work).catch_unwind().await {
         Ok(outcome) => (outcome, true),
-        Err(panic) => (ActOutcome::Failed { reason: fault(&*panic), presence: None }, false),
+        Err(panic) => (ActOutcome::Failed { reason: fault(&*panic), presence: None, strays: None }, false),
     }
 }
 
@@ -48,7 +48,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_panics_fails_with_what_it_said() {
         let (outcome, is_known) = contained(async { panic!("no {} here", "step") }).await;
-        let ActOutcome::Failed { reason, presence: None } = outcome else { panic!("{outcome:?}") };
+        let ActOutcome::Failed { reason, presence: None, strays: None } = outcome else { panic!("{outcome:?}") };
         assert!(!is_known && reason.message.ends_with("no step here"), "{reason:?}");
         let (outcome, is_known) = contained(async { ActOutcome::Removed }).await;
         assert!(is_known && matches!(outcome, ActOutcome::Removed));

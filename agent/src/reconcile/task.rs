@@ -339,13 +339,13 @@ impl ReconcileTask {
             News::Checked { asked, state, unanswered } => {
                 self.watch.checking = false;
                 self.watch.checked(&asked, unanswered);
-                let was_silent = self.core.engine().silence().is_some();
-                let is_back = state == EngineState::Answers && *self.core.engine() != EngineState::Answers;
-                // One that comes back is believed to only when it has said what it has.
-                if !(is_back && was_silent) {
+                let is_well = state == EngineState::Answers && *self.core.engine() != EngineState::Answers;
+                let is_back = state.silence().is_none() && self.core.engine().silence().is_some();
+                // One that comes back is believed to only when it has said what it has: the look tells.
+                if !is_back {
                     self.tell(Event::Engine(state));
                 }
-                if is_back {
+                if is_well || is_back {
                     self.begin_look();
                 }
             }

@@ -50,7 +50,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.expect("a sweep does not panic and is not aborted")
 }
 
-async fn remove_containers(host: &Host, cluster: &ClusterId, problems: &mut Vec<String>) {
+async fn remove_containers(host: &Arc<Host>, cluster: &ClusterId, problems: &mut Vec<String>) {
     let engine = &host.parts().engine;
     let containers = match engine.list(&format!("{}={cluster}", labels::CLUSTER)).await {
         // A host without an engine has no containers.
@@ -58,6 +58,11 @@ async fn remove_containers(host: &Host, cluster: &ClusterId, problems: &mut Vec<
         Err(error) => return problems.push(format!("containers of {cluster}: {}", chain(&error))),
         Ok(containers) => containers,
     };
+    // What an engine has lost sight of nobody finds any more once its container is gone.
+    let idle = containers.iter().filter(|container| !container.state.has_process());
+    if let Err(reason) = host.kill_strays(idle.map(|container| container.id.clone()).collect()).await {
+        problems.push(format!("what lives of containers of {cluster}: {reason}"));
+    }
     for container in containers {
         if let Err(error) = engine.remove(&container.id).await {
             problems.push(format!("container {}: {}", container.name, chain(&error)));

@@ -10,7 +10,7 @@ use throng_agent::host::procs::table::Procs;
 use throng_agent::reconcile::command::{ActOutcome, Job, Key, WantedNode};
 use throng_agent::reconcile::effects::{ContainerEnd, Host};
 use throng_agent::reconcile::engine_state::EngineState;
-use throng_agent::reconcile::node_state::{Action, LastStart, NodeState, Presence};
+use throng_agent::reconcile::node_state::{Action, NodeState, Presence, Strays};
 use throng_common::host_spec::{NamedPorts, NodeSpec};
 use throng_common::ids::ClusterId;
 use throng_common::ports::PortRange;
@@ -76,7 +76,7 @@ impl Bench {
 
 fn failed(outcome: ActOutcome) -> (Reason, Option<Presence>) {
     match outcome {
-        ActOutcome::Failed { reason, presence } => (reason, presence),
+        ActOutcome::Failed { reason, presence, .. } => (reason, presence),
         other => panic!("it does not run: {other:?}"),
     }
 }
@@ -123,7 +123,7 @@ async fn a_start_that_a_slow_engine_makes_after_all_is_taken_for_what_it_is() {
     drop(held);
     let mut spec = container_node(1);
     spec.ports = vec![NamedPorts { name: "http".to_owned(), range: PortRange::new(port, port).unwrap() }];
-    let state = unanswered(&bench, spec.clone()).await;
+    let state = in_vain(&bench, spec.clone()).await;
 
     // It runs when it is asked for again, and listens.
     let _listens = std::net::TcpListener::bind(("127.84.0.1", port)).unwrap();
@@ -140,13 +140,13 @@ async fn a_start_that_a_slow_engine_makes_after_all_is_taken_for_what_it_is() {
     assert_eq!(starts(&bench), before, "it is not started twice");
 }
 
-/// A node whose start was not answered, as the core then believes of it.
-async fn unanswered(bench: &Bench, spec: NodeSpec) -> NodeState {
+/// A node whose start its engine did not answer, as the core then believes of it.
+async fn in_vain(bench: &Bench, spec: NodeSpec) -> NodeState {
     bench.engine.fail("start", Failure::Unreachable);
     let (reason, presence) = failed(bench.start(spec).await);
     bench.engine.mend();
-    let (presence, last_start) = (presence.unwrap(), LastStart::Unanswered);
-    NodeState { presence, reason: Some(reason), last_start, ..NodeState::default() }
+    let (presence, strays) = (presence.unwrap(), Strays::Possible);
+    NodeState { presence, reason: Some(reason), strays, ..NodeState::default() }
 }
 
 fn only_container(bench: &Bench) -> String {
@@ -157,42 +157,56 @@ fn only_container(bench: &Bench) -> String {
 }
 
 #[tokio::test]
-async fn a_container_that_an_engine_refuses_after_it_died_over_its_start_is_made_anew() {
-    for (last_start, is_made_anew) in [(LastStart::Unanswered, true), (LastStart::Told, false)] {
-        let bench = Bench::with_processes(2);
-        let state = unanswered(&bench, container_node(1)).await;
+async fn a_container_is_made_anew_where_what_its_engine_lost_sight_of_is_in_the_engines_way() {
+    use Failure::{InItsOwnWay, Refused};
+    for (failure, strays, has_run, is_made_anew) in [
+        (InItsOwnWay, Strays::Possible, false, true),
+        (InItsOwnWay, Strays::Possible, true, true),
+        (InItsOwnWay, Strays::None, false, false),
+        (Refused, Strays::Possible, true, false),
+    ] {
+        let bench = Bench::with_processes(4);
+        let state = in_vain(&bench, container_node(1)).await;
         let before = only_container(&bench);
-        bench.engine.fail(format!("start {before}").leak(), Failure::Refused);
+        if has_run {
+            bench.engine.state().containers.get_mut(&before).unwrap().phase = ContainerPhase::Exited;
+        }
+        bench.engine.fail(format!("start {before}").leak(), failure);
         let (key, wanted) = bench.wanted(container_node(1));
-        let job = Job { key, action: Action::Start, wanted: Some(wanted), state: NodeState { last_start, ..state } };
+        let job = Job { key, action: Action::Start, wanted: Some(wanted), state: NodeState { strays, ..state } };
         let outcome = bench.host.act(job).await;
-        assert_eq!(matches!(outcome, ActOutcome::Started(_)), is_made_anew, "{last_start:?}: {outcome:?}");
-        assert_eq!(only_container(&bench) != before, is_made_anew, "{last_start:?}");
+        let case = format!("{failure:?}, {strays:?}, {has_run}: {outcome:?}");
+        assert_eq!(matches!(outcome, ActOutcome::Started(_)), is_made_anew, "{case}");
+        assert_eq!(only_container(&bench) != before, is_made_anew, "{case}");
     }
 }
 
+/// A process that the kernel shows as one of a container, of which its engine knows nothing.
+fn stray(bench: &Bench, container: &str) -> tokio::process::Child {
+    let process = tokio::process::Command::new("sleep").arg("600").kill_on_drop(true).spawn().unwrap();
+    let pid = process.id().unwrap();
+    let folder = bench.folder.path().join("proc").join(pid.to_string());
+    fs::create_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(format!("/proc/{pid}/stat"), folder.join("stat")).unwrap();
+    fs::write(folder.join("cgroup"), format!("0::/docker/{container}\n")).unwrap();
+    process
+}
+
 #[tokio::test]
-async fn what_an_engine_has_lost_sight_of_is_found_and_killed_before_its_node_is_started_again() {
-    let bench = Bench::with_processes(2);
-    let state = unanswered(&bench, container_node(1)).await;
-    let sleep = || tokio::process::Command::new("sleep").arg("600").kill_on_drop(true).spawn().unwrap();
-    let (mut lost, mut other) = (sleep(), sleep());
-    for (process, container) in [(&lost, only_container(&bench)), (&other, "another".to_owned())] {
-        let pid = process.id().unwrap();
-        let folder = bench.folder.path().join("proc").join(pid.to_string());
-        fs::create_dir_all(&folder).unwrap();
-        let stat = format!("{pid} (sleep) S 1 {pid} {pid} 0 -1 0 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 2 3");
-        fs::write(folder.join("stat"), stat).unwrap();
-        fs::write(folder.join("cgroup"), format!("0::/docker/{container}\n")).unwrap();
+async fn what_an_engine_has_lost_sight_of_is_found_and_killed_before_its_node_is_started_again_or_removed() {
+    for action in [Action::Start, Action::Remove] {
+        let bench = Bench::with_processes(2);
+        let state = in_vain(&bench, container_node(1)).await;
+        let (mut lost, mut other) = (stray(&bench, &only_container(&bench)), stray(&bench, "another"));
+        let (key, wanted) = bench.wanted(container_node(1));
+        let looked = bench.host.look().await;
+        assert_eq!(looked.unseen.strays, [key.clone()].into());
+        let wanted = (action == Action::Start).then_some(wanted);
+        let outcome = bench.host.act(Job { key, action, wanted, state }).await;
+        assert!(matches!(&outcome, ActOutcome::Started(_) | ActOutcome::Removed), "{action:?}: {outcome:?}");
+        assert!(lost.try_wait().unwrap().is_some_and(|status| !status.success()), "{action:?}: it was killed");
+        assert!(other.try_wait().unwrap().is_none(), "{action:?}: that is none of it");
     }
-    let (key, wanted) = bench.wanted(container_node(1));
-    let looked = bench.host.look().await;
-    assert_eq!(looked.unseen.strays, [key.clone()].into());
-    let outcome = bench.host.act(Job { key, action: Action::Start, wanted: Some(wanted), state }).await;
-    assert!(matches!(outcome, ActOutcome::Started(_)), "{outcome:?}");
-    let ended = lost.try_wait().unwrap();
-    assert!(ended.is_some_and(|status| !status.success()), "it was killed: {ended:?}");
-    assert!(other.try_wait().unwrap().is_none(), "that is none of it");
 }
 
 #[tokio::test]

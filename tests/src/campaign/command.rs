@@ -6,11 +6,13 @@ use std::fs;
 use serde_json::Value;
 
 use super::step::Operation;
-use crate::farm::{Farm, Problem, Wanted};
+use crate::farm::{Farm, Problem, SIDE_CHANGE, SIDE_NODES, Wanted};
 use crate::invariants::{Invariant, Violation};
 
 /// The worker that the tests restart.
 const RESTARTED: &str = "worker-0003";
+/// How many workers begin anew in a rolling restart.
+pub(super) const ROLLED: u32 = 3;
 /// Where a copied file goes, in the site's folder.
 const COPY: &str = "copied";
 
@@ -34,7 +36,7 @@ impl Command<'_> {
         let side = self.farm.side_name();
         // Each time it runs it leaves a line; the last one says how many there are.
         let script = format!("echo >>/data/{token}; cat /data/name; wc -l </data/{token}", token = self.token);
-        let (workers, source);
+        let (workers, rolled, source);
         let words = match self.operation {
             Operation::Side if self.before.side => vec!["down", &side, "--yes"],
             Operation::Side => vec!["up", "side.toml"],
@@ -46,6 +48,16 @@ impl Command<'_> {
                 vec!["exec", "worker", "--cluster", cluster, "--format", "json", "--", "sh", "-c", &script]
             }
             Operation::Test => vec!["test", "--cluster", cluster],
+            Operation::Roll(first) => {
+                rolled = format!("worker-[{first:04}-{:04}]", first + ROLLED - 1);
+                vec!["restart", &rolled, "--rolling", "--max-down", "2", "--cluster", cluster]
+            }
+            Operation::Reset | Operation::Update(_) if !self.before.side => return None,
+            Operation::Reset => vec!["reset", &side, "--yes"],
+            Operation::Update(other) => {
+                let change = if other { &SIDE_CHANGE[..] } else { &[] };
+                [&["up", "side.toml"], change, &["--into", &side, "--max-down", "2"]].concat()
+            }
             Operation::Copy(worker) => {
                 source = format!("{}:/data/name", name(worker));
                 vec!["cp", &source, COPY, "--cluster", cluster]
@@ -62,6 +74,8 @@ impl Command<'_> {
             Operation::Side => wanted.side = !wanted.side,
             Operation::Scale(workers) => wanted.workers = workers,
             Operation::Test => wanted.touched.extend([RESTARTED.to_owned()]),
+            Operation::Roll(first) => wanted.touched.extend((first..first + ROLLED).map(name)),
+            Operation::Reset | Operation::Update(_) => wanted.touched.extend(SIDE_NODES.map(str::to_owned)),
             Operation::Exec | Operation::Copy(_) | Operation::Rest => {}
         }
         wanted
@@ -77,7 +91,13 @@ impl Command<'_> {
                 if is_so { Vec::new() } else { vec![(Invariant::Outcomes, format!("a copied file is {text:?}"))] }
             }
             Operation::Side if !self.before.side => self.check_events(),
-            Operation::Side | Operation::Scale(_) | Operation::Test | Operation::Rest => Vec::new(),
+            Operation::Side
+            | Operation::Scale(_)
+            | Operation::Test
+            | Operation::Roll(_)
+            | Operation::Reset
+            | Operation::Update(_)
+            | Operation::Rest => Vec::new(),
         };
         let violation = |(invariant, seen)| Problem::Violation(Violation { invariant, seen });
         problems.into_iter().map(violation).collect()

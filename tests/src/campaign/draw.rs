@@ -7,6 +7,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use throng_failpoints::Point;
 
+use super::command::ROLLED;
 use super::step::{Misbehaviour, Operation, Step, Trouble, Victims};
 use crate::farm::WORKERS;
 use crate::farm::daemons::Daemon;
@@ -27,12 +28,15 @@ impl Step {
 }
 
 fn operation(random: &mut StdRng) -> Operation {
-    match random.random_range(0..20) {
-        0..7 => Operation::Side,
-        7..13 => Operation::Scale(random.random_range(WORKERS - WORKERS_SPREAD..=WORKERS + WORKERS_SPREAD)),
+    match random.random_range(0..25) {
+        0..8 => Operation::Side,
+        8..13 => Operation::Scale(random.random_range(WORKERS - WORKERS_SPREAD..=WORKERS + WORKERS_SPREAD)),
         13..15 => Operation::Exec,
         15..17 => Operation::Test,
-        17 => Operation::Copy(random.random_range(0..WORKERS - WORKERS_SPREAD)),
+        17..19 => Operation::Roll(random.random_range(0..WORKERS - WORKERS_SPREAD - ROLLED)),
+        19..21 => Operation::Reset,
+        21..23 => Operation::Update(random.random_bool(0.5)),
+        23 => Operation::Copy(random.random_range(0..WORKERS - WORKERS_SPREAD)),
         _ => Operation::Rest,
     }
 }
@@ -80,6 +84,9 @@ fn kill_at(random: &mut StdRng, operation: Operation) -> Option<Trouble> {
         Operation::Scale(_) => &[Reached::Grow, Reached::Shrink],
         Operation::Exec => &[Reached::Exec],
         Operation::Test => &[Reached::Test],
+        Operation::Roll(_) => &[Reached::Roll],
+        Operation::Reset => &[Reached::Reset],
+        Operation::Update(_) => &[Reached::Update],
         Operation::Copy(_) | Operation::Rest => &[],
     };
     // Which of its directions it takes is not known here: as often as both come by.

@@ -18,6 +18,12 @@ pub(super) enum Operation {
     Exec,
     /// Runs the tests of the first cluster, which restart a worker.
     Test,
+    /// Has three workers begin anew, from this one on, two of them down at the most.
+    Roll(u32),
+    /// Wipes what the second cluster has written, where it is up.
+    Reset,
+    /// Changes the second cluster to another scenario, or back, node by node, where it is up.
+    Update(bool),
     /// Copies a file out of a worker.
     Copy(u32),
     /// Nothing.
@@ -122,6 +128,9 @@ impl Operation {
             Self::Scale(_) => "scale",
             Self::Exec => "exec on all",
             Self::Test => "test",
+            Self::Roll(_) => "rolling restart",
+            Self::Reset => "reset",
+            Self::Update(_) => "change of scenario",
             Self::Copy(_) => "cp",
             Self::Rest => "nothing",
         }

@@ -17,4 +17,4 @@ pub(crate) use clusters::{Farm, SIDE_SETTINGS, WORKERS};
 pub(crate) use command::finish;
 pub(crate) use rest::Problem;
 pub(crate) use told::address;
-pub(crate) use wanted::Wanted;
+pub(crate) use wanted::{SIDE_CHANGE, SIDE_NODES, Wanted};

@@ -77,7 +77,7 @@ impl Farm {
 
     /// Whether throng itself says that all has come to rest as it should; what it says instead.
     fn at_rest(&self, wanted: &Wanted, side: Option<&str>) -> Result<(), String> {
-        let counts = [(Some(self.cluster.as_str()), wanted.nodes()), (side.filter(|_| wanted.side), SIDE_NODES)];
+        let counts = [(Some(self.cluster.as_str()), wanted.nodes()), (side.filter(|_| wanted.side), SIDE_NODES.len())];
         for (cluster, count) in counts.iter().filter_map(|(cluster, count)| Some((cluster.as_ref()?, *count))) {
             let finished = self.site.throng(&["ps", "--cluster", cluster, "--format", "json"]);
             if finished.code != Some(0) || ready(&finished.json()) != count {

@@ -31,5 +31,7 @@ impl Wanted {
     }
 }
 
-/// Nodes of the second cluster.
-pub(crate) const SIDE_NODES: usize = 5;
+/// The nodes of the second cluster.
+pub(crate) const SIDE_NODES: [&str; 5] = ["solo-0000", "solo-0001", "pair-0000", "pair-0001", "pair-0002"];
+/// What the second cluster's other scenario has: the pair is made anew, the others are only to be stopped in another way.
+pub(crate) const SIDE_CHANGE: [&str; 4] = ["--set", "role.pair.env.CHANGED=yes", "--set", "role.solo.stop.grace=3s"];

@@ -5,7 +5,7 @@ use std::fs;
 
 use super::reach::Operation;
 use crate::farm::daemons::{self, Daemon};
-use crate::farm::{Farm, WORKERS, Wanted};
+use crate::farm::{Farm, SIDE_CHANGE, SIDE_NODES, WORKERS, Wanted};
 use crate::finished::{Running, line_of};
 use crate::site::COMMAND_TIMEOUT;
 
@@ -13,10 +13,6 @@ use crate::site::COMMAND_TIMEOUT;
 const RESTARTED: &str = "worker-0003";
 /// Those that begin anew two at a time.
 const ROLLED: [&str; 3] = ["worker-0003", "worker-0004", "worker-0005"];
-/// All nodes of the second cluster, and those of them that its other scenario changes.
-const SIDE: [&str; 5] = ["solo-0000", "solo-0001", "pair-0000", "pair-0001", "pair-0002"];
-/// What the other scenario has: the pair is made anew, the others are only to be stopped in another way.
-const CHANGE: [&str; 4] = ["--set", "role.pair.env.CHANGED=yes", "--set", "role.solo.stop.grace=3s"];
 /// Somebody is given a certificate, and loses it.
 const ADMIT: [&str; 5] = ["operator", "add", "ann", "--out", "."];
 const DISMISS: [&str; 4] = ["operator", "remove", "ann", "--yes"];
@@ -86,7 +82,9 @@ impl<'a> Work<'a> {
                 vec!["restart", "worker-[0003-0005]", "--rolling", "--max-down", "2", "--cluster", base]
             }
             Operation::Reset => vec!["reset", &side, "--yes"],
-            Operation::Update => [&["up", "side.toml"][..], &CHANGE, &["--into", &side, "--max-down", "2"]].concat(),
+            Operation::Update => {
+                [&["up", "side.toml"][..], &SIDE_CHANGE, &["--into", &side, "--max-down", "2"]].concat()
+            }
             Operation::Admit => ADMIT.to_vec(),
             Operation::Dismiss => DISMISS.to_vec(),
             Operation::Begin | Operation::Lose => return None,
@@ -125,7 +123,7 @@ impl<'a> Work<'a> {
         let touched: &[&str] = match self.operation {
             Operation::Test | Operation::Restart => &[RESTARTED],
             Operation::Roll => &ROLLED,
-            Operation::Reset | Operation::Update => &SIDE,
+            Operation::Reset | Operation::Update => &SIDE_NODES,
             _ => &[],
         };
         let touched = touched.iter().map(|node| (*node).to_owned()).collect();

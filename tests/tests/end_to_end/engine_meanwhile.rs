@@ -120,6 +120,24 @@ fn a_scaling_during_which_the_engine_is_killed_comes_to_its_end() {
 }
 
 #[test]
+fn a_scaling_during_which_only_containerd_is_killed_comes_to_its_end() {
+    in_site_with_engine(true, |site, engine| {
+        let mut draws = draws();
+        let _ = site.up();
+        let before = pids(&site.wait_for_count("worker", 3));
+        for count in [9, 3] {
+            let scale = site.start("throng", &["scale", &format!("worker={count}")]);
+            std::thread::sleep(Duration::from_millis(draws.random_range(150..600)));
+            engine.kill_containerd();
+            let _ = scale.end(COMMAND_TIMEOUT * 2).expect_code(0);
+            let now = pids(&site.wait_for_count("worker", count));
+            assert!(before.iter().all(|(node, pid)| now.get(node) == Some(pid)), "{before:?} {now:?}");
+        }
+        site.down();
+    });
+}
+
+#[test]
 fn a_restart_during_which_the_engine_is_killed_comes_to_its_end() {
     in_site_with_engine(true, |site, engine| {
         let mut draws = draws();

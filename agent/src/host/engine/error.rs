@@ -119,9 +119,11 @@ impl EngineError {
         matches!(self, Self::NotFound { .. })
     }
 
-    /// Whether the engine answered that it does not do it.
-    pub fn is_refused(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+    /// Whether the engine found something of its own in the way. containerd tells that in words only: "task … already
+    /// exists", "mkdir …: file exists".
+    pub fn is_in_its_own_way(&self) -> bool {
+        let (Self::Refused { message, .. } | Self::Conflict { message, .. }) = self else { return false };
+        message.contains("exists")
     }
 
     /// Whether the engine answered that something stands against it.

@@ -5,36 +5,42 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::account;
-use super::table::Procs;
+use super::table::{self, Procs};
 
-/// The program that stands between containerd and a container; the kernel keeps 15 letters of its name.
-const SHIM: &str = "containerd-shim";
+/// The programs that make containers and stand beside them; the kernel keeps 15 letters of a name.
+const MAKERS: [&str; 3] = ["containerd-shim", "runc", "crun"];
+/// What they are told where they only clear away, or look.
+const HARMLESS: [&str; 4] = ["delete", "state", "kill", "events"];
 
 /// What of a process tells whose it is.
 #[derive(Debug, Default)]
 struct Process {
-    name: String,
     parent: u32,
     cgroups: String,
-    /// A shim's; those of others do not matter.
+    /// Those of a program that makes containers; those of others do not matter.
     arguments: Vec<String>,
 }
 
 impl Procs {
-    /// The processes of these containers, by the containers' ids; none for one that has none. Those in a container's control
-    /// groups are its own, its shim is, and whatever these have started: what makes a container is not yet in its groups.
+    /// The living processes of these containers, by the containers' ids; none for one that has none. Those in a container's
+    /// control groups are its own, its shim is and what makes it, and whatever these have started: that is not yet in its
+    /// groups.
     ///
     /// Reads two files for each process of the host.
     pub fn of_containers(&self, ids: &BTreeSet<&str>) -> io::Result<BTreeMap<String, BTreeSet<u32>>> {
         let mut processes = BTreeMap::new();
         for pid in self.pids()? {
             // One that has ended meanwhile is nobody's.
-            let Ok(account) = self.text(pid, "stat").map(|text| account::parse_stat(&text)) else { continue };
-            let Some(account) = account else { continue };
-            let is_shim = account.name.starts_with(SHIM);
-            let arguments = if is_shim { self.arguments(pid).unwrap_or_default() } else { Vec::new() };
+            let Ok(text) = self.text(pid, "stat") else { continue };
+            let Some((account, stat)) = account::parse_stat(&text).zip(table::parse_stat(&text)) else { continue };
+            // One that only waits to be reaped does nothing any more.
+            if matches!(stat.state, 'Z' | 'X') {
+                continue;
+            }
+            let is_maker = MAKERS.iter().any(|maker| account.name.starts_with(maker));
+            let arguments = if is_maker { self.arguments(pid).unwrap_or_default() } else { Vec::new() };
             let cgroups = self.cgroups(pid).unwrap_or_default();
-            processes.insert(pid, Process { name: account.name, parent: account.parent, cgroups, arguments });
+            processes.insert(pid, Process { parent: account.parent, cgroups, arguments });
         }
         Ok(of(&processes, ids))
     }
@@ -61,8 +67,9 @@ fn of(processes: &BTreeMap<u32, Process>, ids: &BTreeSet<&str>) -> BTreeMap<Stri
 
 fn owner<'a>(process: &Process, ids: &BTreeSet<&'a str>) -> Option<&'a str> {
     let parts = process.cgroups.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let named = process.arguments.iter().filter(|_| process.name.starts_with(SHIM));
-    // `-id <id>`; the first kind of shim has a folder that ends so.
+    let is_harmless = process.arguments.iter().any(|argument| HARMLESS.contains(&argument.as_str()));
+    // `-id <id>`, `create … <id>`; the first kind of shim has a folder that ends so.
+    let named = process.arguments.iter().filter(|_| !is_harmless);
     let named = named.map(|argument| argument.rsplit('/').next().unwrap_or(argument));
     parts.chain(named).find_map(|part| ids.get(part).copied())
 }
@@ -71,31 +78,34 @@ fn owner<'a>(process: &Process, ids: &BTreeSet<&'a str>) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn process(parent: u32, name: &str, cgroups: &str, arguments: &[&str]) -> Process {
+    fn process(parent: u32, cgroups: &str, arguments: &[&str]) -> Process {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Process { name: name.to_owned(), parent, cgroups: cgroups.to_owned(), arguments }
+        Process { parent, cgroups: cgroups.to_owned(), arguments }
     }
 
     #[test]
     fn a_containers_processes_are_those_of_its_groups_its_shim_and_what_that_is_about_to_make_of_it() {
-        let shim = |id| process(1, SHIM, "0::/engine", &["/usr/bin/containerd-shim-runc-v2", "-id", id]);
+        let shim = |id| process(1, "0::/engine", &["/usr/bin/containerd-shim-runc-v2", "-id", id]);
         let processes = BTreeMap::from([
-            (1, process(0, "init", "0::/", &[])),
+            (1, process(0, "0::/", &[])),
             (10, shim("aaa")),
-            (11, process(10, "runc", "0::/engine", &[])),
-            (12, process(11, "runc:[1:CHILD]", "0::/engine", &[])),
-            (13, process(10, "httpd", "4:memory:/docker/aaa\n0::/docker/aaa", &[])),
-            (20, process(1, SHIM, "0::/engine", &["containerd-shim", "-workdir", "/var/moby/bbb"])),
-            (30, process(1, "httpd", "0::/system.slice/docker-ccc.scope", &[])),
-            (31, process(30, "left", "0::/elsewhere", &[])),
-            // Somebody who asks after one of them, and one of another name.
-            (40, process(1, "docker", "0::/user", &["docker", "logs", "aaa"])),
-            (41, process(1, "httpd", "0::/docker/aaaa", &[])),
-            (42, process(43, "a", "0::/", &[])),
-            (43, process(42, "b", "0::/", &[])),
+            (11, process(10, "0::/engine", &["runc", "create", "--bundle", "/run/aaa", "aaa"])),
+            (12, process(11, "0::/engine", &[])),
+            (13, process(10, "4:memory:/docker/aaa\n0::/docker/aaa", &[])),
+            (20, process(1, "0::/engine", &["containerd-shim", "-workdir", "/var/moby/bbb"])),
+            (30, process(1, "0::/system.slice/docker-ccc.scope", &[])),
+            (31, process(30, "0::/elsewhere", &[])),
+            // Whose shim is gone.
+            (50, process(1, "0::/engine", &["runc", "--log", "json", "create", "eee"])),
+            (51, process(50, "0::/engine", &[])),
+            // The engine clears away, and one of another name.
+            (40, process(1, "0::/engine", &["containerd-shim-runc-v2", "-id", "aaa", "delete"])),
+            (41, process(1, "0::/docker/aaaa", &[])),
+            (42, process(43, "0::/", &[])),
+            (43, process(42, "0::/", &[])),
         ]);
-        let found = of(&processes, &BTreeSet::from(["aaa", "bbb", "ccc", "ddd"]));
-        let expected = [("aaa", vec![10, 11, 12, 13]), ("bbb", vec![20]), ("ccc", vec![30, 31])];
+        let found = of(&processes, &BTreeSet::from(["aaa", "bbb", "ccc", "ddd", "eee"]));
+        let expected = [("aaa", vec![10, 11, 12, 13]), ("bbb", vec![20]), ("ccc", vec![30, 31]), ("eee", vec![50, 51])];
         let expected = expected.map(|(id, pids)| (id.to_owned(), pids.into_iter().collect()));
         assert_eq!(found, BTreeMap::from(expected));
     }

@@ -139,7 +139,7 @@ fn zero_separated(bytes: &[u8]) -> Vec<String> {
 }
 
 /// The program's name stands in parentheses and may itself hold blanks and parentheses: fields count from the last.
-fn parse_stat(text: &str) -> Option<ProcStat> {
+pub(super) fn parse_stat(text: &str) -> Option<ProcStat> {
     let (_, after) = text.rsplit_once(')')?;
     let mut fields = after.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;

@@ -7,7 +7,7 @@ use throng_common::status::{Reason, ReasonKind};
 use super::super::command::{Command, Found, Key, Remembered, Unseen};
 use super::super::decide::retry_at;
 use super::super::engine_state::EngineState;
-use super::super::node_state::{LastStart, Presence};
+use super::super::node_state::{Presence, Strays};
 use super::{Core, enter};
 use crate::clock::{Now, Uptime};
 
@@ -55,7 +55,7 @@ impl Core {
         }
         for key in &unseen.strays {
             if let Some(state) = self.nodes.get_mut(key).filter(|state| state.busy.is_none()) {
-                state.last_start = LastStart::Unanswered;
+                state.strays = Strays::Possible;
             }
         }
         self.take_note(&unseen, commands);

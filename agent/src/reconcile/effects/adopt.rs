@@ -2,22 +2,23 @@
 //! events were missed. One labelled list; no call per container that the ledger and /proc can answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::stream::{self, StreamExt as _};
 use throng_common::error_chain::chain;
 use throng_common::host_spec::StopSpec;
-use throng_common::status::{Reason, ReasonKind};
+use throng_common::status::Reason;
 use throng_failpoints::{Fault, planted};
 
 use super::super::command::{Found, Key, Remembered, Unseen};
 use super::super::node_state::{DEFAULT_STOP, Presence, Running};
 use super::ended::{end_reason, is_failure, still_runs, vanished};
 use super::engine::{engine_reason, in_time};
-use super::host::{Failure, Host};
+use super::host::Host;
 use crate::host::engine::labels;
 use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerState, ContainerSummary};
 use crate::ledger::NodeRecord;
+use crate::resources::container::plan::container_name;
 
 /// Containers that are looked at closely at once: of an engine that does not answer for some, none waits for the other.
 const LOOKS_AT_ONCE: usize = 8;
@@ -60,7 +61,8 @@ impl Host {
                 self.has_listed();
                 self.engine_is_back(crate::clock::now());
                 unseen.strays = self.strays(&containers).await;
-                let looks = containers.iter().map(|container| self.look_at_container(container, &records));
+                let hangs = OnceLock::new();
+                let looks = containers.iter().map(|container| self.look_at_container(container, &records, &hangs));
                 let looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(LOOKS_AT_ONCE);
                 found.extend(looks.filter_map(std::future::ready).collect::<Vec<_>>().await);
                 None
@@ -78,21 +80,20 @@ impl Host {
     /// Nodes whose containers do not run by the engine's word, and have processes by the kernel's: an engine that was killed
     /// over a start knows nothing of what it began.
     async fn strays(self: &Arc<Self>, containers: &[ContainerSummary]) -> BTreeSet<Key> {
-        let idle = containers.iter().filter(|container| !container.state.has_process());
-        let idle: BTreeMap<String, Key> =
-            idle.filter_map(|container| Some((container.id.as_str().to_owned(), key_of(container)?))).collect();
-        if idle.is_empty() {
-            return BTreeSet::new();
-        }
-        let work = move |host: &Self| {
-            let living = host.parts.procs.of_containers(&idle.keys().map(String::as_str).collect());
-            let living = living.map_err(|error| Failure::new(ReasonKind::Host, &error))?;
-            Ok(living.keys().filter_map(|id| idle.get(id).cloned()).collect())
+        let own = |container: &ContainerSummary| {
+            // What is left of a prepare container is seen when the node starts or goes.
+            let key = key_of(container)?;
+            let is_own = container.name == container_name(&key.cluster, &key.node) && !container.state.has_process();
+            is_own.then(|| (container.id.clone(), key))
         };
-        self.blocking(work).await.unwrap_or_else(|failure| {
-            tracing::error!(reason = %failure.reason, "what lives of containers that do not run cannot be seen");
-            BTreeSet::new()
-        })
+        let idle: BTreeMap<ContainerId, Key> = containers.iter().filter_map(own).collect();
+        match self.strays_of(idle.keys().cloned().collect()).await {
+            Ok(strays) => idle.into_iter().filter_map(|(id, key)| strays.contains(&id).then_some(key)).collect(),
+            Err(failure) => {
+                tracing::error!(reason = %failure.reason, "what lives of containers that do not run cannot be seen");
+                BTreeSet::new()
+            }
+        }
     }
 
     /// What the kernel shows of a recorded container node; none of a process node.
@@ -112,10 +113,11 @@ impl Host {
         &self,
         container: &ContainerSummary,
         records: &BTreeMap<Key, NodeRecord>,
+        hangs: &OnceLock<Reason>,
     ) -> Option<Found> {
         let key = key_of(container)?;
         // A prepare container is no node; one that was left is removed when the node starts or goes.
-        if container.name != crate::resources::container::plan::container_name(&key.cluster, &key.node) {
+        if container.name != container_name(&key.cluster, &key.node) {
             self.note_prepare(&key);
             return None;
         }
@@ -130,9 +132,9 @@ impl Host {
                     let running = Running { container: Some(id), image_id, pid, digest, stop };
                     (Presence::Running(running), None)
                 }
-                None => self.look_closely(&id, record).await,
+                None => self.look_closely(&id, record, hangs).await,
             },
-            _ => self.look_closely(&id, record).await,
+            _ => self.look_closely(&id, record, hangs).await,
         };
         // What runs was started since, by whomever.
         let of_earlier_boot =
@@ -140,8 +142,17 @@ impl Host {
         Some(Found { key, presence, remembered: record.map(remembered), reason, of_earlier_boot })
     }
 
-    async fn look_closely(&self, id: &ContainerId, record: Option<&NodeRecord>) -> (Presence, Option<Reason>) {
-        match self.parts.engine.inspect(id.as_str()).await {
+    /// `hangs`: why one that was asked after before had no answer in time. Nobody waits for another.
+    async fn look_closely(
+        &self,
+        id: &ContainerId,
+        record: Option<&NodeRecord>,
+        hangs: &OnceLock<Reason>,
+    ) -> (Presence, Option<Reason>) {
+        if let Some(reason) = hangs.get() {
+            return (Presence::Unknown, Some(reason.clone()));
+        }
+        match in_time(id.as_str(), self.parts.engine.inspect(id.as_str())).await {
             Ok(state) if self.claims_to_run(&state) => (Presence::Unknown, Some(still_runs(id))),
             Ok(state) => {
                 let with_engine = self.ended_with_engine(&state).await;
@@ -154,6 +165,10 @@ impl Host {
                 }
             }
             Err(error) if error.is_not_found() => (Presence::Absent, None),
+            Err(error) if error.is_hung() => {
+                let reason = hangs.get_or_init(|| engine_reason(&error));
+                (Presence::Unknown, Some(reason.clone()))
+            }
             Err(error) => (Presence::Unknown, Some(engine_reason(&error))),
         }
     }

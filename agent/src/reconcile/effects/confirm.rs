@@ -9,7 +9,7 @@ use throng_common::host_spec::Workload;
 use throng_common::status::{Reason, ReasonKind};
 
 use super::super::command::{Job, Key, WantedNode};
-use super::super::node_state::{Presence, Running};
+use super::super::node_state::{Presence, Running, Strays};
 use super::container::ok_if_gone;
 use super::ended::ContainerEnd;
 use super::host::{Failure, Host};
@@ -73,7 +73,7 @@ impl Host {
                 match self.container_ended(id, None).await {
                     ContainerEnd::Ended { reason, failed } => (reason, failed),
                     ContainerEnd::Unknown(reason) => {
-                        return Some(Failure { reason, presence: Some(Box::new(Presence::Unknown)) });
+                        return Some(Failure::of(reason).leaving(Presence::Unknown));
                     }
                     // Somebody started it again: another process than the one that was to be confirmed.
                     ContainerEnd::Runs => return None,
@@ -82,7 +82,7 @@ impl Host {
             None => self.process_end_awaited(key).await,
         };
         let presence = Presence::Ended { container: running.container.clone(), digest: running.digest.clone(), failed };
-        Some(Failure { reason, presence: Some(Box::new(presence)) })
+        Some(Failure { strays: Some(Strays::None), ..Failure::of(reason).leaving(presence) })
     }
 
     async fn process_end_awaited(self: &Arc<Self>, key: &Key) -> (Reason, bool) {

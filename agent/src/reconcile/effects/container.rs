@@ -9,13 +9,13 @@ use throng_common::status::{Reason, ReasonKind};
 use throng_failpoints::{Fault, Point, during, hit, planted};
 
 use super::super::command::{Job, Key, WantedNode};
-use super::super::node_state::{Action, LastStart, Presence, Running};
+use super::super::node_state::{Action, Presence, Running, Strays};
 use super::adopt::presence_of;
 use super::engine::engine_failure;
 use super::host::{Failure, Host};
 use crate::host::engine::error::EngineError;
 use crate::host::engine::labels::{self, Owner};
-use crate::host::engine::model::{ContainerId, ContainerPlan, ContainerState};
+use crate::host::engine::model::{ContainerId, ContainerPhase, ContainerPlan, ContainerState};
 use crate::host::mounts::table::Device;
 use crate::resources::container::apply::{self, ContainerError, Started};
 use crate::resources::container::plan::{self, Places};
@@ -23,6 +23,11 @@ use crate::resources::files::beneath::{self, Owner as FileOwner};
 
 /// How often a prepare container is looked at.
 const PREPARE_POLL: Duration = Duration::from_millis(50);
+
+/// How often a container that has run is tried again before it is made anew, and what lies in between: the engine may be
+/// clearing away yet what it found of it, and with the container goes what it has written.
+const CLEARED_TRIES: u32 = 4;
+const CLEARED_PAUSE: Duration = Duration::from_millis(500);
 
 fn container_failure(error: &ContainerError) -> Failure {
     match error {
@@ -74,6 +79,8 @@ impl Host {
             let devices = self.devices(job, wanted).await?;
             return self.confirm(job, wanted, running, devices).await;
         }
+        // What it left of a command that was cut short may hold the node's own ports.
+        self.remove_prepare(&job.key).await?;
         let kept = self.clear_the_way(job, &plan).await?;
         let before_start = |failure: Failure| match &kept {
             None => failure.leaving(Presence::Absent),
@@ -98,16 +105,18 @@ impl Host {
         let digest = wanted.digest.clone();
         let started = apply::start(engine, &id).await;
         // One that was there is started in less: the two would not compare.
-        if kept.is_none() && started.is_ok() {
+        let turn = if kept.is_none() && started.is_ok() {
             turn.learn();
+            None
         } else {
-            drop(turn);
-        }
+            Some(turn)
+        };
         let looked = match started {
             Ok(()) => apply::look(engine, &id).await,
             Err(error) => Err(error),
         };
         let (id, looked) = self.made_anew(job, &plan, id, looked).await?;
+        drop(turn);
         match looked {
             Ok(Started { pid, image_id }) => {
                 if planted(Fault::StartTwice) {
@@ -121,17 +130,18 @@ impl Host {
             }
             Err(ContainerError::EndedAtOnce { state, .. }) => {
                 let (reason, failed) = self.container_end(&state).await;
-                Err(Failure {
-                    reason,
-                    presence: Some(Box::new(Presence::Ended { container: Some(id), digest, failed })),
-                })
+                let failure = Failure::of(reason).leaving(Presence::Ended { container: Some(id), digest, failed });
+                Err(Failure { strays: Some(Strays::None), ..failure })
             }
-            Err(error) => Err(container_failure(&error).leaving(left_after(&error, id, digest))),
+            Err(error) => {
+                let failure = container_failure(&error).leaving(left_after(&error, id, digest));
+                Err(Failure { strays: Some(Strays::Possible), ..failure })
+            }
         }
     }
 
-    /// Makes a container anew, and starts that, where the engine died over its start and refuses it now, for ever: what it
-    /// began of it is in its way, and it knows nothing of that.
+    /// Makes a container anew, and starts that, where what the engine began of it and lost sight of is in its way: it would
+    /// be refused for ever.
     async fn made_anew(
         self: &Arc<Self>,
         job: &Job,
@@ -139,30 +149,39 @@ impl Host {
         id: ContainerId,
         looked: Result<Started, ContainerError>,
     ) -> Result<(ContainerId, Result<Started, ContainerError>), Failure> {
-        let engine = self.parts.engine.as_ref();
-        let is_refused =
-            matches!(&looked, Err(ContainerError::Engine(error)) if error.is_refused() || error.is_conflict());
-        if job.state.last_start == LastStart::Told || !is_refused {
+        let is_in_the_way = |looked: &Result<Started, ContainerError>| matches!(looked, Err(ContainerError::Engine(error)) if error.is_in_its_own_way());
+        if job.state.strays == Strays::None || !is_in_the_way(&looked) {
             return Ok((id, looked));
         }
-        tracing::warn!(node = %job.key, container = %id, "its engine died over its start and refuses it: it is made anew");
-        self.kill_all_of(&id).await?;
+        let engine = self.parts.engine.as_ref();
+        let before = self.inspected(id.as_str()).await?;
+        let has_run = before.is_some_and(|state| state.phase != ContainerPhase::Created);
+        for _ in 0..if has_run { CLEARED_TRIES } else { 0 } {
+            tokio::time::sleep(CLEARED_PAUSE).await;
+            let again = apply::start_and_look(engine, &id).await;
+            if !is_in_the_way(&again) {
+                return Ok((id, again));
+            }
+        }
+        let Some(state) = self.inspected(id.as_str()).await? else { return Ok((id, looked)) };
+        if self.without_strays(state).await?.is_some() {
+            let runs = apply::look(engine, &id).await;
+            return Ok((id, runs));
+        }
+        tracing::warn!(node = %job.key, container = %id, "its engine is in its own way: the container is made anew");
         engine.remove(&id).await.or_else(ok_if_gone).map_err(|error| engine_failure(&error))?;
         let created = apply::create(engine, plan).await;
         let id = created.map_err(|error| container_failure(&error).leaving(Presence::Absent))?;
-        let looked = match apply::start(engine, &id).await {
-            Ok(()) => apply::look(engine, &id).await,
-            Err(error) => Err(error),
-        };
+        let looked = apply::start_and_look(engine, &id).await;
         Ok((id, looked))
     }
 
-    /// The node as it runs since a start whose answer did not come in time: a slow engine does what it was asked for, only
-    /// later. Started once more, it would find its ports taken by itself, and its ramdisks would be emptied under it.
+    /// The node as it runs since a start that was not done by the engine's word: a slow engine does what it was asked for,
+    /// only later. Started once more, it would find its ports taken by itself, and its ramdisks would be emptied under it.
     ///
     /// An engine that died over the start may know nothing of what runs: that is ended.
     async fn started_after_all(self: &Arc<Self>, job: &Job, wanted: &WantedNode) -> Result<Option<Running>, Failure> {
-        if job.state.last_start == LastStart::Told {
+        if job.state.strays == Strays::None {
             return Ok(None);
         }
         let found = match container_of(&job.state.presence) {
@@ -170,13 +189,18 @@ impl Host {
             None => self.find_container(&job.key).await?,
         };
         let Some(state) = found else { return Ok(None) };
+        let runs = self.without_strays(state).await?.filter(|_| job.action == Action::Start);
+        Ok(runs.map(|running| Running { stop: wanted.spec.stop.clone(), ..running }))
+    }
+
+    /// What runs of a container by the engine's word. Where nothing does, all that lives of it is killed.
+    async fn without_strays(self: &Arc<Self>, state: ContainerState) -> Result<Option<Running>, Failure> {
         let id = state.id.clone();
-        let (Presence::Running(running), _) = presence_of(state, None) else {
-            self.kill_all_of(&id).await?;
-            return Ok(None);
-        };
-        let runs = Running { stop: wanted.spec.stop.clone(), ..running };
-        Ok((job.action == Action::Start).then_some(runs))
+        if let (Presence::Running(running), _) = presence_of(state, None) {
+            return Ok(Some(running));
+        }
+        self.kill_all_of(&id).await?;
+        Ok(None)
     }
 
     /// Removes the container that must not be there when the node starts; the one that can be started again stays.
@@ -231,12 +255,15 @@ impl Host {
         // It is a command as those of `exec` are, not what an entrypoint is told.
         once.entrypoint = Some(Vec::new());
         let engine = self.parts.engine.as_ref();
-        // One that was left by an agent that died is of no use: its command may have been cut short.
-        self.remove_prepare(&job.key).await?;
         self.note_prepare(&job.key);
         let id = engine.create(&once).await.map_err(|error| engine_failure(&error))?;
         hit(Point::PrepareCreated);
         let ended = self.run_to_end(&id, prepare.timeout).await;
+        let ended = match ended {
+            // What became of it the next start sees: only its id tells what it left.
+            Err(failure) if failure.reason.kind.is_silence() => return Err(failure),
+            ended => ended,
+        };
         // Its last words go with it.
         let end = match &ended {
             Ok(state) => Some(self.container_end(state).await),
@@ -278,8 +305,11 @@ impl Host {
             None => self.find_container(&job.key).await?.map(|state| state.id),
         };
         let Some(id) = id.filter(|_| !planted(Fault::SkipContainerRemoval)) else { return Ok(()) };
-        if job.state.last_start == LastStart::Unanswered {
-            self.kill_all_of(&id).await?;
+        if job.state.strays == Strays::Possible
+            && let Some(state) = self.inspected(id.as_str()).await?
+            && let Some(running) = self.without_strays(state).await?
+        {
+            self.end_container(&id, running.pid, &running.stop, false).await?;
         }
         let removed = during(Point::RemoveSent, self.parts.engine.remove(&id)).await;
         self.ends.over(&id);
@@ -292,18 +322,17 @@ impl Host {
         self.prepares().insert(key.clone());
     }
 
-    /// Removes the prepare container that is left of a start that was cut short, by this agent or one before it. The
-    /// engine is asked only where there may be one.
+    /// Removes the prepare container that is left of a start that was cut short, by this agent or one before it: it is of no
+    /// use. The engine is asked only where there may be one.
     async fn remove_prepare(self: &Arc<Self>, key: &Key) -> Result<(), Failure> {
         if !self.may_have_prepare(key) {
             return Ok(());
         }
         let left = self.find_named(&plan::prepare_name(&key.cluster, &key.node), key).await?;
         if let Some(left) = left {
-            if !left.phase.has_process() {
-                self.kill_all_of(&left.id).await?;
-            }
-            let removed = self.parts.engine.remove(&left.id).await.or_else(ok_if_gone);
+            let id = left.id.clone();
+            self.without_strays(left).await?;
+            let removed = self.parts.engine.remove(&id).await.or_else(ok_if_gone);
             removed.map_err(|error| engine_failure(&error))?;
         }
         self.prepares().remove(key);
@@ -341,7 +370,7 @@ pub(super) fn prepare_failure(command: &[String], ended: &Reason) -> Failure {
     let own = [format!("`{}`", command.join(" ")), ended.detail.clone()];
     let own: Vec<String> = own.into_iter().filter(|part| !part.is_empty()).collect();
     let reason = Reason::new(ReasonKind::Prepare, format!("prepare command: {}", ended.message));
-    Failure { reason: reason.with_detail(own.join(", ")), presence: None }
+    Failure::of(reason.with_detail(own.join(", ")))
 }
 
 /// The container that there is of a node.

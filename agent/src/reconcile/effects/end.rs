@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use throng_common::host_spec::StopSpec;
-use throng_common::status::ReasonKind;
+use throng_common::status::{Reason, ReasonKind};
 use throng_failpoints::{Fault, Point, during, hit, planted};
 
 use super::super::command::{Job, Key};
@@ -28,6 +28,8 @@ use crate::resources::process::stop;
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
 /// How often it is looked for more processes of a container than are held already.
 const HOLDS_MAX: usize = 50;
+const ENDLESS: &str =
+    "of its container, which the engine does not see any more, processes begin as fast as they are killed";
 const UNKILLABLE: &str =
     "it was killed and is still there: it waits in the kernel, for a disk or a mount that does not answer";
 
@@ -57,7 +59,13 @@ impl Host {
 
     /// `stays`: the container is kept, so that the engine must have seen the end of it before it can be started again.
     /// One that is removed next needs no word of the engine's: removing it is one.
-    async fn end_container(&self, id: &ContainerId, pid: u32, stop: &StopSpec, stays: bool) -> Result<(), Failure> {
+    pub(super) async fn end_container(
+        &self,
+        id: &ContainerId,
+        pid: u32,
+        stop: &StopSpec,
+        stays: bool,
+    ) -> Result<(), Failure> {
         let failed = |error: io::Error| Failure::new(ReasonKind::Host, &error);
         let end = ProcessEnd::of(pid).map_err(failed)?;
         // The kernel's own signal: it needs no engine, which may be hung. The id may be another one's by now.
@@ -102,26 +110,55 @@ impl Host {
     /// is making are among them.
     pub(super) async fn kill_all_of(self: &Arc<Self>, id: &ContainerId) -> Result<(), Failure> {
         let id = id.clone();
+        let container = id.clone();
         let killed = self.blocking(move |host| {
-            let failed = |error: io::Error| Failure::new(ReasonKind::Host, &error);
-            let held = host.hold_all_of(&id).map_err(failed)?;
-            for end in held.values() {
-                end.signal(Signal::SIGKILL as i32).map_err(failed)?;
-            }
-            Ok(held)
+            let mut held = BTreeMap::new();
+            let all_held = host.hold_all_of(&container, &mut held);
+            // Whatever went wrong: what is held must not stay so.
+            let killed: Vec<_> = held.values().map(|end| end.signal(Signal::SIGKILL as i32)).collect();
+            let done = all_held.and_then(|()| killed.into_iter().try_for_each(|killed| killed.map(|_| ())));
+            done.map(|()| held).map_err(|error| Failure::new(ReasonKind::Host, &error))
         });
-        for end in killed.await?.values() {
+        let killed = killed.await?;
+        for end in killed.values() {
             if !end.within(KILL_DEADLINE).await {
                 return Err(Failure::text(ReasonKind::Host, UNKILLABLE));
             }
+        }
+        if killed.is_empty() || self.strays_of(BTreeSet::from([id])).await?.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::text(ReasonKind::Host, ENDLESS))
+    }
+
+    /// Those of these containers, none of which runs by its engine's word, of which something lives all the same.
+    pub(super) async fn strays_of(
+        self: &Arc<Self>,
+        containers: BTreeSet<ContainerId>,
+    ) -> Result<BTreeSet<ContainerId>, Failure> {
+        if containers.is_empty() {
+            return Ok(containers);
+        }
+        let work = move |host: &Self| {
+            let living = host.parts.procs.of_containers(&containers.iter().map(ContainerId::as_str).collect());
+            let living = living.map_err(|error| Failure::new(ReasonKind::Host, &error))?;
+            Ok(containers.into_iter().filter(|id| living.contains_key(id.as_str())).collect())
+        };
+        self.blocking(work).await
+    }
+
+    /// Kills what lives of these containers, none of which runs by its engine's word.
+    pub async fn kill_strays(self: &Arc<Self>, containers: BTreeSet<ContainerId>) -> Result<(), Reason> {
+        let reason = |failure: Failure| failure.reason;
+        for id in self.strays_of(containers).await.map_err(reason)? {
+            self.kill_all_of(&id).await.map_err(reason)?;
         }
         Ok(())
     }
 
     /// Stops all processes of a container where they are, so that none begins another one and is gone from its children.
-    fn hold_all_of(&self, id: &ContainerId) -> io::Result<BTreeMap<u32, ProcessEnd>> {
+    fn hold_all_of(&self, id: &ContainerId, held: &mut BTreeMap<u32, ProcessEnd>) -> io::Result<()> {
         let all = || self.parts.procs.of_containers(&BTreeSet::from([id.as_str()]));
-        let mut held = BTreeMap::new();
         for _ in 0..HOLDS_MAX {
             let seen = all()?.remove(id.as_str()).unwrap_or_default();
             let fresh = seen.into_iter().filter(|pid| !held.contains_key(pid));
@@ -132,11 +169,10 @@ impl Host {
             // The ids may be others' by now.
             let still = all()?.remove(id.as_str()).unwrap_or_default();
             for (pid, end) in fresh.into_iter().filter(|(pid, _)| still.contains(pid)) {
-                end.signal(Signal::SIGSTOP as i32)?;
-                held.insert(pid, end);
+                held.entry(pid).or_insert(end).signal(Signal::SIGSTOP as i32)?;
             }
         }
-        Ok(held)
+        Ok(())
     }
 
     /// Whether a process is a container's, by its control groups: their paths hold the container's id.

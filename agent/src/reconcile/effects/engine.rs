@@ -49,7 +49,7 @@ pub(super) fn engine_reason(error: &EngineError) -> Reason {
 }
 
 pub(super) fn engine_failure(error: &EngineError) -> Failure {
-    Failure { reason: engine_reason(error), presence: None }
+    Failure::of(engine_reason(error))
 }
 
 /// What an engine can, as far as it matters to nodes. It holds for one of the engine's lives.

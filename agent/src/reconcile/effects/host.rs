@@ -12,7 +12,7 @@ use throng_failpoints::{Point, hit};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::super::command::{ActOutcome, Job, Key};
-use super::super::node_state::{Action, Presence};
+use super::super::node_state::{Action, Presence, Strays};
 use super::engine::{EngineTraits, Outage, engine_failure};
 use super::turns::Turns;
 use crate::enter::program::SealedProgram;
@@ -98,15 +98,21 @@ pub(super) struct KnownOfEngine {
 pub(super) struct Failure {
     pub(super) reason: Reason,
     pub(super) presence: Option<Box<Presence>>,
+    pub(super) strays: Option<Strays>,
 }
 
 impl Failure {
+    /// One that says nothing of what there is.
+    pub(super) fn of(reason: Reason) -> Self {
+        Self { reason, presence: None, strays: None }
+    }
+
     pub(super) fn new(kind: ReasonKind, error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { reason: Reason::new(kind, chain(error)), presence: None }
+        Self::of(Reason::new(kind, chain(error)))
     }
 
     pub(super) fn text(kind: ReasonKind, message: impl Into<String>) -> Self {
-        Self { reason: Reason::new(kind, message), presence: None }
+        Self::of(Reason::new(kind, message))
     }
 
     pub(super) fn leaving(self, presence: Presence) -> Self {
@@ -172,7 +178,8 @@ impl Host {
         };
         done.unwrap_or_else(|failure| {
             tracing::warn!(node = %job.key, action = ?job.action, reason = %failure.reason, "could not be done");
-            ActOutcome::Failed { reason: failure.reason, presence: failure.presence.map(|presence| *presence) }
+            let Failure { reason, presence, strays } = failure;
+            ActOutcome::Failed { reason, presence: presence.map(|presence| *presence), strays }
         })
     }
 

@@ -97,7 +97,7 @@ impl Host {
             }
             Started::Ended(record) => {
                 let (reason, failed) = self.process_end(&job.key, &dir, record).await;
-                Err(Failure { reason, presence: Some(Box::new(Presence::Ended { container: None, digest, failed })) })
+                Err(Failure::of(reason).leaving(Presence::Ended { container: None, digest, failed }))
             }
         }
     }

@@ -102,6 +102,12 @@ pub async fn start(engine: &dyn Engine, id: &ContainerId) -> Result<(), Containe
     Ok(())
 }
 
+/// Starts the container, and looks at it.
+pub async fn start_and_look(engine: &dyn Engine, id: &ContainerId) -> Result<Started, ContainerError> {
+    start(engine, id).await?;
+    look(engine, id).await
+}
+
 /// Looks at a container that was just started: the one inspect gives its process, and shows one that ended at once.
 pub async fn look(engine: &dyn Engine, id: &ContainerId) -> Result<Started, ContainerError> {
     let state = engine.inspect(id.as_str()).await?;

@@ -34,6 +34,8 @@ pub struct FakeContainer {
 pub enum Failure {
     /// The engine refuses.
     Refused,
+    /// The engine refuses, for something of its own is in the way.
+    InItsOwnWay,
     /// The engine cannot be reached.
     Unreachable,
     /// The engine does not answer.
@@ -114,6 +116,10 @@ impl FakeEngine {
             None => Ok(state),
             Some(Failure::Refused) => {
                 Err(EngineError::Refused { operation, subject, status: Some(500), message: "injected".to_owned() })
+            }
+            Some(Failure::InItsOwnWay) => {
+                let message = "mkdir /run/task: file exists: unknown".to_owned();
+                Err(EngineError::Refused { operation, subject, status: Some(500), message })
             }
             Some(Failure::Unreachable) => {
                 Err(EngineError::Unreachable { operation, subject, source: "injected".into() })

@@ -65,7 +65,10 @@ fn an_up_during_which_the_engine_errs_comes_to_its_end_or_says_what_the_engine_s
             if up.code == Some(0) {
                 site.wait_for_count("worker", 3);
             } else {
-                assert!([&up.stdout, &up.stderr].iter().any(|said| said.contains("injected")), "{case}: {up}");
+                // An engine that says of an image that it is not there is believed: it is to be sent again.
+                let believed = |said: &str| status == 404 && said.contains("was not sent to this host");
+                let is_said = |said: &String| said.contains("injected") || believed(said);
+                assert!([&up.stdout, &up.stderr].into_iter().any(is_said), "{case}: {up}");
             }
             let down = site.throng(&["down", "--yes"]);
             let none_came = up.code != Some(0) && down.stderr.contains("no cluster");

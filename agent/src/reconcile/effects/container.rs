@@ -29,6 +29,10 @@ const PREPARE_POLL: Duration = Duration::from_millis(50);
 const CLEARED_TRIES: u32 = 4;
 const CLEARED_PAUSE: Duration = Duration::from_millis(500);
 
+fn is_in_its_own_way(looked: &Result<Started, ContainerError>) -> bool {
+    matches!(looked, Err(ContainerError::Engine(error)) if error.is_in_its_own_way())
+}
+
 fn container_failure(error: &ContainerError) -> Failure {
     match error {
         ContainerError::Engine(engine) => engine_failure(engine),
@@ -149,8 +153,7 @@ impl Host {
         id: ContainerId,
         looked: Result<Started, ContainerError>,
     ) -> Result<(ContainerId, Result<Started, ContainerError>), Failure> {
-        let is_in_the_way = |looked: &Result<Started, ContainerError>| matches!(looked, Err(ContainerError::Engine(error)) if error.is_in_its_own_way());
-        if job.state.strays == Strays::None || !is_in_the_way(&looked) {
+        if job.state.strays == Strays::None || !is_in_its_own_way(&looked) {
             return Ok((id, looked));
         }
         let engine = self.parts.engine.as_ref();
@@ -159,7 +162,7 @@ impl Host {
         for _ in 0..if has_run { CLEARED_TRIES } else { 0 } {
             tokio::time::sleep(CLEARED_PAUSE).await;
             let again = apply::start_and_look(engine, &id).await;
-            if !is_in_the_way(&again) {
+            if !is_in_its_own_way(&again) {
                 return Ok((id, again));
             }
         }

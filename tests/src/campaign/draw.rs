@@ -125,6 +125,6 @@ mod tests {
         let drawn: Vec<Step> = (0..600).map(|number| Step::draw(1, number)).collect();
         let operations: BTreeSet<_> = drawn.iter().map(|step| step.operation.name()).collect();
         let troubles: BTreeSet<_> = drawn.iter().map(|step| step.trouble.name()).collect();
-        assert_eq!((operations.len(), troubles.len()), (6, 17), "{operations:?} {troubles:?}");
+        assert_eq!((operations.len(), troubles.len()), (9, 17), "{operations:?} {troubles:?}");
     }
 }

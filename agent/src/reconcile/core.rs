@@ -230,8 +230,12 @@ impl Core {
                 self.clean.insert(key.clone());
             }
             ActOutcome::Failed { reason, presence, strays } => {
-                state.presence = presence.unwrap_or_else(|| state.presence.clone());
-                state.strays = strays.unwrap_or(state.strays);
+                if let Some(presence) = presence {
+                    state.presence = presence;
+                }
+                if let Some(strays) = strays {
+                    state.strays = strays;
+                }
                 failed(state, action, followed, reason, wanted, now.uptime);
             }
         }

@@ -105,7 +105,6 @@ impl ServiceError {
                 | ImageError::Unknown { source, .. }
                 | ImageError::Pull { source, .. } => of_engine(source),
                 ImageError::Missing { .. } | ImageError::NotSent { .. } => Code::FailedPrecondition,
-                ImageError::Archive { .. } => Code::Internal,
             },
             Self::Engine(error) => of_engine(error),
             Self::Behind => Code::ResourceExhausted,

@@ -75,7 +75,7 @@ impl Looker {
     fn marks(&self, accounts: &Accounts, nodes: &[NodeStatus]) -> NodeMarks {
         let pids: BTreeSet<u32> = nodes.iter().filter_map(|node| node.pid).collect();
         let containers: Vec<&str> = nodes.iter().filter_map(|node| node.container_id.as_deref()).collect();
-        let in_shim = accounts.iter().filter(|(_, account)| is_container_shim(account.parent, accounts));
+        let in_shim = accounts.iter().filter(|(_, account)| is_container_shim(account.stat.parent, accounts));
         let is_ours = |pid: &u32| {
             let groups = self.procs.cgroups(*pid).unwrap_or_default();
             containers.iter().any(|container| groups.contains(container))

@@ -67,16 +67,16 @@ fn standing(pid: u32, accounts: &Accounts, marks: &NodeMarks) -> Standing {
     }
     let Some(account) = accounts.get(&pid) else { return Standing::Of(Some(Party::Others)) };
     let name = account.name.as_str();
-    if pid == KERNEL_THREADS || account.parent == KERNEL_THREADS {
+    if pid == KERNEL_THREADS || account.stat.parent == KERNEL_THREADS {
         Standing::Of(None)
     } else if ENGINE.iter().any(|program| name.starts_with(program)) {
         Standing::Of(Some(Party::Engine))
     } else if name == AGENT || name == COORDINATOR {
         Standing::Of(Some(Party::Throng))
-    } else if account.parent <= 1 || is_container_shim(account.parent, accounts) {
+    } else if account.stat.parent <= 1 || is_container_shim(account.stat.parent, accounts) {
         Standing::Of(Some(Party::Others))
     } else {
-        Standing::OfParent(account.parent)
+        Standing::OfParent(account.stat.parent)
     }
 }
 
@@ -127,7 +127,7 @@ pub fn uses(
 
 fn top(members: &[(u32, Account)], before: &Accounts) -> TopProcesses {
     let since = |pid: u32, account: &Account, pick: &dyn Fn(u32, &Account) -> u64| {
-        let known = before.get(&pid).filter(|known| known.start_ticks == account.start_ticks);
+        let known = before.get(&pid).filter(|known| known.stat.start_ticks == account.stat.start_ticks);
         pick(pid, account).saturating_sub(known.map_or(0, |known| pick(pid, known)))
     };
     let most = |pick: &dyn Fn(u32, &Account) -> u64| {

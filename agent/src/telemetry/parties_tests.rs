@@ -1,10 +1,10 @@
 use super::*;
+use crate::host::procs::table::ProcStat;
 
 fn account(name: &str, parent: u32, own_ticks: u64) -> Account {
     Account {
         name: name.to_owned(),
-        parent,
-        start_ticks: 1,
+        stat: ProcStat { state: 'S', parent, session: 1, start_ticks: 1 },
         own_ticks,
         children_ticks: 0,
         resident_pages: 10,

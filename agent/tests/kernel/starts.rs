@@ -143,9 +143,12 @@ async fn a_start_that_a_slow_engine_makes_after_all_is_taken_for_what_it_is() {
 /// A node whose start its engine did not answer, as the core then believes of it.
 async fn in_vain(bench: &Bench, spec: NodeSpec) -> NodeState {
     bench.engine.fail("start", Failure::Unreachable);
-    let (reason, presence) = failed(bench.start(spec).await);
+    let outcome = bench.start(spec).await;
     bench.engine.mend();
-    let (presence, strays) = (presence.unwrap(), Strays::Possible);
+    let ActOutcome::Failed { reason, presence: Some(presence), strays: Some(strays) } = outcome else {
+        panic!("what it left is told: {outcome:?}")
+    };
+    assert_eq!(strays, Strays::Possible);
     NodeState { presence, reason: Some(reason), strays, ..NodeState::default() }
 }
 

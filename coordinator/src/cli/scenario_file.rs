@@ -1,5 +1,7 @@
 //! From the command line's scenario arguments to a checked scenario and the bundle that is shipped.
 
+use std::path::Path;
+
 use serde::Serialize;
 use throng_common::scenario::model::Scenario;
 use throng_proto::operator as wire;
@@ -35,8 +37,12 @@ impl ScenarioFile {
     pub fn read(context: &Context, args: &ScenarioArgs) -> Result<Self, CliError> {
         let bundle = collect(&args.file, &args.overlay, &args.set, caller())?;
         match load(&bundle) {
-            Ok(loaded) => Ok(Self { scenario: loaded.scenario, warnings: loaded.warnings, bundle }),
-            Err(found) => {
+            Ok(mut loaded) => {
+                seen_from(&args.file, &mut loaded.warnings);
+                Ok(Self { scenario: loaded.scenario, warnings: loaded.warnings, bundle })
+            }
+            Err(mut found) => {
+                seen_from(&args.file, &mut found.0);
                 if context.is_json() {
                     context.printer.json(&DiagnosticsView { ok: false, diagnostics: &found.0 })?;
                 } else {
@@ -105,6 +111,14 @@ impl HashedFile {
     /// The files as they travel.
     pub fn into_wire(self) -> wire::Bundle {
         to_wire(self.bundle, &self.contents)
+    }
+}
+
+/// Names the files as the caller finds them, so that an editor or a terminal opens them.
+fn seen_from(scenario: &Path, found: &mut [Diagnostic]) {
+    let folder = scenario.parent().unwrap_or(Path::new(""));
+    for one in found {
+        one.seen_from(folder);
     }
 }
 

@@ -77,13 +77,6 @@ impl Fleet {
         }
     }
 
-    /// Ends a host's link; its agent will dial again. Nothing happens when it is not connected.
-    pub fn disconnect(&self, host: &HostId) {
-        if let Some(link) = self.inner.links().get(host) {
-            link.end.close(DisconnectReason::ClosedHere);
-        }
-    }
-
     /// Runs a task that [`Fleet::close`] ends (it is dropped) and waits for.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let closing = self.inner.closing.clone();

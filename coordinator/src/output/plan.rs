@@ -10,7 +10,6 @@ use super::table::Table;
 use crate::planner::estimate::{Estimate, estimate};
 use crate::planner::limit::Limit;
 use crate::planner::plan::{HostPlan, MemorySum, Plan, RolePlan, SysctlPlan};
-use crate::planner::refusal::{PlanRefusal, Problem};
 
 /// Ranges of ports that are shown one by one: a torn pool would fill the screen.
 const PORT_RANGES_SHOWN: usize = 4;
@@ -38,13 +37,6 @@ pub fn plan_text(plan: &Plan, palette: Palette, width_columns: Option<u16>) -> S
         sections.push(notes.concat());
     }
     sections.join("\n")
-}
-
-/// A refusal: every problem with what can be done about it.
-pub fn refusal_text(refusal: &PlanRefusal, palette: Palette) -> String {
-    let problem = |problem: &Problem| format!("\n  {problem}\n  {} {}\n", palette.faint("hint:"), problem.remedy());
-    let problems: Vec<String> = refusal.problems.iter().map(problem).collect();
-    format!("{} the plan does not fit\n{}", palette.bad("error:"), problems.concat())
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -301,11 +293,5 @@ mod tests {
             .replace("8MiB", "64MiB");
         let plan = imagined(&with_count(scenario(&text), "worker", 1000)).unwrap();
         insta::assert_snapshot!(plan_text(&plan, Palette::PLAIN, None));
-    }
-
-    #[test]
-    fn a_refusal_names_every_problem_and_its_remedy() {
-        let refusal = try_plan(&redis(2000), &[host("local")], None).unwrap_err();
-        insta::assert_snapshot!(refusal_text(&refusal, Palette::PLAIN));
     }
 }

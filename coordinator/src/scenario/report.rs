@@ -79,7 +79,8 @@ impl Report {
         let span =
             fault.within.as_deref().map_or_else(|| origin.span.clone(), |part| source.within(&origin.span, part));
         let place = source.place(span.start);
-        let filled = path.and_then(|path| self.filled.get(path)).filter(|_| fault.within.is_none());
+        let is_of_the_value = fault.within.is_none() && fault.code != Code::UnknownKey;
+        let filled = path.and_then(|path| self.filled.get(path)).filter(|_| is_of_the_value);
         let message = filled.map_or_else(|| fault.message.clone(), |note| format!("{} ({note})", fault.message));
         self.found.push(Diagnostic {
             severity: fault.severity,

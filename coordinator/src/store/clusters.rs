@@ -66,15 +66,6 @@ impl Store {
         .await
     }
 
-    /// Changes where a cluster stands. Whether it is known.
-    pub async fn set_cluster_state(&self, cluster: ClusterId, state: String) -> Result<bool, StoreError> {
-        self.run("save a cluster's state", move |connection| {
-            let sql = "UPDATE clusters SET state = ?2 WHERE cluster = ?1";
-            Ok(connection.execute(sql, params![cluster.as_str(), state])? > 0)
-        })
-        .await
-    }
-
     /// One cluster; none when it is unknown.
     pub async fn cluster(&self, cluster: ClusterId) -> Result<Option<ClusterRecord>, StoreError> {
         self.run("read a cluster", move |connection| {

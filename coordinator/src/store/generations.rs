@@ -1,11 +1,9 @@
 //! The generation of every host's desired state.
 
-use std::collections::BTreeMap;
-
 use throng_common::ids::{Generation, HostId};
 use throng_failpoints::{Point, hit};
 
-use super::rows::{decode, unsigned};
+use super::rows::unsigned;
 use super::{Store, StoreError};
 
 impl Store {
@@ -31,20 +29,6 @@ impl Store {
             connection.execute(sql, rusqlite::params![host.as_str(), super::rows::signed(floor.0)])?;
             hit(Point::JournalGenerationRaised);
             Ok(())
-        })
-        .await
-    }
-
-    /// The generation last given, by host.
-    pub async fn list_generations(&self) -> Result<BTreeMap<HostId, Generation>, StoreError> {
-        self.run("list generations", |connection| {
-            let mut statement = connection.prepare("SELECT host, generation FROM generations")?;
-            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-            rows.map(|row| {
-                let (host, number) = row?;
-                Ok((decode("generations", &host, HostId::new(host.clone()))?, Generation(unsigned(number))))
-            })
-            .collect()
         })
         .await
     }

@@ -105,17 +105,24 @@ fn kill_amid(engine: &mut PrivateEngine, draws: &mut StdRng) {
     engine.start_again();
 }
 
-#[test]
-fn a_scaling_during_which_the_engine_is_killed_comes_to_its_end() {
+/// Kills only containerd in the midst of what was just begun; its engine starts it again.
+fn kill_containerd_amid(engine: &mut PrivateEngine, draws: &mut StdRng) {
+    std::thread::sleep(Duration::from_millis(draws.random_range(150..600)));
+    engine.kill_containerd();
+}
+
+/// Scales to these counts, one after the other, each time with something killed in its midst; the nodes that were there
+/// before stay the same processes.
+fn scale_amid(kill: fn(&mut PrivateEngine, &mut StdRng), counts: &[u64]) {
     in_site_with_engine(true, |site, engine| {
         let mut draws = draws();
         let _ = site.up();
         let before = pids(&site.wait_for_count("worker", 3));
-        for count in [9, 3, 9, 3] {
+        for count in counts {
             let scale = site.start("throng", &["scale", &format!("worker={count}")]);
-            kill_amid(engine, &mut draws);
+            kill(engine, &mut draws);
             let _ = scale.end(COMMAND_TIMEOUT * 2).expect_code(0);
-            let now = pids(&site.wait_for_count("worker", count));
+            let now = pids(&site.wait_for_count("worker", *count));
             assert!(before.iter().all(|(node, pid)| now.get(node) == Some(pid)), "{before:?} {now:?}");
         }
         site.down();
@@ -123,21 +130,13 @@ fn a_scaling_during_which_the_engine_is_killed_comes_to_its_end() {
 }
 
 #[test]
+fn a_scaling_during_which_the_engine_is_killed_comes_to_its_end() {
+    scale_amid(kill_amid, &[9, 3, 9, 3]);
+}
+
+#[test]
 fn a_scaling_during_which_only_containerd_is_killed_comes_to_its_end() {
-    in_site_with_engine(true, |site, engine| {
-        let mut draws = draws();
-        let _ = site.up();
-        let before = pids(&site.wait_for_count("worker", 3));
-        for count in [9, 3] {
-            let scale = site.start("throng", &["scale", &format!("worker={count}")]);
-            std::thread::sleep(Duration::from_millis(draws.random_range(150..600)));
-            engine.kill_containerd();
-            let _ = scale.end(COMMAND_TIMEOUT * 2).expect_code(0);
-            let now = pids(&site.wait_for_count("worker", count));
-            assert!(before.iter().all(|(node, pid)| now.get(node) == Some(pid)), "{before:?} {now:?}");
-        }
-        site.down();
-    });
+    scale_amid(kill_containerd_amid, &[9, 3]);
 }
 
 #[test]

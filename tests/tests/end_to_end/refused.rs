@@ -25,7 +25,7 @@ fn a_bad_scenario_is_refused_with_the_place_of_every_mistake() {
         let bad = site.file("bad.toml", &bad);
         for verb in ["check", "plan", "up", "run"] {
             let refused = site.throng(&[verb, &bad]).expect_code(2);
-            let _ = refused.expect_said(&["bad.toml:", "memmory", "did you mean `memory`"]);
+            let _ = refused.expect_said(&[&format!("--> {bad}:"), "memmory", "did you mean `memory`"]);
         }
         site.expect_no_daemons();
         assert!(!site.run_dir().join("x").exists());

@@ -2,17 +2,15 @@
 
 use std::io;
 
-use super::table::Procs;
+use super::table::{self, ProcStat, Procs};
 
 /// What a process has used since it began, and holds now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The short name of its program.
     pub name: String,
-    /// The parent's id.
-    pub parent: u32,
-    /// When it began, in clock ticks since boot.
-    pub start_ticks: u64,
+    /// Its parent, and when it began.
+    pub stat: ProcStat,
     /// CPU time of all its threads, in clock ticks.
     pub own_ticks: u64,
     /// CPU time of its children that it has seen end, and of theirs, in clock ticks.
@@ -33,7 +31,7 @@ impl Procs {
     }
 }
 
-/// Fields of the file, counted from 1: parent is 4, the four CPU times 14 to 17, start 22, resident pages 24.
+/// Fields of the file, counted from 1: the four CPU times are 14 to 17, resident pages 24.
 pub(super) fn parse_stat(text: &str) -> Option<Account> {
     let (before, after) = text.rsplit_once(')')?;
     let (_, name) = before.split_once('(')?;
@@ -41,8 +39,7 @@ pub(super) fn parse_stat(text: &str) -> Option<Account> {
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
     Some(Account {
         name: name.to_owned(),
-        parent: u32::try_from(number(4)?).ok()?,
-        start_ticks: number(22)?,
+        stat: table::parse_stat(text)?,
         own_ticks: number(14)? + number(15)?,
         children_ticks: number(16)? + number(17)?,
         resident_pages: number(24)?,
@@ -67,7 +64,7 @@ mod tests {
     fn an_account_is_read_whatever_the_programs_name() {
         let text = "77 (a (b) c) S 5 76 77 0 -1 4194560 1 0 0 0 11 22 33 44 20 0 1 0 4242 1000 7 3";
         let account = parse_stat(text).unwrap();
-        assert_eq!((account.name.as_str(), account.parent, account.start_ticks), ("a (b) c", 5, 4242));
+        assert_eq!((account.name.as_str(), account.stat.parent, account.stat.start_ticks), ("a (b) c", 5, 4242));
         assert_eq!((account.own_ticks, account.children_ticks, account.resident_pages), (33, 77, 7));
         assert_eq!(parse_stat("77 (x"), None);
     }
@@ -81,6 +78,6 @@ mod tests {
     #[test]
     fn this_process_has_used_something() {
         let account = Procs::default().account(std::process::id()).unwrap();
-        assert!(account.resident_pages > 0 && account.start_ticks > 0 && account.parent > 0, "{account:?}");
+        assert!(account.resident_pages > 0 && account.stat.start_ticks > 0 && account.stat.parent > 0, "{account:?}");
     }
 }

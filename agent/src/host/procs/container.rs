@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::account;
-use super::table::{self, Procs};
+use super::table::Procs;
 
 /// The programs that make containers and stand beside them; the kernel keeps 15 letters of a name.
 const MAKERS: [&str; 3] = ["containerd-shim", "runc", "crun"];
@@ -32,15 +32,15 @@ impl Procs {
         for pid in self.pids()? {
             // One that has ended meanwhile is nobody's.
             let Ok(text) = self.text(pid, "stat") else { continue };
-            let Some((account, stat)) = account::parse_stat(&text).zip(table::parse_stat(&text)) else { continue };
+            let Some(account) = account::parse_stat(&text) else { continue };
             // One that only waits to be reaped does nothing any more.
-            if matches!(stat.state, 'Z' | 'X') {
+            if matches!(account.stat.state, 'Z' | 'X') {
                 continue;
             }
             let is_maker = MAKERS.iter().any(|maker| account.name.starts_with(maker));
             let arguments = if is_maker { self.arguments(pid).unwrap_or_default() } else { Vec::new() };
             let cgroups = self.cgroups(pid).unwrap_or_default();
-            processes.insert(pid, Process { parent: account.parent, cgroups, arguments });
+            processes.insert(pid, Process { parent: account.stat.parent, cgroups, arguments });
         }
         Ok(of(&processes, ids))
     }

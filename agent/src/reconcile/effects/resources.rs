@@ -104,8 +104,8 @@ impl Host {
         if let Some(obstacle) = plan.obstacles.first() {
             return Err(Failure::text(ReasonKind::Ramdisk, obstacle.to_string()));
         }
-        let applied = ramdisk::apply::apply(&mounter, plan);
-        if let Some((_, error)) = outcome::failures(&applied.outcomes).next() {
+        let outcomes = ramdisk::apply::apply(&mounter, plan);
+        if let Some((_, error)) = outcome::failures(&outcomes).next() {
             return Err(ramdisk_failure(error));
         }
         verify_all(&desired)
@@ -131,8 +131,8 @@ impl Host {
             Ok(observed) => {
                 let plan = ramdisk::plan::plan(&[], &observed, Occasion::Keep);
                 problems.extend(plan.obstacles.iter().map(ToString::to_string));
-                let applied = ramdisk::apply::apply(&mounter, plan);
-                problems.extend(outcome::failures(&applied.outcomes).map(|(_, error)| chain(error)));
+                let outcomes = ramdisk::apply::apply(&mounter, plan);
+                problems.extend(outcome::failures(&outcomes).map(|(_, error)| chain(error)));
             }
             Err(error) => problems.push(chain(&error)),
         }

@@ -1,20 +1,14 @@
 //! Having an image before its containers are created.
 
-use std::path::Path;
-
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt as _};
+use futures_util::stream::BoxStream;
 use serde::Serialize;
 use throng_common::scenario::model::PullPolicy;
-use tokio::io::AsyncReadExt as _;
 
 use super::tag::is_ours;
 use crate::host::engine::api::Engine;
 use crate::host::engine::error::EngineError;
 use crate::host::engine::model::{ImageFacts, Pull};
-
-/// Bytes read from an archive at once.
-const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Why an image cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -55,16 +49,6 @@ pub enum ImageError {
         /// Why.
         source: EngineError,
     },
-    /// The archive cannot be read.
-    #[error("archive {path} of image {image} cannot be read")]
-    Archive {
-        /// The image.
-        image: String,
-        /// The archive.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
 }
 
 impl ImageError {
@@ -78,7 +62,7 @@ impl ImageError {
                 "can this host reach its registry, has it room for the image, and may it have it (`docker login` as the \
                  user who runs the coordinator)?",
             ),
-            Self::Missing { .. } | Self::NotSent { .. } | Self::Engine { .. } | Self::Archive { .. } => None,
+            Self::Missing { .. } | Self::NotSent { .. } | Self::Engine { .. } => None,
         }
     }
 }
@@ -160,27 +144,10 @@ pub async fn import(
     engine.image(tag).await.map_err(failed)?.ok_or_else(|| ImageError::NotSent { image: tag.to_owned() })
 }
 
-/// Imports a root file system from an archive on this host.
-pub async fn import_file(engine: &dyn Engine, tag: &str, archive: &Path) -> Result<ImageFacts, ImageError> {
-    let file = tokio::fs::File::open(archive).await.map_err(|source| ImageError::Archive {
-        image: tag.to_owned(),
-        path: archive.display().to_string(),
-        source,
-    })?;
-    let chunks = futures_util::stream::unfold(Some(file), |file| async {
-        let mut file = file?;
-        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-        match (&mut file).take(CHUNK_BYTES as u64).read_to_end(&mut chunk).await {
-            Ok(0) => None,
-            Ok(_) => Some((Ok(Bytes::from(chunk)), Some(file))),
-            Err(error) => Some((Err(error), None)),
-        }
-    });
-    import(engine, tag, chunks.boxed()).await
-}
-
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+
     use super::*;
     use crate::host::engine::fake::state::FakeEngine;
 

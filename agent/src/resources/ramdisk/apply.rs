@@ -10,10 +10,8 @@ use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::desired::DesiredRamdisk;
 use super::error::RamdiskError;
-use super::observe::Leak;
 use super::plan::{RamdiskPlan, RamdiskStep};
 use crate::host::mounts::mounter::{Detach, Mounter, TmpfsOptions};
-use crate::host::mounts::table::Device;
 use crate::resources::outcome::Outcome;
 
 /// How often a busy mount is tried again: a killed node's last threads take a moment to let go. 25 × 20 ms = 0.5 s.
@@ -22,27 +20,13 @@ const UNMOUNT_TRIES: u32 = 25;
 /// The pause between two tries.
 const UNMOUNT_PAUSE: Duration = Duration::from_millis(20);
 
-/// What came of a plan.
-#[derive(Debug, Default)]
-pub struct Applied {
-    /// Every step with its result.
-    pub outcomes: Vec<Outcome<RamdiskStep, RamdiskError>>,
-    /// Ramdisks that somebody still used when they were unmounted: see [`super::observe::still_leaking`].
-    pub leaks: Vec<Leak>,
+/// Takes the steps. Blocks for up to half a second for each busy mount; one that stays busy is detached, and an audit finds
+/// it for as long as a process sees it.
+pub fn apply(mounter: &dyn Mounter, plan: RamdiskPlan) -> Vec<Outcome<RamdiskStep, RamdiskError>> {
+    plan.steps.into_iter().map(|step| Outcome::of(step, |step| take(mounter, step))).collect()
 }
 
-/// Takes the steps. Blocks for up to half a second for each busy mount.
-pub fn apply(mounter: &dyn Mounter, plan: RamdiskPlan) -> Applied {
-    let mut applied = Applied::default();
-    for step in plan.steps {
-        let leaks = &mut applied.leaks;
-        let outcome = Outcome::of(step, |step| take(mounter, step, leaks));
-        applied.outcomes.push(outcome);
-    }
-    applied
-}
-
-fn take(mounter: &dyn Mounter, step: &RamdiskStep, leaks: &mut Vec<Leak>) -> Result<(), RamdiskError> {
+fn take(mounter: &dyn Mounter, step: &RamdiskStep) -> Result<(), RamdiskError> {
     match step {
         RamdiskStep::Mount(ramdisk) => mount(mounter, ramdisk),
         RamdiskStep::Resize(ramdisk) => {
@@ -54,11 +38,11 @@ fn take(mounter: &dyn Mounter, step: &RamdiskStep, leaks: &mut Vec<Leak>) -> Res
             let result = mounter.set_root(&ramdisk.path, ramdisk.root());
             result.map_err(|source| RamdiskError::Own { path: ramdisk.path.clone(), root: ramdisk.root(), source })
         }
-        RamdiskStep::Wipe { ramdisk, device } => {
-            unmount(mounter, &ramdisk.path, &ramdisk.source, *device, leaks)?;
+        RamdiskStep::Wipe(ramdisk) => {
+            unmount(mounter, &ramdisk.path)?;
             mount(mounter, ramdisk)
         }
-        RamdiskStep::Unmount { path, source, device } => unmount(mounter, path, source, *device, leaks),
+        RamdiskStep::Unmount(path) => unmount(mounter, path),
     }
 }
 
@@ -74,13 +58,7 @@ fn mount(mounter: &dyn Mounter, ramdisk: &DesiredRamdisk) -> Result<(), RamdiskE
     result.map_err(|source| RamdiskError::Mount { path: ramdisk.path.clone(), source })
 }
 
-fn unmount(
-    mounter: &dyn Mounter,
-    path: &Path,
-    source: &str,
-    device: Device,
-    leaks: &mut Vec<Leak>,
-) -> Result<(), RamdiskError> {
+fn unmount(mounter: &dyn Mounter, path: &Path) -> Result<(), RamdiskError> {
     let failed = |source: io::Error| RamdiskError::Unmount { path: path.to_path_buf(), source };
     if planted(Fault::SkipUnmount) {
         return Ok(());
@@ -96,9 +74,7 @@ fn unmount(
             Err(error) => return Err(failed(error)),
         }
     }
-    mounter.unmount(path, Detach::Lazily).map_err(failed)?;
-    leaks.push(Leak { source: source.to_owned(), device });
-    Ok(())
+    mounter.unmount(path, Detach::Lazily).map_err(failed)
 }
 
 fn is_busy(error: &io::Error) -> bool {
@@ -146,21 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_step_stops_no_other_and_a_busy_mount_is_a_leak() {
+    fn a_failed_step_stops_no_other_and_a_busy_mount_is_detached() {
         let fake = Fake::default();
-        let unmount = |name: &str, minor| RamdiskStep::Unmount {
-            path: name.into(),
-            source: format!("throng:c/n/{name}"),
-            device: Device { major: 0, minor },
-        };
-        let steps = vec![unmount("broken", 1), unmount("busy", 2), unmount("fine", 3)];
-        let applied = apply(&fake, RamdiskPlan { steps, obstacles: Vec::new() });
-        let results: Vec<bool> = applied.outcomes.iter().map(|outcome| outcome.result.is_ok()).collect();
+        let steps = ["broken", "busy", "fine"].map(|name| RamdiskStep::Unmount(name.into())).to_vec();
+        let outcomes = apply(&fake, RamdiskPlan { steps, obstacles: Vec::new() });
+        let results: Vec<bool> = outcomes.iter().map(|outcome| outcome.result.is_ok()).collect();
         assert_eq!(results, [false, true, true]);
-        assert_eq!(
-            applied.leaks,
-            [Leak { source: "throng:c/n/busy".to_owned(), device: Device { major: 0, minor: 2 } }]
-        );
         assert_eq!(*fake.0.borrow(), ["unmount broken", "detach busy", "unmount fine"]);
     }
 }

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::RamdiskError;
 use super::plan::is_ours;
 use crate::host::mounts::mounter::{Mounter, Root};
-use crate::host::mounts::namespaces::all_tables;
-use crate::host::mounts::table::{Device, MountEntry};
-use crate::host::procs::table::Procs;
+use crate::host::mounts::table::MountEntry;
 
 /// The permissions among what the kernel calls a mode.
 const PERMISSIONS: u32 = 0o7777;
@@ -38,27 +36,4 @@ pub fn observe(mounter: &dyn Mounter, scope: &Path) -> Result<Observed, RamdiskE
 pub(super) fn root_of(path: &Path) -> io::Result<Root> {
     let metadata = fs::symlink_metadata(path)?;
     Ok(Root { uid: metadata.uid(), gid: metadata.gid(), mode: metadata.mode() & PERMISSIONS })
-}
-
-/// A ramdisk whose pages may still be there, although it was unmounted.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Leak {
-    /// Its source.
-    pub source: String,
-    /// Its device.
-    pub device: Device,
-}
-
-/// Those leaks that some mount namespace still shows: a process in it holds the pages. The others are over.
-pub fn still_leaking(procs: &Procs, leaks: Vec<Leak>) -> Result<Vec<Leak>, RamdiskError> {
-    if leaks.is_empty() {
-        return Ok(leaks);
-    }
-    let whose = "all processes".to_owned();
-    let tables = all_tables(procs).map_err(|source| RamdiskError::Table { whose, source })?.read;
-    let shown = |leak: &Leak| {
-        let mut mounts = tables.iter().flat_map(|table| &table.mounts);
-        mounts.any(|entry| entry.source == leak.source && entry.device == leak.device)
-    };
-    Ok(leaks.into_iter().filter(shown).collect())
 }

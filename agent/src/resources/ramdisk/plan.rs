@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::desired::{DesiredRamdisk, SOURCE_PREFIX};
 use super::observe::Observed;
-use crate::host::mounts::table::{Device, MountEntry};
+use crate::host::mounts::table::MountEntry;
 
 /// Why ramdisks are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,21 +27,9 @@ pub enum RamdiskStep {
     /// Give its root another owner or other permissions, its data kept.
     Own(DesiredRamdisk),
     /// Unmount it and mount an empty one.
-    Wipe {
-        /// The new one.
-        ramdisk: DesiredRamdisk,
-        /// The old one's device.
-        device: Device,
-    },
-    /// Unmount it: it is no longer wanted.
-    Unmount {
-        /// Where.
-        path: PathBuf,
-        /// Its source.
-        source: String,
-        /// Its device.
-        device: Device,
-    },
+    Wipe(DesiredRamdisk),
+    /// Unmount what lies there: it is no longer wanted.
+    Unmount(PathBuf),
 }
 
 /// A mount in our way that is not ours to take away.
@@ -88,8 +76,7 @@ pub fn plan(desired: &[DesiredRamdisk], observed: &Observed, occasion: Occasion)
         if !is_ours(entry) {
             plan.obstacles.push(obstacle(entry));
         } else if foreign_below(entry, mounts).is_none() {
-            let (path, source) = (entry.mount_point.clone(), entry.source.clone());
-            plan.steps.push(RamdiskStep::Unmount { path, source, device: entry.device });
+            plan.steps.push(RamdiskStep::Unmount(entry.mount_point.clone()));
         }
     }
     for ramdisk in desired {
@@ -107,7 +94,7 @@ fn plan_one(ramdisk: &DesiredRamdisk, observed: &Observed, occasion: Occasion, p
         [only] if !strange(&&only) => {
             let wipe = occasion == Occasion::Restart && !ramdisk.keep_on_restart;
             if wipe && foreign_below(only, mounts).is_none() {
-                plan.steps.push(RamdiskStep::Wipe { ramdisk: ramdisk.clone(), device: only.device });
+                plan.steps.push(RamdiskStep::Wipe(ramdisk.clone()));
                 return;
             }
             if !fits(only, ramdisk) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use throng_agent::host::engine::api::Engine;
 use throng_agent::host::engine::docker::client::DockerEngine;
 use throng_agent::host::engine::labels;
@@ -86,7 +87,9 @@ pub(crate) async fn in_engine<F: Future<Output = ()> + 'static>(test: impl FnOnc
     let image = tag::content_tag(&format!("busybox-{}", std::process::id()), &[0; 6]);
     {
         let mut users = IMAGE_USERS.lock().await;
-        ensure::import_file(engine.as_ref(), &image, super::busybox::archive()).await.unwrap();
+        let archive = tokio::fs::read(super::busybox::archive()).await.unwrap();
+        let archive = stream::once(async { Ok(archive.into()) }).boxed();
+        ensure::import(engine.as_ref(), &image, archive).await.unwrap();
         *users += 1;
     }
     let place = Place { engine, cluster: format!("test-{}", random_suffix(6)), image };

@@ -7,10 +7,15 @@ use crate::host::{is_alive, kill_now};
 use crate::site::{SETTLE_TIMEOUT, Site};
 use crate::wait::wait_for;
 
+/// Its process.
+pub fn pid(site: &Site) -> i32 {
+    let lock = fs::read_to_string(site.state_dir().join("lock")).expect("a coordinator runs");
+    lock.trim().parse().expect("the lock holds its process id")
+}
+
 /// Kills it; returns when it is gone.
 pub fn kill(site: &Site) {
-    let lock = fs::read_to_string(site.state_dir().join("lock")).expect("a coordinator runs");
-    let pid = lock.trim().parse().expect("the lock holds its process id");
+    let pid = pid(site);
     kill_now(pid);
     wait_for("the coordinator ends", SETTLE_TIMEOUT, || if is_alive(pid) { Err(pid) } else { Ok(()) });
 }

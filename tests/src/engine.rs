@@ -112,14 +112,28 @@ pub fn remove(id: &str) {
 
 /// Removes the images whose name begins so: throng keeps what it built for the next run.
 pub fn remove_images(prefix: &str) {
+    for name in image_names(prefix) {
+        let (status, body) = call("DELETE", &format!("/images/{name}"), None);
+        assert!(matches!(status, 200 | 404), "{name} cannot be removed: {status} {body}");
+    }
+}
+
+/// Gives the images whose name begins so another repository in the place of theirs.
+pub fn move_images(prefix: &str, repository: &str) {
+    for name in image_names(prefix) {
+        let (_, tag) = name.rsplit_once(':').expect("the engine names images with tags");
+        let (status, body) = call("POST", &format!("/images/{name}/tag?repo={repository}&tag={tag}"), None);
+        assert!(status == 201, "{name} cannot be called {repository}:{tag}: {status} {body}");
+    }
+    remove_images(prefix);
+}
+
+fn image_names(prefix: &str) -> Vec<String> {
     let (status, body) = call("GET", "/images/json", None);
     assert!(status == 200, "the engine does not list its images: {status} {body}");
     let listed: Value = serde_json::from_str(&body).expect("the engine answers with JSON");
-    let tags = listed.as_array().into_iter().flatten().filter_map(|image| image["RepoTags"].as_array()).flatten();
-    for tag in tags.filter_map(Value::as_str).filter(|tag| tag.starts_with(prefix)) {
-        let (status, body) = call("DELETE", &format!("/images/{tag}"), None);
-        assert!(matches!(status, 200 | 404), "{tag} cannot be removed: {status} {body}");
-    }
+    let names = listed.as_array().into_iter().flatten().filter_map(|image| image["RepoTags"].as_array()).flatten();
+    names.filter_map(Value::as_str).filter(|name| name.starts_with(prefix)).map(str::to_owned).collect()
 }
 
 /// Makes an image from an archive of a root file system.

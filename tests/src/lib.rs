@@ -22,6 +22,7 @@ pub mod private_engine;
 pub mod programs;
 pub mod registry;
 pub mod site;
+pub mod slow_disk;
 pub mod sweep;
 pub mod terminal;
 pub mod tiny;

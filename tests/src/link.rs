@@ -1,8 +1,9 @@
-//! What stands between agent and coordinator when their link is to be cut: it hands on what both say, until it does not.
+//! What stands between two that speak over TCP, agent and coordinator or engine and registry, when their link is to be cut:
+//! it hands on what both say, until it does not.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -23,11 +24,13 @@ struct Shared {
     is_cut: AtomicBool,
     /// Nothing is delivered.
     is_silent: AtomicBool,
+    /// Directions in which something was said since that was not delivered.
+    withheld: AtomicUsize,
     open: Mutex<Vec<TcpStream>>,
 }
 
 impl Link {
-    /// Stands before a coordinator.
+    /// Stands before a coordinator, or another server.
     pub fn open(coordinator: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port of the loopback network is free");
         let address = listener.local_addr().expect("a listener has an address");
@@ -59,6 +62,11 @@ impl Link {
     /// Delivers nothing until it is mended, and closes nothing.
     pub fn silence(&self) {
         self.shared.is_silent.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether somebody waits for what is not delivered.
+    pub fn waits(&self) -> bool {
+        self.shared.is_silent.load(Ordering::SeqCst) && self.shared.withheld.load(Ordering::SeqCst) > 0
     }
 
     /// Lets everybody in, and delivers.
@@ -94,8 +102,12 @@ impl Shared {
     fn hand_on(&self, mut from: TcpStream, mut to: TcpStream) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            while self.is_silent.load(Ordering::SeqCst) {
-                thread::sleep(LOOK_INTERVAL);
+            if self.is_silent.load(Ordering::SeqCst) {
+                self.withheld.fetch_add(1, Ordering::SeqCst);
+                while self.is_silent.load(Ordering::SeqCst) {
+                    thread::sleep(LOOK_INTERVAL);
+                }
+                self.withheld.fetch_sub(1, Ordering::SeqCst);
             }
             if to.write_all(&buffer[..length]).is_err() {
                 break;

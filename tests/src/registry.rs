@@ -20,6 +20,7 @@ const SECRET: &str = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl
 #[derive(Debug)]
 pub struct Registry {
     child: Child,
+    folder: PathBuf,
     host: String,
     log: PathBuf,
 }
@@ -50,7 +51,7 @@ impl Registry {
         let mut command = Command::new(repository().join("build/registry/bin/docker-registry"));
         command.arg("serve").arg(config_file).stdin(Stdio::null()).stdout(output).stderr(copy);
         let child = command.spawn().expect("the unpacked registry can be started");
-        let registry = Self { child, host, log };
+        let registry = Self { child, folder, host, log };
         let address: SocketAddr = registry.host.parse().expect("an address and a port");
         wait_for("the registry listens", START_TIMEOUT, || {
             TcpStream::connect(address).map_err(|error| format!("{error}: {}", registry.said()))
@@ -67,6 +68,27 @@ impl Registry {
     pub fn asked(&self, request: &str) -> usize {
         let request = format!("\"{request} HTTP");
         self.said().lines().filter(|line| line.contains(&request)).count()
+    }
+
+    /// Changes one byte in each of the layers that it holds: it serves what is not what it says.
+    pub fn damage(&self) {
+        let blobs = self.folder.join("data/docker/registry/v2/blobs/sha256");
+        let folders = |folder: &Path| {
+            let entries = fs::read_dir(folder).expect("the registry has blobs");
+            entries.map(|entry| entry.expect("the registry has blobs").path()).collect::<Vec<_>>()
+        };
+        let mut damaged = 0;
+        for data in folders(&blobs).iter().flat_map(|prefix| folders(prefix)).map(|blob| blob.join("data")) {
+            let mut bytes = fs::read(&data).expect("a blob is a file");
+            // Manifests and configurations are texts.
+            if !bytes.starts_with(b"{") {
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                fs::write(&data, bytes).expect("the test's folder can be written");
+                damaged += 1;
+            }
+        }
+        assert!(damaged > 0, "no layer below {}", blobs.display());
     }
 
     fn said(&self) -> String {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use nix::mount::{MsFlags, mount};
 use throng_agent::resources::address::{self, plan::AddressWant};
 use throng_agent::resources::outcome::failures;
 use throng_agent::resources::sysctl::apply::apply;
+use throng_agent::resources::sysctl::error::SysctlError;
 use throng_agent::resources::sysctl::plan::{ClusterWant, Unwanted, keys, plan};
 use throng_agent::resources::sysctl::store::{ProcSys, Sysctls, observe};
 use throng_agent::resources::sysctl::{key::SysctlKey, plan::SysctlPlan};
@@ -12,6 +14,7 @@ use throng_common::host_spec::{SysctlSpec, SysctlWant};
 use throng_common::status::SysctlChange;
 use throng_common::sysctl_keys::{RESERVED_PORTS, SOMAXCONN};
 
+use crate::mount_namespace::in_private_mount_namespace;
 use crate::names::cluster;
 use crate::network_namespace::in_private_network_namespace;
 
@@ -52,6 +55,29 @@ fn settings_are_raised_in_the_kernel_and_put_back() {
         reach(&[], &mut records);
         assert_eq!((read(SOMAXCONN), read(RESERVED_PORTS)), (before, String::new()));
         assert!(records.is_empty());
+    });
+}
+
+#[test]
+fn settings_that_are_read_only_are_said_to_be_with_what_can_be_done_and_stay() {
+    in_private_network_namespace(|| {
+        in_private_mount_namespace(|| {
+            for flags in [MsFlags::MS_BIND, MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY] {
+                mount(Some("/proc/sys"), "/proc/sys", None::<&str>, flags, None::<&str>).unwrap();
+            }
+            let store = ProcSys::default();
+            let wants = [want(SOMAXCONN, SysctlWant::AtLeast(20_000))];
+            let (before, _) = observe(&store, keys(&wants, std::iter::empty()));
+            let applied = apply(&store, plan(&wants, &before, &[], Unwanted::PutBack));
+            let [(_, error @ SysctlError::Write { source, .. })] = failures(&applied.outcomes).collect::<Vec<_>>()[..]
+            else {
+                panic!("{applied:?}")
+            };
+            assert_eq!(source.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+            assert!(error.to_string().contains("run the agent as root, outside of a container"), "{error}");
+            assert!(applied.records.is_empty() && applied.forgotten.is_empty(), "{applied:?}");
+            assert_eq!(observe(&store, keys(&wants, std::iter::empty())).0, before);
+        });
     });
 }
 

@@ -39,7 +39,7 @@ pub struct ClusterRecord {
 impl Store {
     /// Remembers a cluster as a whole, in the place of what was known of it.
     pub async fn save_cluster(&self, record: ClusterRecord) -> Result<(), StoreError> {
-        self.run("save a cluster", move |connection| {
+        self.write("save a cluster", move |connection| {
             if planted(throng_failpoints::Fault::SkipClusterRecord) {
                 return Ok(());
             }
@@ -68,7 +68,7 @@ impl Store {
 
     /// One cluster; none when it is unknown.
     pub async fn cluster(&self, cluster: ClusterId) -> Result<Option<ClusterRecord>, StoreError> {
-        self.run("read a cluster", move |connection| {
+        self.read("read a cluster", move |connection| {
             let sql = format!("SELECT {COLUMNS} FROM clusters WHERE cluster = ?1");
             let row = connection.query_row(&sql, [cluster.as_str()], |row| Ok(read(row))).optional()?;
             row.transpose()
@@ -78,7 +78,7 @@ impl Store {
 
     /// All clusters, oldest first.
     pub async fn list_clusters(&self) -> Result<Vec<ClusterRecord>, StoreError> {
-        self.run("list clusters", |connection| {
+        self.read("list clusters", |connection| {
             let mut statement =
                 connection.prepare(&format!("SELECT {COLUMNS} FROM clusters ORDER BY created, cluster"))?;
             let rows = statement.query_map([], |row| Ok(read(row)))?;
@@ -89,7 +89,7 @@ impl Store {
 
     /// Forgets a cluster. Forgetting an unknown one is no error.
     pub async fn delete_cluster(&self, cluster: ClusterId) -> Result<(), StoreError> {
-        self.run("forget a cluster", move |connection| {
+        self.write("forget a cluster", move |connection| {
             hit(Point::JournalClusterForgetting);
             connection.execute("DELETE FROM clusters WHERE cluster = ?1", [cluster.as_str()])?;
             hit(Point::JournalClusterForgotten);

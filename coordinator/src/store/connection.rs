@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::SchemaVersion;
 
 use super::StoreError;
@@ -23,6 +23,17 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     set_pragmas(&connection).map_err(failed)?;
     check(&connection, path)?;
     migrate(&mut connection, path)?;
+    Ok(connection)
+}
+
+/// Opens the database, which is there and up to date, a second time, for what only reads.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |source| StoreError::Open { path: path.to_owned(), source };
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    connection.execute_batch("PRAGMA trusted_schema = OFF;").map_err(failed)?;
+    // It opens the log beside the database with the first look, and that must be this one's.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
     Ok(connection)
 }
 

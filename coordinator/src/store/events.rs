@@ -61,7 +61,7 @@ pub struct EventPage {
 impl Store {
     /// Appends events in one transaction, and drops the oldest beyond [`EVENTS_KEPT_MAX`].
     pub async fn append_events(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {
-        let newest = self.run("append events", move |connection| Ok(append(connection, &events)?)).await?;
+        let newest = self.write("append events", move |connection| Ok(append(connection, &events)?)).await?;
         if let Some(number) = newest {
             self.newest_event.send_if_modified(|known| {
                 let newer = number > *known;
@@ -74,12 +74,12 @@ impl Store {
 
     /// A page of events, oldest first, at most 1,000. The next page begins after the last number of this one.
     pub async fn list_events(&self, filter: EventFilter) -> Result<EventPage, StoreError> {
-        self.run("read events", move |connection| list(connection, &filter)).await
+        self.read("read events", move |connection| list(connection, &filter)).await
     }
 
     /// The number with which the newest `length` of these events begin.
     pub async fn tail_begins(&self, filter: EventFilter, length: u32) -> Result<u64, StoreError> {
-        self.run("count events", move |connection| tail_begins(connection, &filter, length)).await
+        self.read("count events", move |connection| tail_begins(connection, &filter, length)).await
     }
 
     /// Changes whenever events were appended; holds the newest one's number, 0 before the first of this life.

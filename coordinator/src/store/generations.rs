@@ -9,7 +9,7 @@ use super::{Store, StoreError};
 impl Store {
     /// The next generation for a host: raised and kept before it is answered, so that no number is ever given twice.
     pub async fn next_generation(&self, host: HostId) -> Result<Generation, StoreError> {
-        self.run("raise a host's generation", move |connection| {
+        self.write("raise a host's generation", move |connection| {
             let sql = "INSERT INTO generations (host, generation) VALUES (?1, 1)
                        ON CONFLICT (host) DO UPDATE SET generation = generation + 1 RETURNING generation";
             hit(Point::JournalGenerationWriting);
@@ -22,7 +22,7 @@ impl Store {
 
     /// Raises a host's generation to at least this, for an agent that holds a higher one than we remember.
     pub async fn raise_generation(&self, host: HostId, floor: Generation) -> Result<(), StoreError> {
-        self.run("raise a host's generation", move |connection| {
+        self.write("raise a host's generation", move |connection| {
             let sql = "INSERT INTO generations (host, generation) VALUES (?1, ?2)
                        ON CONFLICT (host) DO UPDATE SET generation = max(generation, excluded.generation)";
             hit(Point::JournalGenerationRaising);

@@ -31,7 +31,7 @@ pub struct HostRecord {
 impl Store {
     /// Remembers a host, or what changed of it; `first_seen` of a known one stays.
     pub async fn save_host(&self, record: HostRecord) -> Result<(), StoreError> {
-        self.run("save a host", move |connection| {
+        self.write("save a host", move |connection| {
             let sql = "INSERT INTO hosts (host, hostname, address, certificate_serial, first_seen, last_enrolled)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                        ON CONFLICT (host) DO UPDATE SET hostname = excluded.hostname, address = excluded.address,
@@ -57,7 +57,7 @@ impl Store {
 
     /// One host; none when it never joined.
     pub async fn host(&self, host: HostId) -> Result<Option<HostRecord>, StoreError> {
-        self.run("read a host", move |connection| {
+        self.read("read a host", move |connection| {
             let sql = format!("SELECT {COLUMNS} FROM hosts WHERE host = ?1");
             let row = connection.query_row(&sql, [host.as_str()], |row| Ok(read(row))).optional()?;
             row.transpose()
@@ -67,7 +67,7 @@ impl Store {
 
     /// All hosts by id.
     pub async fn list_hosts(&self) -> Result<Vec<HostRecord>, StoreError> {
-        self.run("list hosts", |connection| {
+        self.read("list hosts", |connection| {
             let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM hosts ORDER BY host"))?;
             let rows = statement.query_map([], |row| Ok(read(row)))?;
             rows.map(|row| row?).collect()
@@ -77,7 +77,7 @@ impl Store {
 
     /// Forgets a host: its certificate no longer gets it in. Forgetting an unknown one is no error.
     pub async fn delete_host(&self, host: HostId) -> Result<(), StoreError> {
-        self.run("forget a host", move |connection| {
+        self.write("forget a host", move |connection| {
             connection.execute("DELETE FROM hosts WHERE host = ?1", [host.as_str()])?;
             Ok(())
         })

@@ -38,7 +38,7 @@ impl Store {
     /// older epochs, also those that a lost or damaged journal does not know any more: so an epoch is at least the seconds
     /// since 1970 of its begin, which no count of starts reaches.
     pub async fn begin_life(&self, known: Option<FleetId>, now: UnixMillis) -> Result<Life, StoreError> {
-        self.run("begin a new epoch", move |connection| {
+        self.write("begin a new epoch", move |connection| {
             let transaction = connection.transaction()?;
             let life = raise(&transaction, known, now)?;
             hit(Point::JournalLifeWriting);

@@ -27,7 +27,7 @@ pub struct OperationRecord {
 impl Store {
     /// Remembers that an operation is under way.
     pub async fn save_operation(&self, record: OperationRecord) -> Result<(), StoreError> {
-        self.run("save an operation", move |connection| {
+        self.write("save an operation", move |connection| {
             hit(Point::JournalOperationWriting);
             connection.execute(
                 "INSERT OR REPLACE INTO operations (operation, cluster, started, wish, cancelled)
@@ -48,7 +48,7 @@ impl Store {
 
     /// Remembers that an operation was asked to stop.
     pub async fn cancel_operation(&self, operation: OperationId) -> Result<(), StoreError> {
-        self.run("note that an operation is to stop", move |connection| {
+        self.write("note that an operation is to stop", move |connection| {
             connection.execute("UPDATE operations SET cancelled = 1 WHERE operation = ?1", [operation.as_str()])?;
             Ok(())
         })
@@ -57,7 +57,7 @@ impl Store {
 
     /// All that are under way, oldest first.
     pub async fn list_operations(&self) -> Result<Vec<OperationRecord>, StoreError> {
-        self.run("list operations", |connection| {
+        self.read("list operations", |connection| {
             let sql = "SELECT operation, cluster, started, wish, cancelled FROM operations ORDER BY started, operation";
             let mut statement = connection.prepare(sql)?;
             let rows = statement.query_map([], |row| Ok(read(row)))?;
@@ -68,7 +68,7 @@ impl Store {
 
     /// Forgets an operation. Forgetting an unknown one is no error.
     pub async fn delete_operation(&self, operation: OperationId) -> Result<(), StoreError> {
-        self.run("forget an operation", move |connection| {
+        self.write("forget an operation", move |connection| {
             hit(Point::JournalOperationForgetting);
             connection.execute("DELETE FROM operations WHERE operation = ?1", [operation.as_str()])?;
             hit(Point::JournalOperationForgotten);

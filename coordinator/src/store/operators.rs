@@ -25,7 +25,7 @@ pub struct OperatorRecord {
 impl Store {
     /// Remembers that a certificate was issued.
     pub async fn save_operator(&self, record: OperatorRecord) -> Result<(), StoreError> {
-        self.run("record an operator's certificate", move |connection| {
+        self.write("record an operator's certificate", move |connection| {
             hit(Point::JournalOperatorWriting);
             connection.execute(
                 "INSERT INTO operators (serial, name, role, issued, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -39,7 +39,7 @@ impl Store {
 
     /// All certificates issued, newest first.
     pub async fn list_operators(&self) -> Result<Vec<OperatorRecord>, StoreError> {
-        self.run("list operators", |connection| {
+        self.read("list operators", |connection| {
             let sql = "SELECT serial, name, role, issued, expires FROM operators ORDER BY issued DESC, serial";
             let mut statement = connection.prepare(sql)?;
             let rows = statement.query_map([], read)?;
@@ -54,7 +54,7 @@ impl Store {
         name: String,
         serial: Option<String>,
     ) -> Result<Vec<OperatorRecord>, StoreError> {
-        self.run("withdraw an operator's certificates", move |connection| {
+        self.write("withdraw an operator's certificates", move |connection| {
             let sql = "DELETE FROM operators WHERE name = ?1 AND (?2 IS NULL OR serial = ?2)
                        RETURNING serial, name, role, issued, expires";
             let mut statement = connection.prepare(sql)?;

@@ -53,7 +53,7 @@ pub struct RunRecord {
 impl Store {
     /// Remembers a run as a whole, in the place of what was known of it.
     pub async fn save_run(&self, record: RunRecord) -> Result<(), StoreError> {
-        self.run("save a run", move |connection| {
+        self.write("save a run", move |connection| {
             let sql =
                 format!("INSERT OR REPLACE INTO runs ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
             hit(Point::JournalRunWriting);
@@ -80,7 +80,7 @@ impl Store {
 
     /// One run; none asks for the newest.
     pub async fn run_record(&self, run: Option<RunId>) -> Result<Option<RunRecord>, StoreError> {
-        self.run("read a run", move |connection| {
+        self.read("read a run", move |connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM runs WHERE ?1 IS NULL OR run = ?1 ORDER BY started DESC, run DESC LIMIT 1"
             );
@@ -93,7 +93,7 @@ impl Store {
 
     /// The newest runs, newest first, at most 1,000.
     pub async fn list_runs(&self) -> Result<Vec<RunRecord>, StoreError> {
-        self.run("list runs", |connection| {
+        self.read("list runs", |connection| {
             let sql = format!("SELECT {COLUMNS} FROM runs ORDER BY started DESC, run DESC LIMIT ?1");
             let mut statement = connection.prepare(&sql)?;
             let rows = statement.query_map([LIST_MAX_RUNS], |row| Ok(read(row)))?;

@@ -1,4 +1,4 @@
-//! The thread that owns the connection, and the handle that sends it work.
+//! The threads that own the connections, and the handle that sends them work.
 
 use std::path::Path;
 
@@ -36,30 +36,21 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// A handle on the store; clones share it. The thread ends when the last one is dropped and its work is done.
+/// A thread with a connection of its own, which works off what it is sent in its order.
 #[derive(Debug, Clone)]
-pub struct Store {
+struct Worker {
     jobs: mpsc::Sender<Job>,
-    /// The number of the newest event, for those who follow.
-    pub(super) newest_event: watch::Sender<u64>,
 }
 
-impl Store {
-    /// Opens the database, or creates it; refuses a damaged one and one of a newer schema.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = connection::open(path)?;
+impl Worker {
+    fn start(name: &str, connection: Connection) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX_JOBS);
-        std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || run(connection, queue))
-            .map_err(StoreError::Thread)?;
-        Ok(Self { jobs, newest_event: watch::Sender::new(0) })
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        thread.spawn(move || run(connection, queue)).map_err(StoreError::Thread)?;
+        Ok(Self { jobs })
     }
 
-    /// Runs `work` on the database's thread, after all that was asked before it.
-    ///
-    /// Once it is queued it is done even if the caller no longer waits.
-    pub(super) async fn run<T: Send + 'static>(
+    async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
@@ -73,13 +64,60 @@ impl Store {
         })
     }
 
+    async fn close(&self) {
+        let (answer, closed) = oneshot::channel();
+        if self.jobs.send(Job::Close(answer)).await.is_ok() {
+            // One that has ended is closed too.
+            let _ = closed.await;
+        }
+    }
+}
+
+/// A handle on the store; clones share it. Its threads end when the last one is dropped and their work is done.
+///
+/// What is read does not wait for what is written: a write ends when the disk has it, which may take seconds.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: Worker,
+    reader: Worker,
+    /// The number of the newest event, for those who follow.
+    pub(super) newest_event: watch::Sender<u64>,
+}
+
+impl Store {
+    /// Opens the database, or creates it; refuses a damaged one and one of a newer schema.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let writer = Worker::start("store", connection::open(path)?)?;
+        let reader = Worker::start("store-reader", connection::open_to_read(path)?)?;
+        Ok(Self { writer, reader, newest_event: watch::Sender::new(0) })
+    }
+
+    /// Runs `work` on the database's thread, after all that was asked of it before.
+    ///
+    /// Once it is queued it is done even if the caller no longer waits.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.run(operation, work).await
+    }
+
+    /// Runs `work`, which writes nothing, beside what is being written. It sees every write that has been answered.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.reader.run(operation, work).await
+    }
+
     /// Closes the database after all that was asked before: it is one file then, without a log beside it. What is asked
     /// later is refused.
     pub async fn close(&self) {
-        let (answer, closed) = oneshot::channel();
-        if self.jobs.send(Job::Close(answer)).await.is_ok() {
-            let _ = closed.await;
-        }
+        // The last connection takes the log in.
+        self.reader.close().await;
+        self.writer.close().await;
     }
 }
 

@@ -29,7 +29,7 @@ pub struct NewToken {
 impl Store {
     /// Remembers a token, and drops those that can no longer be used.
     pub async fn save_token(&self, token: NewToken) -> Result<(), StoreError> {
-        self.run("save a join token", move |connection| {
+        self.write("save a join token", move |connection| {
             let now = signed(token.created.0);
             connection.execute("DELETE FROM tokens WHERE uses_left = 0 OR expires <= ?1", [now])?;
             hit(Point::JournalTokenWriting);
@@ -46,7 +46,7 @@ impl Store {
     /// Uses a token once. None: it is unknown, used up or expired, and nothing changed; which of them is not said.
     /// Some: it was good, and holds the host's id if the token names one.
     pub async fn spend_token(&self, hash: TokenHash, now: UnixMillis) -> Result<Option<Option<HostId>>, StoreError> {
-        self.run("use a join token", move |connection| {
+        self.write("use a join token", move |connection| {
             // One statement, so that two who come with the same token cannot both succeed.
             let sql = "UPDATE tokens SET uses_left = uses_left - 1
                        WHERE hash = ?1 AND uses_left > 0 AND expires > ?2 RETURNING host";

@@ -29,11 +29,14 @@ const CALLS_OF_AN_UP: [&str; 9] = [
     "*",
 ];
 
+/// Calls on the way of an image that an engine does not have, or only under another name.
+const CALLS_OF_AN_IMAGE: [&str; 2] = ["POST /images/create", "POST /images/*/tag"];
+
 /// Calls on the way of a cluster that goes.
 const CALLS_OF_A_DOWN: [&str; 4] = ["GET /containers/json", "GET /containers/*/json", "DELETE /containers/*", "*"];
 
-/// Runs a command while the engine answers these calls with an error, for a while from when one is met.
-fn meanwhile(site: &Site, proxy: &EngineProxy, words: &[&str], calls: &str, status: u16) -> Finished {
+/// Runs a command while the engine answers these calls with an error, for a while from when one is met; and how many were.
+fn meanwhile(site: &Site, proxy: &EngineProxy, words: &[&str], calls: &str, status: u16) -> (Finished, u64) {
     proxy.spoil(&[(calls, Effect::Answer(status))]);
     let command = site.start("throng", words);
     wait_for(&format!("{calls} is met, or never will be"), SETTLE_TIMEOUT, || match proxy.met() {
@@ -41,8 +44,9 @@ fn meanwhile(site: &Site, proxy: &EngineProxy, words: &[&str], calls: &str, stat
         met => Ok(met),
     });
     std::thread::sleep(ERRS_FOR);
+    let met = proxy.met();
     proxy.mend();
-    command.end(COMMAND_TIMEOUT * 2)
+    (command.end(COMMAND_TIMEOUT * 2), met)
 }
 
 fn expect_nothing(site: &Site, case: &str) {
@@ -61,7 +65,7 @@ fn an_up_during_which_the_engine_errs_comes_to_its_end_or_says_what_the_engine_s
         let turn = draws().random_range(0..3);
         for (calls, status) in CALLS_OF_AN_UP.into_iter().zip([500, 409, 404].into_iter().cycle().skip(turn)) {
             let case = format!("{calls} {status}");
-            let up = meanwhile(site, proxy, &["up", &scenario], calls, status);
+            let (up, _) = meanwhile(site, proxy, &["up", &scenario], calls, status);
             if up.code == Some(0) {
                 site.wait_for_count("worker", 3);
             } else {
@@ -79,6 +83,37 @@ fn an_up_during_which_the_engine_errs_comes_to_its_end_or_says_what_the_engine_s
 }
 
 #[test]
+fn an_up_whose_image_the_engine_does_not_take_says_so_and_the_next_one_sends_it() {
+    in_proxied_site(|site, proxy| {
+        let scenario = site.tiny();
+        for (calls, status) in
+            CALLS_OF_AN_IMAGE.into_iter().flat_map(|calls| [500, 409, 404].map(|status| (calls, status)))
+        {
+            let case = format!("{calls} {status}");
+            let _ = site.throng(&["up", &scenario]).expect_code(0);
+            site.wait_for_count("worker", 3);
+            site.down();
+            let (own, twin) = (format!("throng/{}:", site.name()), format!("throng/twin-of-{}", site.name()));
+            engine::move_images(&own, &twin);
+            if calls == "POST /images/create" {
+                // It has none of the same content under another name.
+                engine::remove_images(&twin);
+            }
+            let (up, met) = meanwhile(site, proxy, &["up", &scenario], calls, status);
+            assert!(met > 0, "{case}: {up}");
+            engine::remove_images(&twin);
+            if up.code == Some(0) {
+                site.wait_for_count("worker", 3);
+                site.down();
+            } else {
+                assert!([&up.stdout, &up.stderr].into_iter().any(|said| said.contains("injected")), "{case}: {up}");
+                expect_nothing(site, &case);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_down_during_which_the_engine_errs_leaves_nothing() {
     in_proxied_site(|site, proxy| {
         let scenario = site.tiny();
@@ -86,7 +121,7 @@ fn a_down_during_which_the_engine_errs_leaves_nothing() {
         for (calls, status) in CALLS_OF_A_DOWN.into_iter().zip([500, 409, 404].into_iter().cycle().skip(turn)) {
             let case = format!("{calls} {status}");
             let _ = site.throng(&["up", &scenario]).expect_code(0);
-            let down = meanwhile(site, proxy, &["down", "--yes"], calls, status);
+            let (down, _) = meanwhile(site, proxy, &["down", "--yes"], calls, status);
             if down.code != Some(0) {
                 // Nobody could look: that is said, and looked at once more.
                 assert!(down.code == Some(5) && down.stderr.contains("could not be audited"), "{case}: {down}");

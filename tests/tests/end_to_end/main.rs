@@ -28,6 +28,7 @@ mod remote;
 mod rolling;
 mod run;
 mod secrets;
+mod slow_disk;
 mod squeezed;
 mod stop;
 mod stopping;

@@ -15,6 +15,8 @@ use throng_tests::wait::wait_for;
 const MISBEHAVING: &str = include_str!("../../fixtures/misbehaving.toml");
 /// How long all of them together may take to come to their ends.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
+/// How long they are asked before anybody misbehaves.
+const CALM: Duration = Duration::from_secs(3);
 /// Longest that a neighbour may take to answer meanwhile: what its probe allows.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// Names the megabytes that two nodes write without a newline, each.
@@ -28,13 +30,15 @@ const ENGINE_LOG_MAX_BYTES: u64 = 3_000_000;
 const SHIM_LOG_MAX_BYTES: u64 = 2 * 1024 * 1024 + 64 * 1024;
 
 /// Those that end, with what is said of each, in the words of all that end so and in its own.
-const ENDS: [(&str, &str, &str); 9] = [
+const ENDS: [(&str, &str, &str); 11] = [
     ("quits", "exit code 7", "last output: cannot go on"),
     ("forker", "exit code 2", "fork"),
     ("hungry", "ran into its memory limit", ""),
     ("greedy", "ran into its memory limit", ""),
     ("full", "exit code 3", "ramdisk `data` is full: raise its `size`"),
     ("crowded", "exit code 4", "ramdisk `data` has no inodes left: raise its `inodes`"),
+    ("opener", "exit code 5", "no file can be opened"),
+    ("plainopener", "exit code 5", "no file can be opened"),
     ("plainforker", "exit code 2", "fork"),
     ("plainhungry", "ran into its memory limit", ""),
     ("plainfull", "exit code 3", "ramdisk `data` is full: raise its `size`"),
@@ -61,6 +65,36 @@ fn ask(node: &Value) -> std::io::Result<Duration> {
     stream.read_to_string(&mut answer)?;
     assert!(answer.contains("neighbour-"), "{answer}");
     Ok(begun.elapsed())
+}
+
+/// How long answers took.
+struct Answers {
+    count: usize,
+    median: Duration,
+    p99: Duration,
+    worst: Duration,
+}
+
+impl std::fmt::Display for Answers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { count, median, p99, worst } = self;
+        write!(f, "{count}, median {median:.1?}, p99 {p99:.1?}, worst {worst:.1?}")
+    }
+}
+
+/// Asks all neighbours while something goes on.
+fn ask_while(neighbours: &[Value], goes_on: impl FnOnce()) -> Answers {
+    let end = AtomicBool::new(false);
+    let took = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| ask_all(neighbours, &end));
+        // Whatever became of it: the scope waits for those who ask.
+        let gone_on = std::panic::catch_unwind(std::panic::AssertUnwindSafe(goes_on));
+        end.store(true, Ordering::Relaxed);
+        let took = asking.join();
+        gone_on.and(took).unwrap_or_else(|failure| std::panic::resume_unwind(failure))
+    });
+    let at = |share: usize| took[(took.len() - 1) * share / 100];
+    Answers { count: took.len(), median: at(50), p99: at(99), worst: at(100) }
 }
 
 /// Asks all neighbours again and again until told to end; every answer's time.
@@ -98,16 +132,11 @@ fn nodes_that_misbehave_end_in_one_state_each_and_their_neighbours_do_not_notice
             nodes(&ps).iter().filter(|node| node["node"].as_str().unwrap().starts_with("neighbour")).cloned().collect();
         assert_eq!(neighbours.len(), 4);
 
-        let end = AtomicBool::new(false);
-        let took = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| ask_all(&neighbours, &end));
-            misbehave(site);
-            end.store(true, Ordering::Relaxed);
-            asking.join().unwrap()
-        });
-        let at = |share: usize| took[(took.len() - 1) * share / 100];
-        println!("{} answers of neighbours: median {:?}, p99 {:?}, worst {:?}", took.len(), at(50), at(99), at(100));
-        assert!(at(99) < ANSWER_MAX, "p99 {:?}, worst {:?}", at(99), at(100));
+        let calm = ask_while(&neighbours, || std::thread::sleep(CALM));
+        println!("answers of neighbours before: {calm}");
+        let answers = ask_while(&neighbours, || misbehave(site));
+        println!("answers of neighbours meanwhile: {answers}");
+        assert!(answers.p99 < ANSWER_MAX, "before: {calm}; meanwhile: {answers}");
         let events = site.throng(&["events"]).expect_code(0).stdout;
         let noticed: Vec<&str> =
             events.lines().filter(|line| line.contains("neighbour-") && !line.contains("node-ready")).collect();

@@ -1,11 +1,12 @@
 //! Images of a registry: fetched once for each host, as the scenario's policy says.
 
 use throng_tests::finished::Finished;
+use throng_tests::link::Link;
 use throng_tests::programs::{busybox, script};
 use throng_tests::registry::Registry;
-use throng_tests::site::{SETTLE_TIMEOUT, Site, in_site};
+use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site};
 use throng_tests::wait::wait_for;
-use throng_tests::{engine, host};
+use throng_tests::{agent, engine, host};
 
 /// A registry that has the image `tiny:1`, which the engine has no more; the image's name.
 fn stocked(site: &Site, user: Option<&str>) -> (Registry, String) {
@@ -93,6 +94,64 @@ fn an_image_that_cannot_be_had_is_refused_with_what_can_be_done() {
             let _ = refused.expect_said(&[&name, "is not to be had from its registry", "hint: check its name and tag"]);
         }
         assert_eq!(engine::containers(&format!("throng-{}", site.name())), []);
+    });
+}
+
+#[test]
+fn an_agent_that_dies_over_a_slow_pull_is_followed_by_one_that_pulls() {
+    with_registry(None, |site, registry, _| {
+        let line = Link::open(registry.host().parse().unwrap());
+        let image = format!("{}/tiny:1", line.address());
+        // The daemons are there before the registry falls silent.
+        let _ = site.up();
+        site.down();
+        line.silence();
+        let (scenario, set) = (site.tiny(), format!("role.worker.image={image}"));
+        let up = site.start("throng", &["up", &scenario, "--set", &set]);
+        wait_for("the pull is under way", SETTLE_TIMEOUT, || {
+            if line.waits() { Ok(()) } else { Err("nobody has asked the registry") }
+        });
+        assert!(host::mounts(site.mark()).is_empty(), "nothing is mounted before the image is there");
+        agent::lose(site);
+        agent::start(site);
+        line.mend();
+        let up = up.end(COMMAND_TIMEOUT * 2);
+        // A command that cannot go on with its pull says so, and may be given again.
+        if up.code != Some(0) {
+            assert!(up.stderr.contains("hint:"), "{up}");
+            let _ = site.throng(&["up", &scenario, "--set", &set]).expect_code(0);
+        }
+        site.wait_for_count("worker", 3);
+        site.down();
+        engine::remove_images(&line.address().to_string());
+    });
+}
+
+#[test]
+fn an_up_that_waits_for_a_silent_registry_is_ended_by_ctrl_c_and_leaves_nothing() {
+    with_registry(None, |site, registry, _| {
+        let line = Link::open(registry.host().parse().unwrap());
+        line.silence();
+        let set = format!("role.worker.image={}/tiny:1", line.address());
+        let up = site.start("throng", &["up", &site.tiny(), "--set", &set]);
+        wait_for("the pull is under way", SETTLE_TIMEOUT, || {
+            if line.waits() { Ok(()) } else { Err("nobody has asked the registry") }
+        });
+        up.interrupt();
+        let _ = up.end(COMMAND_TIMEOUT).expect_code(130);
+        assert!(host::mounts(site.mark()).is_empty());
+        line.mend();
+    });
+}
+
+#[test]
+fn an_image_that_is_not_what_its_registry_says_is_refused_before_anything_is_mounted() {
+    with_registry(None, |site, registry, image| {
+        registry.damage();
+        let refused = up(site, image, "missing").expect_code(6);
+        let _ = refused.expect_said(&[image, "could not be pulled", "hint:"]);
+        assert_eq!(engine::containers(&format!("throng-{}", site.name())), []);
+        assert!(host::mounts(site.mark()).is_empty());
     });
 }
 

@@ -102,11 +102,7 @@ pub async fn ensure(engine: &dyn Engine, pull: Pull<'_>, policy: PullPolicy) -> 
         let image = image.to_owned();
         if is_ours(&image) { ImageError::NotSent { image } } else { ImageError::Missing { image } }
     };
-    let mut found = engine.image(image).await.map_err(failed)?;
-    // What another scenario has built from the same files.
-    if found.is_none() && is_ours(image) && engine.name_twin(image).await.map_err(failed)? {
-        found = engine.image(image).await.map_err(failed)?;
-    }
+    let found = present(engine, image).await.map_err(failed)?;
     match plan(image, found.is_some(), policy) {
         ImageStep::Use => found.ok_or_else(missing),
         ImageStep::Refuse => Err(missing()),
@@ -115,6 +111,16 @@ pub async fn ensure(engine: &dyn Engine, pull: Pull<'_>, policy: PullPolicy) -> 
             engine.image(image).await.map_err(failed)?.ok_or_else(missing)
         }
     }
+}
+
+/// An image that the engine has; of throng's own also one that another scenario has built from the same files, which gets
+/// this name too.
+async fn present(engine: &dyn Engine, image: &str) -> Result<Option<ImageFacts>, EngineError> {
+    let found = engine.image(image).await?;
+    if found.is_none() && is_ours(image) && engine.name_twin(image).await? {
+        return engine.image(image).await;
+    }
+    Ok(found)
 }
 
 /// What came of a pull, so that a person knows where to look.
@@ -129,15 +135,15 @@ fn of_pull(image: &str, source: EngineError) -> ImageError {
     }
 }
 
-/// Imports a root file system as it comes in. One whose content-addressed tag is there already is not imported again,
-/// though the stream is then not read: the caller ends it.
+/// Imports a root file system as it comes in. One whose content-addressed tag is there already, under whatever name, is not
+/// imported again, though the stream is then not read: the caller ends it.
 pub async fn import(
     engine: &dyn Engine,
     tag: &str,
     tar: BoxStream<'static, std::io::Result<Bytes>>,
 ) -> Result<ImageFacts, ImageError> {
     let failed = |source| ImageError::Engine { image: tag.to_owned(), source };
-    if let Some(found) = engine.image(tag).await.map_err(failed)?.filter(|_| is_ours(tag)) {
+    if let Some(found) = present(engine, tag).await.map_err(failed)?.filter(|_| is_ours(tag)) {
         return Ok(found);
     }
     engine.import(tag, tar).await.map_err(failed)?;
@@ -173,9 +179,13 @@ mod tests {
     #[tokio::test]
     async fn what_another_scenario_has_built_from_the_same_files_is_not_asked_for_again() {
         let engine = FakeEngine::default();
-        let tar = futures_util::stream::iter([Ok(Bytes::from_static(b"tar"))]);
-        import(&engine, "throng/redis:00", tar.boxed()).await.unwrap();
+        let tar = || futures_util::stream::iter([Ok(Bytes::from_static(b"tar"))]).boxed();
+        import(&engine, "throng/redis:00", tar()).await.unwrap();
         ensure(&engine, pull("throng/variant:00"), PullPolicy::Missing).await.unwrap();
+        import(&engine, "throng/another:00", tar()).await.unwrap();
+        assert!(engine.state().images.contains("throng/another:00"));
+        let imports = engine.state().calls.iter().filter(|call| call.starts_with("import")).count();
+        assert_eq!(imports, 1);
         for other in ["throng/variant:01", "variant:00"] {
             let error = ensure(&engine, pull(other), PullPolicy::Never).await.unwrap_err();
             assert!(error.to_string().contains(other), "{error}");
@@ -192,7 +202,7 @@ mod tests {
         }
         let made: Vec<String> =
             engine.state().calls.iter().filter(|call| !call.starts_with("image ")).cloned().collect();
-        assert_eq!(made, ["pull redis:7", "import throng/redis:00"]);
+        assert_eq!(made, ["pull redis:7", "name-twin throng/redis:00", "import throng/redis:00"]);
         let error = ensure(&engine, pull("nats:2"), PullPolicy::Never).await.unwrap_err();
         assert!(error.to_string().contains("pull = "), "{error}");
     }

@@ -101,7 +101,7 @@ async fn the_database_is_its_owner_s_alone_and_commits_survive_a_power_cut() {
     let scratch = Scratch::new();
     let store = scratch.open();
     let modes = store
-        .run("look", |connection| {
+        .write("look", |connection| {
             let journal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
             let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
             Ok((journal, synchronous))
@@ -110,6 +110,21 @@ async fn the_database_is_its_owner_s_alone_and_commits_survive_a_power_cut() {
         .unwrap();
     assert_eq!(modes, ("wal".to_owned(), 2));
     assert_eq!(scratch.path().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn what_is_read_does_not_wait_for_what_is_being_written() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let (release, released) = std::sync::mpsc::channel();
+    let writing = tokio::spawn({
+        let store = store.clone();
+        async move { store.write("wait", move |_| Ok(released.recv())).await }
+    });
+    assert_eq!(store.list_clusters().await.unwrap(), []);
+    assert!(!writing.is_finished());
+    release.send(()).unwrap();
+    assert!(writing.await.unwrap().unwrap().is_ok());
 }
 
 #[tokio::test]
@@ -234,7 +249,8 @@ async fn the_oldest_events_go_when_there_are_too_many_and_numbers_are_never_give
 
 #[tokio::test]
 async fn runs_and_hosts_and_operators_come_back_as_they_were_saved() {
-    let store = Scratch::new().open();
+    let scratch = Scratch::new();
+    let store = scratch.open();
     let run = |name: &str, started| RunRecord {
         run: RunId::new(name).unwrap(),
         cluster: ClusterId::new("c").unwrap(),

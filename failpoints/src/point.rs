@@ -12,6 +12,10 @@ listed! {
         LedgerSpecWriting = "agent.ledger-spec-writing",
         /// The desired state is in the ledger.
         LedgerSpecWritten = "agent.ledger-spec-written",
+        /// The desired state of another fleet is about to be forgotten.
+        LedgerSpecForgetting = "agent.ledger-spec-forgetting",
+        /// The desired state of another fleet was forgotten.
+        LedgerSpecForgotten = "agent.ledger-spec-forgotten",
         /// A setting's original is about to be recorded.
         LedgerSysctlWriting = "agent.ledger-sysctl-writing",
         /// A setting's original is in the ledger.
@@ -184,6 +188,10 @@ listed! {
         JournalOperationWriting = "coordinator.journal-operation-writing",
         /// An operation was written.
         JournalOperationWritten = "coordinator.journal-operation-written",
+        /// That an operation is to stop is about to be written.
+        JournalCancelWriting = "coordinator.journal-cancel-writing",
+        /// That an operation is to stop was written.
+        JournalCancelWritten = "coordinator.journal-cancel-written",
         /// An operation that has ended is about to be forgotten.
         JournalOperationForgetting = "coordinator.journal-operation-forgetting",
         /// An operation that has ended was forgotten.

@@ -163,7 +163,9 @@ impl Ledger {
 
     /// Forgets the desired state: it was another fleet's.
     pub fn forget_spec(&self) -> Result<(), LedgerError> {
+        hit(Point::LedgerSpecForgetting);
         self.connection().execute("DELETE FROM document WHERE name = 'spec'", [])?;
+        hit(Point::LedgerSpecForgotten);
         Ok(())
     }
 

@@ -49,7 +49,9 @@ impl Store {
     /// Remembers that an operation was asked to stop.
     pub async fn cancel_operation(&self, operation: OperationId) -> Result<(), StoreError> {
         self.write("note that an operation is to stop", move |connection| {
+            hit(Point::JournalCancelWriting);
             connection.execute("UPDATE operations SET cancelled = 1 WHERE operation = ?1", [operation.as_str()])?;
+            hit(Point::JournalCancelWritten);
             Ok(())
         })
         .await

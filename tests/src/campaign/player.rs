@@ -91,7 +91,7 @@ impl Player {
     fn finish(&mut self, step: &Step, running: Running, before: &Wanted, token: &str, played: &mut Played) {
         let command = Command { farm: &self.farm, operation: step.operation, before, token: token.to_owned() };
         let after = command.after();
-        let ended = finish(&self.farm.site, running, self.patience.work);
+        let ended = finish(&self.farm.site, running, self.patience.work, 0);
         played.problems.extend(command.check(&ended.stdout, ended.once));
         played.problems.extend(ended.problem.map(Problem::Restless));
         self.wanted.workers = after.workers;

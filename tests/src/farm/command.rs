@@ -27,9 +27,9 @@ pub(crate) struct Ended {
     pub(crate) problem: Option<String>,
 }
 
-/// Waits for the command's end. One that failed must have printed the command that resumes it.
+/// Waits for the command's end, which is right with this code. Another one must have printed the command that resumes it.
 /// One that found no coordinator has not begun: it is given again.
-pub(crate) fn finish(site: &Site, running: Running, within: Duration) -> Ended {
+pub(crate) fn finish(site: &Site, running: Running, within: Duration, code: i32) -> Ended {
     let line = shlex::split(running.line()).expect("a line of ours is quoted well");
     let mut finished = match caught(|| running.end(within)) {
         Ok(finished) => finished,
@@ -37,7 +37,7 @@ pub(crate) fn finish(site: &Site, running: Running, within: Duration) -> Ended {
     };
     for resumed in 0..=RESUMES_MAX {
         let is_done = resumed > 0 && DONE_BEFORE.iter().any(|said| finished.stderr.contains(said));
-        if finished.code == Some(0) || is_done {
+        if finished.code == Some(code) || is_done {
             return Ended { stdout: finished.stdout, once: resumed == 0, problem: None };
         }
         let again = || NOT_BEGUN.iter().any(|said| finished.stderr.contains(said)).then(|| line[1..].to_vec());

@@ -78,7 +78,7 @@ impl Round {
         let at = points.iter().position(|known| *known == point).unwrap_or_default() as u64;
         let turn = usize::try_from((number / count + at) % 3).expect("there are three");
         // Who begins without the other waits for it: both are dead then.
-        let begins = matches!(operation, Operation::Begin | Operation::Join | Operation::Lose);
+        let begins = operation.is_beginning();
         let victims = if begins && turn == 1 { Victims::Both } else { Victims::ALL[turn] };
         let pause = Duration::from_millis(random.random_range(0..PAUSE_MAX_MILLIS));
         let again = random.random_ratio(AGAIN_PERCENT, 100);
@@ -162,8 +162,7 @@ mod tests {
         for round in drawn {
             victims.entry(round.point).or_default().insert(round.victims);
         }
-        let begins =
-            |point| matches!(reach(point).operations, [Operation::Begin | Operation::Join | Operation::Lose, ..]);
+        let begins = |point| reach(point).operations.first().is_some_and(|operation| operation.is_beginning());
         assert!(victims.iter().all(|(point, victims)| victims.len() == 3 || begins(*point)), "{victims:?}");
     }
 }

@@ -7,6 +7,8 @@ use throng_failpoints::Point;
 pub(crate) enum Operation {
     /// A second cluster is brought up.
     Up,
+    /// It is brought up, and that is broken off.
+    Abort,
     /// It is taken down.
     Down,
     /// It is brought up, tested and taken down in one go.
@@ -33,6 +35,8 @@ pub(crate) enum Operation {
     Join,
     /// The agent begins without its ledger, which is lost.
     Lose,
+    /// The agent begins with what another fleet wanted in its ledger.
+    Estrange,
     /// Somebody is given a certificate.
     Admit,
     /// Somebody's certificates are withdrawn.
@@ -48,6 +52,13 @@ pub(crate) struct Reach {
     times: u32,
     /// But only so often by this one.
     less: Option<(Operation, u32)>,
+}
+
+impl Operation {
+    /// Whether it is a daemon's own beginning: nothing goes on before it runs.
+    pub(crate) const fn is_beginning(self) -> bool {
+        matches!(self, Self::Begin | Self::Join | Self::Lose | Self::Estrange)
+    }
 }
 
 impl Reach {
@@ -87,7 +98,8 @@ const CHANGES: &[Operation] = &[
 #[expect(clippy::match_same_arms, reason = "a table: rows stand beside those of their kind, not of their value")]
 pub(crate) fn reach(point: Point) -> Reach {
     use Operation::{
-        Admit, Begin, Dismiss, Down, Exec, Grow, Join, Lose, Reset, Restart, Roll, Run, Shrink, Test, Up, Update,
+        Abort, Admit, Begin, Dismiss, Down, Estrange, Exec, Grow, Join, Lose, Reset, Restart, Roll, Run, Shrink, Test,
+        Up, Update,
     };
     use Point as P;
     match point {
@@ -98,6 +110,7 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::LedgerSysctlForgetting | P::LedgerSysctlForgotten | P::SysctlRestored => often(&[Down, Run], 2),
         P::LedgerAddressesWriting | P::LedgerAddressesWritten | P::AddressChanged => by(&[Up, Down, Run]),
         P::LedgerNodeWriting | P::LedgerNodeWritten => often(&[Up, Run, Grow, Reset], 2),
+        P::LedgerSpecForgetting | P::LedgerSpecForgotten => by(&[Estrange]),
         P::LedgerFoundWriting | P::LedgerFoundWritten => by(&[Lose]),
         P::LedgerStopWriting | P::LedgerStopWritten => often(&[Update], 2),
         P::LedgerNodeForgetting | P::LedgerNodeForgotten => often(&[Down, Run, Shrink], 3),
@@ -119,8 +132,7 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::StopSent | P::ContainerAsked | P::ContainerWaited => often(&[Down, Run, Shrink, Roll, Reset], 3),
         P::ContainerEnded => often(&[Down, Run, Shrink, Roll, Reset], 3),
         P::ProcessAsked | P::ProcessEnded => often(&[Down, Run, Reset], 2),
-        P::RemoveSent | P::ContainerRemoved => often(&[Down, Run, Shrink, Reset], 3),
-        P::RamdiskUnmounted => often(&[Down, Run, Shrink, Reset], 3),
+        P::RemoveSent | P::ContainerRemoved | P::RamdiskUnmounted => often(&[Down, Run, Shrink, Reset], 3),
         P::RamdisksGone | P::NodeGroupsRemoved | P::NodeFoldersRemoved => often(&[Down, Run, Shrink, Reset], 3),
         P::ExecBeginning | P::ExecEnded => often(&[Exec, Test], 10),
         P::SignalSending | P::Signalled => by(&[Test]),
@@ -136,6 +148,7 @@ pub(crate) fn reach(point: Point) -> Reach {
         P::JournalRunWriting | P::JournalRunWritten => by(&[Run, Test]),
         P::JournalEventsWriting | P::JournalEventsWritten => often(&[Up, Run], 3),
         P::JournalOperationWriting | P::JournalOperationWritten => by(CHANGES),
+        P::JournalCancelWriting | P::JournalCancelWritten => by(&[Abort]),
         P::JournalOperationForgetting | P::JournalOperationForgotten => by(CHANGES),
         P::JournalTokenWriting | P::JournalTokenWritten | P::JournalTokenSpent => by(&[Join]),
         P::JournalHostWriting | P::JournalHostWritten => by(&[Join]),

@@ -47,7 +47,7 @@ pub(super) fn play(farm: &Farm, round: &Round) -> Report {
     scene.revive(&mut report);
     // A daemon that came by its point before there was a command takes none of it with it.
     let command = command.or_else(|| work.begin(None));
-    let ended = command.map(|command| finish(&farm.site, command, WORK_TIMEOUT));
+    let ended = command.map(|command| finish(&farm.site, command, WORK_TIMEOUT, work.code()));
     report.problems.extend(ended.and_then(|ended| ended.problem));
     match farm.await_rest(REST_TIMEOUT, &before, &work.after()) {
         Ok(_) => report.recovery = Some(revived.elapsed()),
@@ -86,7 +86,7 @@ impl Scene<'_> {
             daemons::start(site, daemon, &self.farm.address, Some(arms))
         };
         match (self.round.operation, daemon) {
-            (Operation::Begin | Operation::Lose, _) => {
+            (Operation::Begin | Operation::Lose | Operation::Estrange, _) => {
                 start(&arms).abandon_once(|| self.is_hit());
                 None
             }

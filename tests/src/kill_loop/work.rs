@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
 use super::reach::Operation;
 use crate::farm::daemons::{self, Daemon};
 use crate::farm::{Farm, SIDE_CHANGE, SIDE_NODES, WORKERS, Wanted};
 use crate::finished::{Running, line_of};
 use crate::site::COMMAND_TIMEOUT;
+use crate::wait::until;
 
 /// The worker that the tests restart, and a command.
 const RESTARTED: &str = "worker-0003";
@@ -16,6 +18,15 @@ const ROLLED: [&str; 3] = ["worker-0003", "worker-0004", "worker-0005"];
 /// Somebody is given a certificate, and loses it.
 const ADMIT: [&str; 5] = ["operator", "add", "ann", "--out", "."];
 const DISMISS: [&str; 4] = ["operator", "remove", "ann", "--yes"];
+
+/// What keeps the second cluster from ever being up, so that its command can be broken off in its midst.
+const NEVER_READY: &str = "role.pair.command=[\"sleep\", \"1000\"]";
+/// What the command says then.
+const UNDER_WAY: &str = "up pair";
+/// How long until it says so.
+const UNDER_WAY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The exit code of a command that was interrupted.
+const INTERRUPTED: i32 = 130;
 
 /// One operation on a farm.
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +58,16 @@ impl<'a> Work<'a> {
                     let _ = fs::remove_file(self.farm.site.agent_state_dir().join(part));
                 }
             }
+            Operation::Estrange => {
+                daemons::kill(&self.farm.site, Daemon::Agent);
+                let ledger = self.farm.site.agent_state_dir().join("ledger.db");
+                let ledger = rusqlite::Connection::open(ledger).expect("the agent has a ledger");
+                let sql = "UPDATE document SET json = json_set(json, '$.fleet', 'fleet-another') WHERE name = 'spec'";
+                assert_eq!(ledger.execute(sql, []).expect("the ledger can be written"), 1);
+            }
             Operation::Dismiss => self.admit(),
             Operation::Up
+            | Operation::Abort
             | Operation::Run
             | Operation::Grow
             | Operation::Shrink
@@ -71,6 +90,7 @@ impl<'a> Work<'a> {
         let side = self.farm.side().unwrap_or_else(|| self.farm.side_name());
         let words: Vec<&str> = match self.operation {
             Operation::Up | Operation::Join => vec!["up", "side.toml"],
+            Operation::Abort => vec!["up", "side.toml", "--set", NEVER_READY],
             Operation::Down => vec!["down", &side, "--yes"],
             Operation::Run => vec!["run", "side.toml"],
             Operation::Grow => vec!["scale", "worker=18", "--cluster", base],
@@ -87,7 +107,7 @@ impl<'a> Work<'a> {
             }
             Operation::Admit => ADMIT.to_vec(),
             Operation::Dismiss => DISMISS.to_vec(),
-            Operation::Begin | Operation::Lose => return None,
+            Operation::Begin | Operation::Lose | Operation::Estrange => return None,
         };
         Some(words.into_iter().map(str::to_owned).collect())
     }
@@ -100,7 +120,20 @@ impl<'a> Work<'a> {
         if let Some(arms) = arms {
             command.env("FAILPOINTS", arms);
         }
-        Some(Running::start(&mut command, line_of("throng", &words)))
+        let running = Running::start(&mut command, line_of("throng", &words));
+        if self.operation == Operation::Abort {
+            let under_way = || if running.stderr().contains(UNDER_WAY) { Ok(()) } else { Err(()) };
+            // One that comes to nothing says so by itself.
+            if until(UNDER_WAY_TIMEOUT, under_way).is_ok() && running.is_running() {
+                running.interrupt();
+            }
+        }
+        Some(running)
+    }
+
+    /// The exit code with which its command ends rightly.
+    pub(super) fn code(self) -> i32 {
+        if self.operation == Operation::Abort { INTERRUPTED } else { 0 }
     }
 
     /// What must be there after it.
@@ -110,6 +143,7 @@ impl<'a> Work<'a> {
             Operation::Grow => (WORKERS + 2, false),
             Operation::Shrink => (WORKERS - 3, false),
             Operation::Down
+            | Operation::Abort
             | Operation::Run
             | Operation::Exec
             | Operation::Test
@@ -118,6 +152,7 @@ impl<'a> Work<'a> {
             | Operation::Admit
             | Operation::Dismiss
             | Operation::Lose
+            | Operation::Estrange
             | Operation::Begin => (WORKERS, false),
         };
         let touched: &[&str] = match self.operation {
@@ -140,8 +175,10 @@ impl<'a> Work<'a> {
             | Operation::Run
             | Operation::Dismiss
             | Operation::Lose
+            | Operation::Estrange
             | Operation::Begin => {}
-            Operation::Grow
+            Operation::Abort
+            | Operation::Grow
             | Operation::Admit
             | Operation::Shrink
             | Operation::Exec
@@ -151,7 +188,7 @@ impl<'a> Work<'a> {
             | Operation::Reset
             | Operation::Update => {
                 let running = self.begin(None).expect("each of these has a command");
-                let _ = running.end(COMMAND_TIMEOUT * 2).expect_code(0);
+                let _ = running.end(COMMAND_TIMEOUT * 2).expect_code(self.code());
             }
         }
     }
@@ -169,6 +206,8 @@ impl<'a> Work<'a> {
             }
             Operation::Admit => _ = site.throng(&DISMISS).expect_code(0),
             Operation::Dismiss
+            | Operation::Abort
+            | Operation::Estrange
             | Operation::Lose
             | Operation::Down
             | Operation::Run
@@ -184,6 +223,7 @@ impl<'a> Work<'a> {
     pub(super) fn undo_again(self) {
         match self.operation {
             Operation::Up
+            | Operation::Abort
             | Operation::Join
             | Operation::Down
             | Operation::Run
@@ -196,6 +236,7 @@ impl<'a> Work<'a> {
             // Nobody of that name is left.
             Operation::Admit | Operation::Dismiss => _ = self.farm.site.throng(&DISMISS).expect_code(2),
             Operation::Lose
+            | Operation::Estrange
             | Operation::Exec
             | Operation::Test
             | Operation::Restart

@@ -197,3 +197,18 @@ fn a_wrong_parameter_is_shown_where_it_is_used_with_its_value() {
     assert_eq!(errors.0[0].code, Code::WrongType);
     assert!(shown[0].contains("({param.workers} is \"many\")"), "{shown:?}");
 }
+
+#[test]
+fn what_is_set_and_is_nowhere_in_the_scenario_is_refused_with_what_was_meant() {
+    for (set, message, hint) in [
+        ("param.wokers=3", "the scenario has no parameter `wokers`", "did you mean `workers`?"),
+        ("role.wrker.memory=1GiB", "the scenario has no role `wrker`", "did you mean `worker`?"),
+    ] {
+        let errors = load(&bundle(SCENARIO, &[], &[set])).unwrap_err();
+        let [error] = &errors.0[..] else { panic!("{errors}") };
+        assert_eq!(
+            (error.file.as_str(), error.message.as_str(), error.hint.as_deref()),
+            ("--set", message, Some(hint))
+        );
+    }
+}

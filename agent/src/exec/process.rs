@@ -91,7 +91,20 @@ pub(super) fn pipe(command: &mut Command, has_input: bool) {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
 }
 
-/// Stays with a command until its end.
+/// A command that somebody waits for. It ends with this value, with all that it has started.
+struct Attended {
+    members: Option<Members>,
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        let Some(members) = self.members.take() else { return };
+        // Where no thread can be had, its first process alone is killed, by whoever holds it.
+        let _ = std::thread::Builder::new().spawn(move || members.kill_all(KILL_DEADLINE));
+    }
+}
+
+/// Stays with a command until its end; one that nobody waits for any more is ended.
 pub(super) async fn attend(
     mut child: Child,
     token: &Token,
@@ -100,6 +113,7 @@ pub(super) async fn attend(
 ) -> Result<ExecEnd, TargetError> {
     let deadline = Instant::now() + bounds.timeout;
     let leader = child.id().and_then(|pid| ProcessId::of(pid).ok());
+    let mut attended = Attended { members: Some(Members { procs_files: Vec::new(), leader }) };
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let mut out = Kept::new(bounds.output_max_bytes);
     let mut err = Kept::new(bounds.output_max_bytes);
@@ -121,12 +135,12 @@ pub(super) async fn attend(
     };
     let truncated = out.truncated || err.truncated;
     let output = |code| ExecOutput { code, stdout: out.bytes, stderr: err.bytes, truncated };
+    let members = attended.members.take();
     if let Ok(status) = status {
         return end(status.map_err(kernel("wait for the command"))?, token, output);
     }
-    let members = Members { procs_files: Vec::new(), leader };
     // The blocking task does not panic; what cannot be killed stays in the node's control group.
-    let _ = tokio::task::spawn_blocking(move || members.kill_all(KILL_DEADLINE)).await;
+    let _ = tokio::task::spawn_blocking(move || members.map(|members| members.kill_all(KILL_DEADLINE))).await;
     Ok(ExecEnd::TimedOut(output(SIGNAL_BASE + i64::from(Signal::SIGKILL as i32))))
 }
 

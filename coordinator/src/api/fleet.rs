@@ -1,5 +1,6 @@
 //! The coordinator itself, hosts, credentials, audit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use throng_common::ids::{HostId, OperatorName};
@@ -13,6 +14,7 @@ use super::status::{invalid, of_store};
 use super::wire::residue;
 use crate::clock;
 use crate::fleet::LinkState;
+use crate::fleet::fan_out;
 use crate::pki::{Principal, Validity};
 use crate::store::OperatorRecord;
 
@@ -78,9 +80,10 @@ impl ApiService {
         if request.agents {
             let rpc =
                 |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.shutdown(request).await };
-            for host in self.core.fleet.connected() {
-                if let Err(error) = self.core.fleet.call(&host, SHUTDOWN_DEADLINE, agent::ShutdownRequest {}, rpc).await
-                {
+            let fleet = &self.core.fleet;
+            let end = |host| async move { fleet.call(&host, SHUTDOWN_DEADLINE, agent::ShutdownRequest {}, rpc).await };
+            for (host, ended) in fan_out(fleet.connected(), end).await {
+                if let Err(error) = ended {
                     tracing::warn!(%host, %error, "the agent could not be ended");
                 }
             }
@@ -147,14 +150,23 @@ impl ApiService {
     ) -> Result<wire::RemoveOperatorReply, Status> {
         let name = OperatorName::new(request.name).map_err(|error| invalid("name", error))?;
         let serial = (!request.serial.is_empty()).then_some(request.serial);
-        let removed = self.core.store.remove_operators(name.to_string(), serial).await.map_err(of_store)?;
+        let (core, of) = (Arc::clone(&self.core), name.clone());
+        // Whoever asked may go away, or withdraw what is asked with: what is withdrawn is so as a whole.
+        let withdrawn = tokio::spawn(async move {
+            let removed = core.store.remove_operators(of.to_string(), serial).await?;
+            for record in &removed {
+                core.operators.withdraw(&record.serial);
+            }
+            for record in &removed {
+                core.note(None, &of, "operator-removed", format!("serial {}", record.serial)).await;
+            }
+            Ok(removed)
+        });
+        let withdrawn = withdrawn.await.map_err(|error| Status::internal(error.to_string()))?;
+        let removed = withdrawn.map_err(of_store)?;
         if removed.is_empty() {
             let text = format!("no such certificate of {name} was given out, or it is withdrawn already");
             return Err(Status::not_found(format!("{text}\nhint: `throng operator list` shows those that are good")));
-        }
-        for record in &removed {
-            self.core.operators.withdraw(&record.serial);
-            self.core.note(None, &name, "operator-removed", format!("serial {}", record.serial)).await;
         }
         Ok(wire::RemoveOperatorReply { certificates: removed.into_iter().map(certificate).collect() })
     }

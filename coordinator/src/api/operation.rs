@@ -142,9 +142,16 @@ impl ApiService {
         let follow = self.core.operations.follow(&id, request.from);
         let mut follow = follow.ok_or_else(|| unknown(&id))?;
         let (sender, receiver) = mpsc::channel(FOLLOW_QUEUE);
+        let stop = self.core.stop.clone();
         self.core.tasks.spawn(async move {
-            while let Some(event) = follow.next().await {
-                // Whoever followed has gone away; the operation goes on.
+            loop {
+                let event = tokio::select! {
+                    () = stop.cancelled() => return,
+                    // Whoever followed has gone away; the operation goes on.
+                    () = sender.closed() => return,
+                    event = follow.next() => event,
+                };
+                let Some(event) = event else { return };
                 if sender.send(Ok(stamped(event))).await.is_err() {
                     return;
                 }

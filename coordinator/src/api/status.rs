@@ -33,6 +33,7 @@ pub(super) fn of_rollout(error: RolloutError) -> Status {
         RolloutError::Refused(_)
         | RolloutError::Target(_)
         | RolloutError::Away(_)
+        | RolloutError::HostAway { .. }
         | RolloutError::Quorum { .. }
         | RolloutError::NotUp { .. }
         | RolloutError::NotGone { .. }

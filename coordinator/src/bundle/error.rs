@@ -10,7 +10,7 @@ use crate::content::ContentError;
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The scenario or an overlay cannot be read.
-    #[error("cannot read {path}; give the path of a scenario file, or write one with `throng init`")]
+    #[error("cannot read {path}")]
     Read {
         /// The file.
         path: PathBuf,

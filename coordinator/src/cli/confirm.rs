@@ -5,8 +5,8 @@ use std::io::IsTerminal as _;
 use super::context::Context;
 use super::error::CliError;
 
-/// The answer that goes on.
-const YES: &str = "yes";
+/// The answers that go on.
+const YES: [&str; 2] = ["yes", "y"];
 
 /// Whether somebody is there to answer.
 pub fn can_ask(context: &Context) -> bool {
@@ -21,10 +21,14 @@ pub fn confirm(context: &Context, yes: bool, question: &str) -> Result<(), CliEr
     if !can_ask(context) {
         return Err(CliError::refused("nobody is there to say yes", "add --yes"));
     }
-    context.printer.prompt(&format!("{question} Type `{YES}` to go on: "));
+    context.printer.prompt(&format!("{question} Go on? [yes/no] "));
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)
         .map_err(|source| CliError::Terminal { action: "read an answer", source })?;
-    if answer.trim() == YES { Ok(()) } else { Err(CliError::refused("nothing was done", "")) }
+    if YES.contains(&answer.trim().to_ascii_lowercase().as_str()) {
+        Ok(())
+    } else {
+        Err(CliError::refused("nothing was done", ""))
+    }
 }

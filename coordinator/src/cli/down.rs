@@ -3,6 +3,7 @@
 use clap::Args;
 use throng_common::verdict::Outcome;
 use throng_proto::operator::{Cluster, DownRequest, GetClusterRequest, RoleCount};
+use tonic::Code;
 
 use super::confirm::confirm;
 use super::context::Context;
@@ -41,8 +42,17 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<Outcome, CliError>
         return orphans::run(context, args.yes).await;
     }
     let mut client = context.client().await?;
+    let is_named = args.cluster.is_some();
     let request = GetClusterRequest { cluster: args.cluster.unwrap_or_default() };
-    let cluster = client.get_cluster(request).await?.into_inner();
+    let cluster = match client.get_cluster(request).await {
+        Ok(found) => found.into_inner(),
+        // Whoever cleans up need not know whether anything is there.
+        Err(status) if !is_named && status.code() == Code::NotFound => {
+            context.printer.note("no cluster is up: there is nothing to take down");
+            return Ok(Outcome::Pass);
+        }
+        Err(status) => return Err(status.into()),
+    };
     context.printer.note(&plan(&cluster));
     confirm(context, args.yes, "This cannot be undone.")?;
     down(context, &mut client, DownRequest { cluster: cluster.cluster, ..DownRequest::default() }).await

@@ -104,6 +104,9 @@ impl CliError {
             Self::Daemon(error) => error.hint(),
             Self::Abandoned { hint, .. } => Some(hint.clone()),
             Self::Refused { hint, .. } => (!hint.is_empty()).then(|| hint.clone()),
+            Self::Bundle(BundleError::Read { .. }) => {
+                Some("give the path of a scenario file, or write one with `throng init`".to_owned())
+            }
             Self::StateDir(_)
             | Self::Bundle(_)
             | Self::File { .. }
@@ -118,13 +121,11 @@ impl CliError {
         match self {
             Self::Client(error) => error.outcome(),
             Self::Daemon(error) => error.outcome(),
-            Self::StateDir(_) | Self::Bundle(_) | Self::Refused { .. } | Self::File { .. } | Self::Diagnosed => {
-                Outcome::Usage
-            }
+            Self::Bundle(_) | Self::Refused { .. } | Self::File { .. } | Self::Diagnosed => Outcome::Usage,
             // Whoever read our output has seen enough.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Outcome::Pass,
             Self::Abandoned { outcome, .. } => *outcome,
-            Self::Output(_) | Self::Terminal { .. } => Outcome::Environment,
+            Self::StateDir(_) | Self::Output(_) | Self::Terminal { .. } => Outcome::Environment,
         }
     }
 

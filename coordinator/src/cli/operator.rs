@@ -1,5 +1,6 @@
 //! `throng operator`: certificates for other people and machines.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ struct OperatorView {
 
 /// Its name becomes a file's name and stands in the certificate.
 fn parse_name(text: &str) -> Result<String, throng_common::ids::NameError> {
-    throng_common::ids::RoleName::new(text).map(|name| name.as_str().to_owned())
+    throng_common::ids::OperatorName::new(text).map(|name| name.as_str().to_owned())
 }
 
 /// Runs it.
@@ -114,6 +115,8 @@ pub async fn run(context: &Context, args: OperatorArgs) -> Result<Outcome, CliEr
 }
 
 async fn add(context: &Context, args: AddArgs) -> Result<Outcome, CliError> {
+    // A certificate that cannot be kept would be out in the world all the same.
+    demand_writable(&args.out)?;
     let mut client = context.client().await?;
     let role = match args.role {
         Role::Operator => OperatorRole::Operator,
@@ -154,6 +157,14 @@ fn text(view: &OperatorView) -> String {
         path(&view.certificate),
         path(&view.key)
     )
+}
+
+/// Makes the folder where it is not there, and shows that files can be written in it.
+fn demand_writable(folder: &Path) -> Result<(), CliError> {
+    let failed = |action| move |source| CliError::File { action, path: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(failed("create"))?;
+    let probe = folder.join(format!(".throng-{}", std::process::id()));
+    fs::write(&probe, "").and_then(|()| fs::remove_file(&probe)).map_err(failed("write into"))
 }
 
 /// Readable by its owner only, whoever may read the one that it replaces.

@@ -41,6 +41,10 @@ pub struct RestartArgs {
 
 /// Runs it.
 pub async fn run(context: &Context, args: RestartArgs) -> Result<Outcome, CliError> {
+    if args.bound.is_given() && !args.rolling {
+        let problem = "--max-down and --max-failed bound a rolling restart, and this one is not";
+        return Err(CliError::refused(problem, "add --rolling, or leave them out: all begin anew at once then"));
+    }
     let mut client = context.client().await?;
     let mut interrupts = Interrupts::listen()?;
     let mut request =

@@ -8,12 +8,12 @@ use super::error::CliError;
 /// How far a change goes at once.
 #[derive(Debug, Clone, Args)]
 pub struct RollingArgs {
-    /// Most nodes that are down at once: a number, or a share of those that are changed
-    #[arg(long, value_name = "N|P%", default_value = "1", value_parser = parse)]
-    pub max_down: MaxDown,
-    /// Stop when more than so many do not come up again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub max_failed: u32,
+    /// Most nodes that are down at once: a number, or a share of those that are changed [default: 1]
+    #[arg(long, value_name = "N|P%", value_parser = parse)]
+    pub max_down: Option<MaxDown>,
+    /// Stop when more than so many do not come up again [default: 0]
+    #[arg(long, value_name = "N")]
+    pub max_failed: Option<u32>,
 }
 
 /// Most nodes that are down at once.
@@ -41,21 +41,27 @@ fn parse(text: &str) -> Result<MaxDown, MaxDownError> {
 }
 
 impl RollingArgs {
+    /// Whether a bound was given.
+    pub fn is_given(&self) -> bool {
+        self.max_down.is_some() || self.max_failed.is_some()
+    }
+
     /// The bound for a change of so many nodes. A share is rounded up, so that it is never none.
     pub fn bound(&self, nodes: u32) -> Result<RollingBound, CliError> {
-        let down = match self.max_down {
+        let failed = self.max_failed.unwrap_or(0);
+        let down = match self.max_down.unwrap_or(MaxDown::Count(1)) {
             MaxDown::Count(count) => count,
             MaxDown::Percent(share) => {
                 (u64::from(nodes) * u64::from(share)).div_ceil(100).try_into().unwrap_or(u32::MAX).max(1)
             }
         };
-        if self.max_failed >= down {
+        if failed >= down {
             return Err(CliError::refused(
-                format!("--max-failed {} leaves no room: at most {down} may be down at once", self.max_failed),
+                format!("--max-failed {failed} leaves no room: at most {down} may be down at once"),
                 "nodes that failed stay down: --max-down must be more",
             ));
         }
-        Ok(RollingBound { down, failed: self.max_failed })
+        Ok(RollingBound { down, failed })
     }
 }
 
@@ -66,7 +72,9 @@ mod tests {
     #[test]
     fn a_share_is_rounded_up_and_what_fails_must_leave_room() {
         let bound = |max_down: &str, max_failed, nodes| {
-            RollingArgs { max_down: parse(max_down).unwrap(), max_failed }.bound(nodes).map(|bound| bound.down)
+            RollingArgs { max_down: parse(max_down).ok(), max_failed: Some(max_failed) }
+                .bound(nodes)
+                .map(|bound| bound.down)
         };
         assert_eq!(bound("10%", 0, 101).unwrap(), 11);
         assert_eq!(bound("1%", 0, 3).unwrap(), 1);

@@ -156,6 +156,10 @@ pub(super) async fn stored_report(
     };
     match stored.and_then(|stored| Ok((rendered?, stored.artefacts))) {
         Ok((text, artefacts)) => Some(format!("{text}\nartefacts: {artefacts}\n")),
+        // What was refused before it began has none.
+        Err(_) if matches!(watched, Watched::Ended(record) if record.phases.is_empty() && record.tests.is_empty()) => {
+            None
+        }
         Err(error) => {
             context.printer.warning(&format!("the stored report cannot be had: {}", chain(&error)));
             None

@@ -81,6 +81,9 @@ pub struct ClusterRecord {
     pub prepared: BTreeSet<NodeName>,
     /// Sysctls that agents changed, by host: a second copy of what the agents' ledgers hold.
     pub sysctls: BTreeMap<HostId, BTreeMap<String, SysctlChange>>,
+    /// Hosts that had nodes of it and have no part in the plan any more. They are told so, and asked what is left.
+    #[serde(default)]
+    pub former_hosts: BTreeSet<HostId>,
     /// Where it stands.
     pub state: ClusterState,
     /// Since when it is there.
@@ -91,6 +94,11 @@ pub struct ClusterRecord {
 }
 
 impl ClusterRecord {
+    /// The hosts of its plan, and those that held nodes of it before.
+    pub fn hosts(&self) -> Vec<HostId> {
+        self.plan.hosts.iter().map(|host| host.host.clone()).chain(self.former_hosts.iter().cloned()).collect()
+    }
+
     /// These nodes shall begin anew.
     pub fn begin_anew<'n>(&mut self, nodes: impl IntoIterator<Item = &'n NodeName>) {
         for node in nodes {

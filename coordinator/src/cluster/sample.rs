@@ -22,6 +22,7 @@ pub(crate) fn up(id: &str, scenario: Scenario, plan: Plan) -> ClusterRecord {
         incarnations: BTreeMap::new(),
         prepared: BTreeSet::new(),
         sysctls: BTreeMap::new(),
+        former_hosts: BTreeSet::new(),
         state: ClusterState::Up,
         created: UnixMillis(0),
         pending: None,

@@ -18,7 +18,7 @@ const AUDIT_DEADLINE: Duration = Duration::from_secs(60);
 impl Core {
     /// Audits the hosts of a cluster that was taken down: what the journal knows is only added to what the marks tell.
     pub async fn audit_cluster(&self, record: &ClusterRecord) -> Vec<(HostId, Result<Vec<Residue>, CoreError>)> {
-        let hosts: Vec<HostId> = record.plan.hosts.iter().map(|host| host.host.clone()).collect();
+        let hosts = record.hosts();
         fan_out(hosts, |host| async move {
             let planned = record.plan.hosts.iter().find(|planned| planned.host == host);
             let reserved = planned.map(|planned| planned.reserved.clone()).unwrap_or_default();

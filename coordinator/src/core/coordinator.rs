@@ -295,9 +295,9 @@ impl Core {
         known
     }
 
-    /// The hosts that hold nodes of a cluster.
+    /// The hosts that hold nodes of a cluster, or held some.
     pub fn hosts_of(cluster: &LiveCluster) -> Vec<HostId> {
-        cluster.record().plan.hosts.iter().map(|host| host.host.clone()).collect()
+        cluster.record().hosts()
     }
 }
 

@@ -113,7 +113,7 @@ struct HostCall<T> {
 }
 
 impl<T: CutOff> HostCall<T> {
-    /// Calls the host; afterwards every node has an outcome.
+    /// Calls the host; afterwards every node has an outcome, unless whoever asked has gone away.
     async fn run<Q, A, F, C>(mut self, request: Q, rpc: F)
     where
         A: Into<Outcome<T>>,
@@ -121,7 +121,13 @@ impl<T: CutOff> HostCall<T> {
         C: Future<Output = Result<Response<Streaming<A>>, Status>>,
     {
         let _ = tokio::time::timeout(self.timeout, self.core.fleet.await_back(&self.host)).await;
-        let why = self.take_in(request, rpc).await.err().unwrap_or_else(silent);
+        let outcomes = self.outcomes.clone();
+        let taken_in = tokio::select! {
+            taken_in = self.take_in(request, rpc) => taken_in,
+            // Nobody waits for it any more: what is under way on the host ends with the call.
+            () = outcomes.closed() => return,
+        };
+        let why = taken_in.err().unwrap_or_else(silent);
         for node in self.waiting {
             // Whoever asked may have gone away.
             let _ = self.outcomes.send(NodeResult { node, result: Err(why.clone()), took: Duration::ZERO }).await;

@@ -62,11 +62,18 @@ impl HostBook {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what is known of a host.
+    /// Takes in what a host has said.
+    pub fn hear(&self, host: &HostId, change: impl FnOnce(&mut HostView)) {
+        self.edit(host, |view| {
+            view.heard = clock::now();
+            change(view);
+        });
+    }
+
+    /// Changes what is known of a host, of which nothing was heard.
     pub fn edit(&self, host: &HostId, change: impl FnOnce(&mut HostView)) {
         let mut hosts = self.hosts();
         let view = hosts.entry(host.clone()).or_default();
-        view.heard = clock::now();
         change(view);
         drop(hosts);
         self.changes.send_modify(|count| *count += 1);

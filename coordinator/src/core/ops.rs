@@ -13,7 +13,8 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::coordinator::Core;
 use super::fan::of_fleet;
-use crate::cluster::{ClusterRecord, LiveCluster};
+use crate::cluster::{ClusterRecord, LiveCluster, Placed};
+use crate::fleet::fan_out;
 use crate::planner::description::describe;
 use crate::planner::plan::HostPlan;
 use crate::planner::texts::{NodeIndex, Saved, TextError, Texts};
@@ -62,38 +63,27 @@ impl LiveOps {
 
     async fn read_logs(&self, nodes: Vec<NodeName>, tail_lines: u32) -> Vec<(NodeName, Result<String, OpError>)> {
         let record = self.cluster.record();
-        let mut texts: BTreeMap<NodeName, Result<String, OpError>> =
-            nodes.into_iter().map(|node| (node, Ok(String::new()))).collect();
-        for host in &record.plan.hosts {
-            let here: Vec<String> = host
-                .nodes
-                .iter()
-                .filter(|node| texts.contains_key(&node.name))
-                .map(|node| node.name.to_string())
-                .collect();
-            if here.is_empty() {
-                continue;
-            }
+        let Placed { hosts, strangers } = self.cluster.place(nodes.into_iter().map(|node| (node, ())).collect());
+        let read = fan_out(hosts.keys().cloned(), |host| {
+            let nodes: Vec<NodeName> = hosts[&host].iter().map(|(node, ())| node.clone()).collect();
             let request = wire::LogsRequest {
                 cluster: record.id.to_string(),
-                nodes: here.clone(),
+                nodes: nodes.iter().map(ToString::to_string).collect(),
                 tail_lines: Some(tail_lines),
                 ..wire::LogsRequest::default()
             };
-            let read = self.read_host_logs(&host.host, request, &mut texts);
-            let ended = tokio::time::timeout(LOGS_DEADLINE, read).await;
-            let problem = match ended {
-                Ok(Ok(())) => continue,
-                Ok(Err(error)) => error,
-                Err(_) => OpError::TimedOut(LOGS_DEADLINE),
-            };
-            for node in here.iter().filter_map(|node| node.parse().ok()) {
-                if texts.get(&node).is_some_and(|text| text.as_ref().is_ok_and(String::is_empty)) {
-                    texts.insert(node, Err(problem.clone()));
+            async move {
+                let mut texts: BTreeMap<_, _> = nodes.into_iter().map(|node| (node, Ok(String::new()))).collect();
+                let ended = tokio::time::timeout(LOGS_DEADLINE, self.read_host_logs(&host, request, &mut texts)).await;
+                if let Err(problem) = ended.unwrap_or(Err(OpError::TimedOut(LOGS_DEADLINE))) {
+                    let silent = |text: &&mut Result<String, OpError>| text.as_ref().is_ok_and(String::is_empty);
+                    texts.values_mut().filter(silent).for_each(|text| *text = Err(problem.clone()));
                 }
+                Ok::<_, OpError>(texts)
             }
-        }
-        texts.into_iter().collect()
+        });
+        let strangers = strangers.into_iter().map(|node| (node, Ok(String::new())));
+        read.await.into_iter().filter_map(|(_, texts)| texts.ok()).flatten().chain(strangers).collect()
     }
 
     async fn read_host_logs(

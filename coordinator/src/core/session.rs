@@ -27,6 +27,9 @@ const RUN_TICK_INTERVAL: Duration = Duration::from_millis(100);
 /// The wait before a host whose stream ended, though its link lives, is asked again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
+/// The wait before a host is told again that could not be, though its link lives: it did not answer in time, or refused.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
 /// Why a watch ended that did not fail.
 enum WatchEnd {
     /// A run began, or the last one ended.
@@ -89,7 +92,7 @@ impl Core {
         self.measurements.linked(&host, true);
         if let Some(LinkState::Connected { hello, .. }) = self.fleet.state(&host) {
             if let Some(facts) = hello.facts.clone() {
-                self.hosts.edit(&host, |view| view.facts = Some(facts));
+                self.hosts.hear(&host, |view| view.facts = Some(facts));
             }
             self.write_down(self.find_unknown(&host, &hello.clusters)).await;
             // An agent that outlived this journal holds a higher generation than the journal knows.
@@ -99,20 +102,28 @@ impl Core {
         }
         self.note(None, &host, "host-connected", "its agent is connected").await;
         loop {
-            if let Err(error) = self.tell(&host).await {
-                tracing::warn!(%host, error = %error, "the host could not be told what it must hold");
+            let told = self.tell(&host).await;
+            if let Err(error) = &told {
+                tracing::warn!(%host, %error, "the host could not be told what it must hold");
             }
-            loop {
-                match self.take_in(&host).await {
-                    Ok(WatchEnd::OtherPace) => {}
-                    Ok(WatchEnd::Over) => break,
-                    Err(error) => {
-                        tracing::info!(%host, error = %error, "the stream of what the host sees ended");
-                        break;
-                    }
+            tokio::select! {
+                () = self.take_in_all(&host) => tokio::time::sleep(RETRY_WAIT).await,
+                // A stream that is broken off for this begins anew with all that stands.
+                () = tokio::time::sleep(TELL_AGAIN), if told.is_err() => {}
+            }
+        }
+    }
+
+    async fn take_in_all(self: &Arc<Self>, host: &HostId) {
+        loop {
+            match self.take_in(host).await {
+                Ok(WatchEnd::OtherPace) => {}
+                Ok(WatchEnd::Over) => return,
+                Err(error) => {
+                    tracing::info!(%host, %error, "the stream of what the host sees ended");
+                    return;
                 }
             }
-            tokio::time::sleep(RETRY_WAIT).await;
         }
     }
 
@@ -132,7 +143,7 @@ impl Core {
         });
         let found = found.collect();
         if unknown != before {
-            self.hosts.edit(host, |view| view.unknown = unknown);
+            self.hosts.hear(host, |view| view.unknown = unknown);
         }
         found
     }
@@ -210,7 +221,7 @@ impl Core {
             }
             AgentEvent::Progress(progress) => {
                 let found = self.find_unknown(host, &progress.clusters);
-                self.hosts.edit(host, |view| view.progress = Some(progress));
+                self.hosts.hear(host, |view| view.progress = Some(progress));
                 return found;
             }
             AgentEvent::Sysctl(change) => {
@@ -223,7 +234,7 @@ impl Core {
                     });
                 }
             }
-            AgentEvent::Host(sample) => self.hosts.edit(host, |view| view.sample = Some(sample)),
+            AgentEvent::Host(sample) => self.hosts.hear(host, |view| view.sample = Some(sample)),
             AgentEvent::Nodes(samples) => {
                 for cluster in self.clusters() {
                     let id = cluster.record().id.clone();

@@ -9,6 +9,7 @@ use throng_common::ids::{HostId, random_suffix};
 use throng_common::status::UnixMillis;
 use throng_proto::operator::enrolment_server::Enrolment;
 use throng_proto::operator::{JoinReply, JoinRequest};
+use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
 use crate::authz::{Caller, CallerRole};
@@ -47,12 +48,14 @@ impl fmt::Debug for JoinToken {
 pub struct EnrolmentService {
     authority: Arc<Authority>,
     store: Store,
+    /// Held from the choice of a new host's id until it is in the store: two of one name may come at once.
+    joining: Arc<Mutex<()>>,
 }
 
 impl EnrolmentService {
     /// Issues with this authority, remembers in this store.
     pub fn new(authority: Arc<Authority>, store: Store) -> Self {
-        Self { authority, store }
+        Self { authority, store, joining: Arc::default() }
     }
 
     /// A token with which one host may join, once, within `ttl`; `host` is the id that it then gets.
@@ -133,6 +136,7 @@ impl Enrolment for EnrolmentService {
         let caller = request.extensions().get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| Status::unauthenticated("unknown caller"))?;
         let request = request.into_inner();
+        let _joining = self.joining.lock().await;
         let host = self.admitted(&caller, &request).await?;
         self.issue(host, &caller, request).await.map(Response::new)
     }

@@ -31,6 +31,8 @@ const PROXIES: [&str; 6] = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY
 /// Is told how far something is. Must not block.
 pub type Tell = Arc<dyn Fn(String) + Send + Sync>;
 
+/// Where a script writes its archive, in its workshop: what is not whole goes with that.
+const ARCHIVE_FILE: &str = "image.tar";
 /// The script's files in its workshop.
 const FILES_DIR: &str = "files";
 
@@ -49,7 +51,7 @@ impl ImageShelf {
         }
         let workshop = self.workshop()?;
         lay_out(recipe, store, &workshop).await?;
-        let archive = self.unfinished(&digest);
+        let archive = workshop.path().join(ARCHIVE_FILE);
         let end = run(recipe, &workshop, &archive, tell).await?;
         let failure = match end.code {
             None => Some(Failure::TooLong(BUILD_DEADLINE)),
@@ -58,12 +60,8 @@ impl ImageShelf {
             Some(code) => Some(Failure::Exit(code)),
         };
         match failure {
-            None => self.keep(recipe, image, clock::now()),
-            Some(how) => {
-                // What is not whole is of no use; where it cannot be removed, the next build writes over it.
-                let _ = std::fs::remove_file(&archive);
-                Err(explain(recipe, &workshop, how))
-            }
+            None => self.keep(recipe, image, &archive, clock::now()),
+            Some(how) => Err(explain(recipe, &workshop, how)),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::content::ContentDigest;
 const SCHEME: &[u8] = b"throng image 1";
 
 /// Hexadecimal digits of a digest in an image's tag: 48 bits, enough that two builds never meet.
-const TAG_DIGITS: usize = 12;
+pub(super) const TAG_DIGITS: usize = 12;
 
 /// The digest of everything that an image is built from: equal digests, equal images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,15 +11,13 @@ use throng_common::ids::random_suffix;
 use throng_common::status::UnixMillis;
 
 use super::error::ImageError;
-use super::recipe::{ImageDigest, Recipe};
+use super::recipe::{ImageDigest, Recipe, TAG_DIGITS};
 
 /// Archives kept although no cluster uses them: the last builds of a few scenarios, which are then not built again.
 const UNUSED_MAX: usize = 8;
 
 /// How the folders begin in which scripts run.
 const WORKSHOP: &str = "build-";
-/// What an archive ends with that is not whole.
-const UNFINISHED: &str = "unfinished";
 
 /// Built images, in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +75,7 @@ impl ImageShelf {
     /// The archive of the image with this tag.
     pub fn find_tag(&self, tag: &str) -> Option<PathBuf> {
         let mut archives = self.archives().into_iter();
-        Self::touched(archives.find(|path| stem(path).starts_with(tag))?)
+        Self::touched(archives.find(|path| has_tag(path, tag))?)
     }
 
     fn touched(archive: PathBuf) -> Option<PathBuf> {
@@ -94,13 +92,14 @@ impl ImageShelf {
         Ok(Workshop(path))
     }
 
-    /// Where a script writes its archive.
-    pub(super) fn unfinished(&self, digest: &ImageDigest) -> PathBuf {
-        self.path(digest, UNFINISHED)
-    }
-
     /// Takes in what a script has written.
-    pub(super) fn keep(&self, recipe: &Recipe, image: &str, now: UnixMillis) -> Result<PathBuf, ImageError> {
+    pub(super) fn keep(
+        &self,
+        recipe: &Recipe,
+        image: &str,
+        written: &Path,
+        now: UnixMillis,
+    ) -> Result<PathBuf, ImageError> {
         let digest = recipe.digest();
         let about = About {
             image: image.to_owned(),
@@ -112,22 +111,17 @@ impl ImageShelf {
         let text = serde_json::to_vec_pretty(&about).expect("plain structs with text keys serialise");
         let (beside, archive) = (self.path(&digest, "json"), self.path(&digest, "tar"));
         fs::write(&beside, text).map_err(failed("write", &beside))?;
-        fs::rename(self.unfinished(&digest), &archive).map_err(failed("write", &archive))?;
+        fs::rename(written, &archive).map_err(failed("write", &archive))?;
         Ok(archive)
     }
 
     /// Removes what a coordinator left that died while a script ran.
     pub fn sweep(&self) {
         for path in self.entries() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            // What cannot be removed is tried again at the next start.
-            let _ = if name.starts_with(WORKSHOP) {
-                fs::remove_dir_all(&path)
-            } else if path.extension().is_some_and(|extension| extension == UNFINISHED) {
-                fs::remove_file(&path)
-            } else {
-                Ok(())
-            };
+            if path.file_name().unwrap_or_default().to_string_lossy().starts_with(WORKSHOP) {
+                // What cannot be removed is tried again at the next start.
+                let _ = fs::remove_dir_all(&path);
+            }
         }
     }
 
@@ -135,7 +129,7 @@ impl ImageShelf {
     pub fn prune(&self, used: &BTreeSet<String>) -> Result<(), ImageError> {
         let mut unused: Vec<(SystemTime, PathBuf)> = Vec::new();
         for archive in self.archives() {
-            if !used.iter().any(|tag| stem(&archive).starts_with(tag)) {
+            if !used.iter().any(|tag| has_tag(&archive, tag)) {
                 let time = archive.metadata().and_then(|metadata| metadata.modified());
                 unused.push((time.unwrap_or(SystemTime::UNIX_EPOCH), archive));
             }
@@ -159,8 +153,11 @@ impl ImageShelf {
     }
 }
 
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+/// Whether an archive, which is named by its digest, is that of the image with this tag. Those of registries have tags of
+/// any length.
+fn has_tag(archive: &Path, tag: &str) -> bool {
+    let digest = archive.file_stem().unwrap_or_default().to_string_lossy();
+    digest.get(..TAG_DIGITS) == Some(tag)
 }
 
 /// The error of a file of ours.
@@ -196,7 +193,8 @@ mod tests {
         }
         // The two oldest: one is in use, the other has just been asked for.
         assert!(shelf.find_tag(&tag(1)).is_some());
-        shelf.prune(&BTreeSet::from([tag(0)])).unwrap();
+        // A registry's tag is no digest, whatever it is like.
+        shelf.prune(&BTreeSet::from([tag(0), "0".to_owned(), "0000".to_owned()])).unwrap();
         let kept = |index| root.path().join(format!("{}{}.json", tag(index), "0".repeat(52))).exists();
         let removed: Vec<usize> = (0..UNUSED_MAX + 4).filter(|index| !kept(*index)).collect();
         assert_eq!(removed, [2, 3, 4]);
@@ -210,7 +208,6 @@ mod tests {
         let workshop = shelf.workshop().unwrap();
         fs::write(workshop.path().join("half"), "x").unwrap();
         std::mem::forget(workshop);
-        fs::write(root.path().join("images/abc.unfinished"), "x").unwrap();
         put(&root.path().join("images"), 1, Duration::ZERO);
         shelf.sweep();
         assert_eq!(shelf.entries().count(), 2, "an archive and its description");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use throng_common::ports::PortSet;
 use throng_common::scenario::model::RunKind;
+use throng_common::size::ByteSize;
 
 use super::palette::Palette;
 use super::table::Table;
@@ -50,7 +51,7 @@ fn roles(plan: &Plan) -> Table {
             name.to_string(),
             role.count.to_string(),
             run_kind(role.run).to_owned(),
-            role.memory.to_string(),
+            if role.memory == ByteSize::ZERO { "-".to_owned() } else { role.memory.to_string() },
             starts(role),
             format!(
                 "{} ready within {}",

@@ -1,7 +1,10 @@
 //! Tables without borders, cut to the terminal's width.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ContentArrangement, Row};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row};
+
+/// Columns of the last column's contents that are worth showing.
+const LAST_LEAST_COLUMNS: u16 = 12;
 
 /// Blanks between columns.
 const GAP_COLUMNS: u16 = 2;
@@ -38,15 +41,27 @@ impl Table {
         self.inner.add_row(row);
     }
 
+    /// How wide it is with as little of its last column as is worth showing.
+    fn least_columns(&self) -> u16 {
+        let mut widths = self.inner.column_max_content_widths();
+        let last = widths.pop().unwrap_or_default().min(LAST_LEAST_COLUMNS);
+        widths.into_iter().map(|width| width.saturating_add(GAP_COLUMNS)).fold(last, u16::saturating_add)
+    }
+
     /// Whether it has no rows.
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
     }
 
-    /// The table as text, a line end after each line; cut to `width_columns` where there is a terminal.
+    /// The table as text, a line end after each line. Where there is a terminal its last column is cut to `width_columns`;
+    /// the others hold what is copied and told apart by. Where there is no room for any of the last, the terminal wraps.
     pub fn render(&mut self, width_columns: Option<u16>) -> String {
-        match width_columns {
+        match width_columns.filter(|width| self.least_columns() <= *width) {
             Some(width) => {
+                let last = self.inner.column_count().saturating_sub(1);
+                for column in self.inner.column_iter_mut().take(last) {
+                    column.set_constraint(ColumnConstraint::ContentWidth);
+                }
                 self.inner.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
             }
             None => {
@@ -88,6 +103,11 @@ worker      1000  worker-[0000-0009,0012-0015,0017,0019,0021,0023]
         let text = table().render(Some(40));
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
-        assert!(text.contains('…'), "{text}");
+        assert!(text.contains('…') && text.contains("1000"), "{text}");
+    }
+
+    #[test]
+    fn what_is_told_apart_by_is_never_cut() {
+        assert_eq!(table().render(Some(20)), table().render(None));
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use throng_common::ids::RunId;
+use throng_common::ids::{ClusterId, RunId};
 
 /// Longest path of a unix socket on Linux, in bytes (`sun_path` holds 108 with its terminating zero).
 const SOCKET_PATH_MAX_BYTES: usize = 107;
@@ -172,6 +172,11 @@ impl StateDir {
     /// The folder of what clusters' programs read, one for each cluster that the journal knows.
     pub fn clusters_dir(&self) -> PathBuf {
         self.root.join("clusters")
+    }
+
+    /// The folder of what a cluster's programs read once the cluster is all of the scenario that it is changed to.
+    pub fn next_cluster_dir(&self, cluster: &ClusterId) -> PathBuf {
+        self.clusters_dir().join(format!("{cluster}.next"))
     }
 
     /// The folder of all runs' artefacts.

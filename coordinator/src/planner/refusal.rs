@@ -111,6 +111,11 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Whether it is the machine that has to be mended, whatever the scenario asks for.
+    pub fn is_of_the_environment(&self) -> bool {
+        matches!(self, Self::Engine { .. })
+    }
+
     /// What a person can do about it.
     pub fn remedy(&self) -> String {
         match self {

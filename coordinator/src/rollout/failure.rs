@@ -11,7 +11,7 @@ use super::rolling::TargetError;
 use crate::bundle::BundleError;
 use crate::core::CoreError;
 use crate::image::ImageError;
-use crate::planner::refusal::PlanRefusal;
+use crate::planner::refusal::{PlanRefusal, Problem};
 use crate::report::folder::FolderError;
 use crate::suite::engine::SuiteError;
 
@@ -121,6 +121,14 @@ pub enum RolloutError {
     /// The cluster cannot follow another scenario while it is up.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Hosts that hold nodes of the cluster are not connected.
+    #[error(
+        "{hosts} holds nodes of the cluster and is not connected: `throng hosts` says since when; again once it is back"
+    )]
+    HostAway {
+        /// Which.
+        hosts: String,
+    },
     /// A host was away, or did not come to rest, while its nodes were to be wiped.
     #[error("{0}: what its nodes had written may still be there; `throng reset` again once that is over")]
     Away(String),
@@ -138,6 +146,10 @@ impl RolloutError {
     /// What the operation's exit says.
     pub fn outcome(&self) -> Outcome {
         match self {
+            // No other scenario would do better.
+            Self::Refused(refusal) if refusal.problems.iter().all(Problem::is_of_the_environment) => {
+                Outcome::Environment
+            }
             Self::Scenario(_) | Self::Refused(_) | Self::Suite(_) | Self::Count(_) | Self::Target(_) => Outcome::Usage,
             Self::Interrupted | Self::Halted { .. } => Outcome::Interrupted,
             Self::Image(_)
@@ -149,6 +161,7 @@ impl RolloutError {
             | Self::NotUp { .. }
             | Self::Stopped { .. }
             | Self::Away(_)
+            | Self::HostAway { .. }
             | Self::Restless { .. }
             | Self::Busy(_) => Outcome::Quorum,
             Self::NotGone { .. } => Outcome::Residue,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select_ok;
+use futures_util::future::{join_all, select_ok};
 use throng_common::ids::{ClusterId, HostId, RoleName};
 use throng_common::ports::PortSet;
 use throng_common::scenario::model::{Image, Provider, Scenario};
@@ -23,6 +23,7 @@ use crate::clock;
 use crate::cluster::{ClusterRecord, ClusterState, LiveCluster, RoleWanted};
 use crate::core::{Core, CoreError, Reservation};
 use crate::fleet::FleetError;
+use crate::fleet::fan_out;
 use crate::operation::{NoteLevel, OperationHandle};
 use crate::planner::input::{HostInput, PlanInput};
 use crate::planner::plan::Plan;
@@ -84,14 +85,32 @@ fn named_by_step(step: &Step) -> Vec<String> {
     own.chain(step.parallel.iter().flatten().flat_map(named_by_step)).collect()
 }
 
-/// What the hosts have now, and what other clusters hold on them. `except`: the cluster that is planned anew.
-pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<HostInput>, RolloutError> {
+/// What the hosts have now, and what other clusters hold on them. `previous`: the plan of the cluster that is planned anew,
+/// all of whose hosts must be there, for its nodes stay where they are.
+pub async fn plan_inputs(core: &Core, previous: Option<&Plan>) -> Result<Vec<HostInput>, RolloutError> {
     await_a_host(core).await;
+    let held = |host: &HostId| previous.is_some_and(|plan| holds_nodes(plan, host));
+    let connected = core.fleet.connected();
+    let away = previous.iter().flat_map(|plan| &plan.hosts).map(|planned| &planned.host);
+    let away: Vec<&str> = away.filter(|host| held(host) && !connected.contains(host)).map(HostId::as_str).collect();
+    if !away.is_empty() {
+        return Err(RolloutError::HostAway { hosts: away.join(", ") });
+    }
+    let mut failed = None;
+    let others = plans_of_others(core, previous.map(|plan| &plan.cluster));
     let mut inputs = Vec::new();
-    let others = plans_of_others(core, except);
-    for host in core.fleet.connected() {
-        let facts = fresh_facts(core, &host).await?;
-        core.hosts.edit(&host, |view| view.facts = Some(facts.clone()));
+    for (host, facts) in fan_out(connected, |host| async move { fresh_facts(core, &host).await }).await {
+        let facts = match facts {
+            Ok(facts) => facts,
+            Err(error) if held(&host) => return Err(error),
+            // One that holds nothing of it, and does not answer, has no part in the plan either.
+            Err(error) => {
+                tracing::warn!(%host, error = error.text(), "it is planned without a host that does not say what it has");
+                failed = Some(error);
+                continue;
+            }
+        };
+        core.hosts.hear(&host, |view| view.facts = Some(facts.clone()));
         let mut input =
             HostInput { host: host.clone(), facts, other_ports: PortSet::default(), other_memory: ByteSize::ZERO };
         for plans in &others {
@@ -103,7 +122,18 @@ pub async fn plan_inputs(core: &Core, except: Option<&ClusterId>) -> Result<Vec<
         }
         inputs.push(input);
     }
-    if inputs.is_empty() { Err(RolloutError::NoHost) } else { Ok(inputs) }
+    if inputs.is_empty() { Err(failed.unwrap_or(RolloutError::NoHost)) } else { Ok(inputs) }
+}
+
+fn holds_nodes(plan: &Plan, host: &HostId) -> bool {
+    plan.hosts.iter().any(|planned| planned.host == *host && !planned.nodes.is_empty())
+}
+
+/// Waits until all hosts with nodes of a plan are connected: without one its nodes would be planned to run elsewhere, while
+/// they run there. Whoever plans says which did not come.
+pub(super) async fn await_hosts_of(core: &Core, plan: &Plan) {
+    let holding = plan.hosts.iter().filter(|planned| !planned.nodes.is_empty());
+    join_all(holding.map(|planned| core.fleet.wait_connected(&planned.host, HOST_WAIT))).await;
 }
 
 /// Waits until a host is connected, where there are hosts: a coordinator that has just begun has none yet.
@@ -182,6 +212,7 @@ pub(super) async fn prepare(
         incarnations: BTreeMap::new(),
         prepared: BTreeSet::new(),
         sysctls: BTreeMap::new(),
+        former_hosts: BTreeSet::new(),
         state: ClusterState::Starting,
         created: clock::now(),
         pending: None,
@@ -204,8 +235,11 @@ pub(super) async fn make_plan(
     if scenario.fleet.provider == Provider::PlanOnly {
         return Err(PlanRefusal { problems: vec![Problem::PlanOnly] }.into());
     }
+    if let Some(previous) = previous {
+        await_hosts_of(core, previous).await;
+    }
     let _turn = core.reservations.turn().await;
-    let hosts = plan_inputs(core, previous.map(|plan| &plan.cluster)).await?;
+    let hosts = plan_inputs(core, previous).await?;
     let input = PlanInput {
         scenario,
         cluster: id,

@@ -8,7 +8,7 @@ use throng_failpoints::{Fault, Point, hit, planted};
 
 use super::failure::RolloutError;
 use super::images;
-use super::prepare::plan_inputs;
+use super::prepare::{await_hosts_of, plan_inputs};
 use super::rolling::TargetError;
 use crate::cluster::LiveCluster;
 use crate::core::Core;
@@ -40,8 +40,9 @@ pub async fn scale(
     if scenario.role.values().all(|role| role.count == 0) {
         return Err(RolloutError::Count("that leaves no node at all: take the cluster down instead".to_owned()));
     }
+    await_hosts_of(core, &record.plan).await;
     let turn = core.reservations.turn().await;
-    let hosts = plan_inputs(core, Some(&record.id)).await?;
+    let hosts = plan_inputs(core, Some(&record.plan)).await?;
     let images =
         record.plan.roles.iter().filter_map(|(name, role)| Some((name.clone(), role.image.clone()?))).collect();
     let input = PlanInput {
@@ -73,12 +74,13 @@ pub async fn scale(
         let before = &record.plan;
         record.prepared.retain(|node| place(before, node).is_some_and(|host| place(&planned, node) == Some(host)));
         record.plan = planned;
+        record.former_hosts.extend(leaving.keys().cloned());
+        record.former_hosts.retain(|host| !kept.contains(host));
     });
     drop((reservation, planning));
     hit(Point::ScalePlanned);
+    // Also hosts without a part in the new plan. One that is away is told when it comes back, and waited for until then.
     core.publish(cluster).await?;
-    // A host without a part in the new plan may be away: it is told when it comes back, and waited for until then.
-    core.tell_all(leaving.keys().filter(|host| !kept.contains(*host)).cloned().collect()).await;
     hit(Point::ScaleTold);
     let words: Vec<String> = counts.iter().map(|(role, count)| format!("{role}={count}")).collect();
     core.note(Some(&record.id), &record.id, "scaled", words.join(" ")).await;

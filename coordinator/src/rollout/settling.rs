@@ -127,7 +127,9 @@ async fn come_to_rest(
         phase.progress(total.saturating_sub(seen.count() as u64), seen.describe());
         seen.is_nothing()
     });
-    seen.await.map_err(|unsettled| unsettled.into_error(SCALE_DEADLINE))
+    seen.await.map_err(|unsettled| unsettled.into_error(SCALE_DEADLINE))?;
+    forget_former(cluster, leaving);
+    Ok(())
 }
 
 /// Waits until nothing is left of nodes that were taken away and their hosts are at rest, or names them at the deadline.
@@ -139,7 +141,14 @@ pub async fn wait_gone(
 ) -> Result<(), Vec<MissingNode>> {
     let look = || left(core, cluster, leaving);
     let left = until(core, cluster, deadline, look, BTreeMap::is_empty).await;
-    left.map_err(|left| missing_nodes(&left))
+    left.map_err(|left| missing_nodes(&left))?;
+    forget_former(cluster, leaving);
+    Ok(())
+}
+
+/// Of these hosts, which are at rest, those without a part in the plan hold nothing of it any more.
+fn forget_former(cluster: &LiveCluster, leaving: &Leaving) {
+    cluster.edit(|record| record.former_hosts.retain(|host| !leaving.contains_key(host)));
 }
 
 /// Looks at every change of nodes and hosts until it is enough; at the deadline, what was seen last.

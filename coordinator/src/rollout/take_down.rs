@@ -84,7 +84,9 @@ pub(super) async fn take_down(
     if torn.is_clean() {
         core.remove(&record.id).await?;
         // A folder that cannot be removed holds only the scenario's files, on the coordinator's own machine.
-        let _ = std::fs::remove_dir_all(&record.bundle_dir);
+        for folder in [&record.bundle_dir, &core.state.next_cluster_dir(&record.id)] {
+            let _ = std::fs::remove_dir_all(folder);
+        }
         core.note(Some(&record.id), &record.id, "cluster-down", "nothing left behind").await;
     } else {
         core.note(Some(&record.id), &record.id, "residue", torn.summary()).await;

@@ -139,7 +139,9 @@ pub(super) fn reason_lines(
             1 => format!("  {nodes}: {why}"),
             count => format!("  {nodes} ({count}): {why}"),
         });
-        lines.extend(instances.get(why).map(|(node, own)| format!("    for instance {node}: {own}")));
+        // What the role has to say of it may come from one that is not meant.
+        let instance = instances.get(why).filter(|(node, _)| nodes.is_empty() || nodes.contains(node));
+        lines.extend(instance.map(|(node, own)| format!("    for instance {node}: {own}")));
     }
     if more > 0 {
         lines.push(format!("  and {more} more reasons: `throng ps` shows all nodes"));

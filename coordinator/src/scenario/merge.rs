@@ -5,7 +5,7 @@
 
 use super::code::Code;
 use super::path::{KeyPath, Segment};
-use super::report::{Fault, Report};
+use super::report::{Fault, Report, suggest};
 use super::source::Origin;
 use super::tree::{Entry, Node, Value};
 
@@ -73,10 +73,28 @@ pub(super) fn set(report: &mut Report, source: usize, base: &mut Node) {
     let value = &text[equals + 1..];
     let origin = Origin { source, span: equals + 1..text.len() };
     let node = Node { value: parse_value(value, &origin), origin };
+    match &path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        // A text may refer to it, that no file defines: whether one does is known later.
+        ["param", name] if !names(base, "param").contains(name) => {
+            report.note_set_param((*name).to_owned(), whole.clone());
+        }
+        ["role", name, _, ..] if !names(base, "role").contains(name) => {
+            let hint = suggest(name, names(base, "role"), "write the role into a file");
+            let fault = Fault::new(Code::UnknownRole, format!("the scenario has no role `{name}`")).hint(hint);
+            return report.push(&whole, None, fault);
+        }
+        _ => {}
+    }
     if let Err(at) = put(base, &path, node) {
         let message = format!("`{at}` is not a table or a known list entry, so nothing can be set inside it");
         report.push(&whole, None, wrong(message));
     }
+}
+
+/// The names of the entries of a table at the root of a document.
+fn names<'a>(document: &'a Node, table: &str) -> Vec<&'a str> {
+    let found = document.get(&KeyPath::from_iter([table])).and_then(Node::table);
+    found.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
 }
 
 /// The path before the equals sign, and where that stands.

@@ -3,7 +3,7 @@
 //! A text that is nothing but one parameter becomes the parameter's value, whatever its type. What its key expects is
 //! known later: `shape` gives a value that was filled in the type of its key. Parameters may refer to parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use throng_common::scenario::placeholder::{self, Placeholder};
 
@@ -27,12 +27,13 @@ const ADDED_MAX_BYTES: usize = 8 << 20;
 /// Fills in every parameter of the document.
 pub(super) fn substitute(report: &mut Report, document: &mut Node) {
     let raw = params(document);
-    let mut filler = Filler { report, raw, resolved: BTreeMap::new(), added: 0 };
+    let mut filler = Filler { report, raw, resolved: BTreeMap::new(), used: BTreeSet::new(), added: 0 };
     let names: Vec<String> = filler.raw.keys().cloned().collect();
     for name in names {
         filler.resolve(&name, &mut Vec::new());
     }
     filler.fill(document, &mut KeyPath::default());
+    filler.demand_use();
 }
 
 /// The parameters as they are written: only plain values; anything else is reported when types are checked.
@@ -48,6 +49,8 @@ struct Filler<'a> {
     raw: BTreeMap<String, Node>,
     /// What each parameter comes to; none where it cannot be told, which has been reported.
     resolved: BTreeMap<String, Option<Value>>,
+    /// Those that a text refers to.
+    used: BTreeSet<String>,
     added: usize,
 }
 
@@ -128,6 +131,7 @@ impl Filler<'_> {
         let mut whole = true;
         for found in placeholder::find(text) {
             let Ok(Placeholder::Param(name)) = found.placeholder else { continue };
+            self.used.insert(name.clone());
             if !self.raw.contains_key(&name) {
                 self.undefined(&name, &text[found.range.clone()], node, path);
                 whole = false;
@@ -151,6 +155,17 @@ impl Filler<'_> {
         out.push_str(&text[at..]);
         self.added += out.len();
         whole.then_some(Value::Text(out))
+    }
+
+    /// A parameter that is set, that no file defines and to which no text refers is a slip of the pen.
+    fn demand_use(&mut self) {
+        let set = self.report.set_params();
+        for (name, origin) in set.iter().filter(|(name, _)| !self.used.contains(*name)) {
+            let known = self.raw.keys().filter(|known| !set.contains_key(*known)).map(String::as_str);
+            let hint = suggest(name, known, "the scenario has no parameters");
+            let fault = Fault::new(Code::UndefinedParam, format!("the scenario has no parameter `{name}`")).hint(hint);
+            self.report.push(origin, None, fault);
+        }
     }
 
     fn undefined(&mut self, name: &str, written: &str, node: &Node, path: &KeyPath) {

@@ -60,13 +60,22 @@ pub(super) struct Report {
     beyond: usize,
     /// Where a value was wrong and has been replaced: what later checks say of it would only confuse.
     tainted: BTreeSet<KeyPath>,
+    /// Parameters that only a `--set` defines, each with its place.
+    set_params: BTreeMap<String, Origin>,
     /// Values that parameters were filled into, with what messages say of them.
     filled: BTreeMap<KeyPath, String>,
 }
 
 impl Report {
     pub(super) fn new(sources: Vec<Source>) -> Self {
-        Self { sources, found: Vec::new(), beyond: 0, tainted: BTreeSet::new(), filled: BTreeMap::new() }
+        Self {
+            sources,
+            found: Vec::new(),
+            beyond: 0,
+            tainted: BTreeSet::new(),
+            set_params: BTreeMap::new(),
+            filled: BTreeMap::new(),
+        }
     }
 
     /// Adds a mistake at this place.
@@ -125,6 +134,16 @@ impl Report {
     /// Remembers that parameters were filled into the value at this path, with what messages say of it.
     pub(super) fn note_filled(&mut self, path: &KeyPath, note: String) {
         self.filled.insert(path.clone(), note);
+    }
+
+    /// Remembers a parameter that a `--set` gives a value and no file does.
+    pub(super) fn note_set_param(&mut self, name: String, origin: Origin) {
+        self.set_params.insert(name, origin);
+    }
+
+    /// Parameters that only a `--set` defines, each with its place.
+    pub(super) fn set_params(&self) -> BTreeMap<String, Origin> {
+        self.set_params.clone()
     }
 
     /// Whether whoever wrote this value could not choose its type: parameters were filled in, or it came by `--set`.

@@ -14,7 +14,11 @@ const TAIL_LINE_MAX_CHARS: usize = 200;
 
 /// A text in quotes, on one line, cut where it is long.
 pub(super) fn quote(text: &str) -> String {
-    let shown: String = text.chars().take(QUOTE_MAX_CHARS).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for letter in text.chars().take(QUOTE_MAX_CHARS) {
+        // Between double quotes a single one needs no escape.
+        if letter == '\'' { shown.push(letter) } else { shown.extend(letter.escape_debug()) }
+    }
     let total = text.chars().count();
     if total > QUOTE_MAX_CHARS {
         format!("\"{shown}\"... ({} characters more)", total - QUOTE_MAX_CHARS)

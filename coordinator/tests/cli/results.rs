@@ -103,7 +103,8 @@ async fn what_ends_a_command_is_told_to_programs_too_once_and_as_its_last_line()
     assert_eq!(told["hint"], "`throng status` lists them", "{told}");
     let (told, stderr) = json(&["check", "/nowhere/scenario.toml"]).await;
     assert!(told["error"].as_str().unwrap().contains("/nowhere/scenario.toml"), "{told}");
-    assert_eq!(stderr, format!("error: {}\n", told["error"].as_str().unwrap()));
+    let text = |key: &str| told[key].as_str().unwrap();
+    assert_eq!(stderr, format!("error: {}\nhint: {}\n", text("error"), text("hint")));
     std::fs::write(bench.scenario(), "format = 2\n").unwrap();
     let (told, _) = json(&["check", &bench.scenario()]).await;
     assert!(told["diagnostics"].is_array() && told.get("error").is_none(), "{told}");

@@ -86,6 +86,19 @@ async fn a_token_is_good_once() {
 }
 
 #[tokio::test]
+async fn machines_of_one_name_that_join_at_once_are_hosts_of_their_own() {
+    let port = Port::open().await;
+    let mut invitations = Vec::new();
+    for _ in 0..4 {
+        invitations.push(invitation(&port, None).await);
+    }
+    let joined = futures_util::future::join_all(invitations.iter().map(|one| join(one, "localhost"))).await;
+    let hosts: std::collections::BTreeSet<String> =
+        joined.into_iter().map(|identity| identity.unwrap().host().to_string()).collect();
+    assert_eq!(hosts.len(), 4, "{hosts:?}");
+}
+
+#[tokio::test]
 async fn the_token_is_not_sent_to_a_coordinator_whose_ca_has_another_pin() {
     let port = Port::open().await;
     let good = invitation(&port, Some("host-1")).await;

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use throng_tests::engine;
 use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site};
 use throng_tests::terminal::{CTRL_C, OnTerminal};
 use throng_tests::wait::wait_for;
+use throng_tests::{engine, host};
 
 /// A phase that does not end by itself: its name on the screen, and what makes it so.
 struct Phase {
@@ -193,6 +193,30 @@ fn a_change_of_a_live_cluster_that_is_interrupted_leaves_it_standing_and_can_be_
         assert!(screen.contains("follow"), "{screen}");
         let _ = site.throng(&["follow"]).expect_code(0);
         site.wait_for_count("worker", 1);
+        site.down();
+    });
+}
+
+#[test]
+fn commands_in_nodes_end_with_whoever_waits_for_them() {
+    in_site(|site| {
+        let _ = site.up();
+        site.wait_for_count("worker", 3);
+        for nodes in ["worker", "hub"] {
+            let exec = site.start("throng", &["exec", nodes, "--", "sleep", "98765"]);
+            let sleeping =
+                || host::processes("98765").into_iter().filter(|process| process.arguments[0] == "sleep").count();
+            wait_for("the commands run", SETTLE_TIMEOUT, || match sleeping() {
+                0 => Err(exec.stderr()),
+                count => Ok(count),
+            });
+            exec.interrupt();
+            let _ = exec.end(COMMAND_TIMEOUT);
+            wait_for("the commands end", SETTLE_TIMEOUT, || match sleeping() {
+                0 => Ok(()),
+                count => Err(format!("{count} go on")),
+            });
+        }
         site.down();
     });
 }

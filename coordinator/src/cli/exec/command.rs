@@ -35,8 +35,8 @@ pub struct ExecArgs {
     /// Nodes: a role, a node, a node set like worker-[0000-0099], 3 of worker, 10% of worker, or all
     #[arg(value_name = "SELECTOR")]
     pub selector: String,
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// The command and its arguments, after `--` where they could be meant for throng
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub command: Vec<String>,
     /// On a terminal of its own
     #[command(flatten)]

@@ -144,7 +144,8 @@ impl Gathered {
             printer.stderr(&format!("failed in {} of {} nodes: {failed}", failed.len(), self.outcomes.len()));
         }
         if self.outcomes.iter().any(|outcome| outcome.said.error.is_some()) {
-            printer.hint(&format!("not every node answered; again: `{}`", context.invocation.again()));
+            let ps = context.invocation.command("ps");
+            printer.hint(&format!("`{ps}` says which nodes run; --timeout gives a command longer"));
         }
         Ok(Outcome::Failed)
     }

@@ -50,7 +50,7 @@ pub fn print(
                 let printer = context.printer;
                 // Apart from the progress, which may be on the same screen.
                 printer.note("");
-                printer.data(&render(record, report, printer.out, printer.width_columns))?;
+                printer.data(&render(operation, record, report, printer.out, printer.width_columns))?;
             }
             if let (None, true, Some(end)) = (report, begins_cluster(operation), &record.end) {
                 advise(context, operation, record, end);
@@ -87,7 +87,13 @@ fn begins_cluster(operation: &Operation) -> bool {
 }
 
 /// The tables and the last lines.
-fn render(record: &OperationRecord, report: Option<&str>, palette: Palette, width: Option<u16>) -> String {
+fn render(
+    operation: &Operation,
+    record: &OperationRecord,
+    report: Option<&str>,
+    palette: Palette,
+    width: Option<u16>,
+) -> String {
     if let Some(report) = report {
         return report.to_owned();
     }
@@ -106,7 +112,7 @@ fn render(record: &OperationRecord, report: Option<&str>, palette: Palette, widt
         text.push_str(&residues_table(&end.residues).render(width));
         text.push('\n');
     }
-    text.push_str(&ending(record, end, palette));
+    text.push_str(&ending(operation, record, end, palette));
     text
 }
 
@@ -144,7 +150,7 @@ pub fn residues_table(residues: &[ResidueRecord]) -> Table {
 }
 
 /// What it came to: a line with the reason, below it who and why, what to do, and that nothing is left behind.
-fn ending(record: &OperationRecord, end: &EndRecord, palette: Palette) -> String {
+fn ending(operation: &Operation, record: &OperationRecord, end: &EndRecord, palette: Palette) -> String {
     let word = match end.outcome {
         Outcome::Pass if record.tests.is_empty() => palette.good("done"),
         Outcome::Pass => palette.good("passed"),
@@ -159,7 +165,13 @@ fn ending(record: &OperationRecord, end: &EndRecord, palette: Palette) -> String
     };
     let clean = record.nothing_left_behind();
     if end.detail.is_empty() {
-        return format!("{word}{}\n", if clean { " · nothing left behind" } else { "" });
+        let what = match end.outcome {
+            // What a script goes on with.
+            Outcome::Pass if end.cluster_up && begins_cluster(operation) => format!(" · {} is up", operation.cluster),
+            _ if clean => " · nothing left behind".to_owned(),
+            _ => String::new(),
+        };
+        return format!("{word}{what}\n");
     }
     let mut text = format!("{word}: ");
     for line in end.detail.lines() {
@@ -229,7 +241,7 @@ fn detached(context: &Context, operation: &Operation, cancelled: bool) {
         "watch it to its end: {}",
         context.invocation.command(&format!("follow {}", operation.operation))
     ));
-    if !operation.cluster.is_empty() {
+    if !operation.cluster.is_empty() && !cancelled {
         let down = context.invocation.command(&format!("down {} --yes", operation.cluster));
         printer.hint(&format!("take it down: {down}"));
     }

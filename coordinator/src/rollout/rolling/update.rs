@@ -5,6 +5,8 @@
 //! The end, where every node has followed, is a record of the new scenario alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use throng_common::ids::{NodeName, OperationId};
@@ -71,7 +73,7 @@ async fn update(
     let fallen = |node: &&NodeName| cluster.status(node).is_none_or(|status| status.phase != NodePhase::Ready);
     let done = record.pending.iter().flat_map(|pending| &pending.done);
     restarted.extend(done.filter(fallen).cloned());
-    let next_dir = core.state.clusters_dir().join(format!("{}.next", record.id));
+    let next_dir = core.state.next_cluster_dir(&record.id);
     admitted.lay_out(core, &next_dir).await?;
     core.journal(cluster).await?;
     let drive = Drive { core, cluster, operation, bound, verb: "update" };
@@ -81,7 +83,7 @@ async fn update(
     core.publish(cluster).await?;
     // What programs read. The former is of no use any more; one that cannot be moved leaves tests without their files.
     let dir = record.bundle_dir.clone();
-    let moved = std::fs::remove_dir_all(&dir).and_then(|()| std::fs::rename(&next_dir, &dir));
+    let moved = remove_folder(&dir).and_then(|()| std::fs::rename(&next_dir, &dir));
     if let Err(error) = moved {
         operation.note(NoteLevel::Warning, format!("the tests' files are still the former ones: {error}"), "");
     }
@@ -90,6 +92,14 @@ async fn update(
     core.note(Some(&record.id), &record.id, "cluster-updated", text).await;
     images::prune(core).await;
     Ok(())
+}
+
+/// Removes a folder, which may be gone since a change that was cut short.
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// These nodes are told what the new scenario makes of them.

@@ -1,11 +1,19 @@
 //! The program: which of its four parts a process is.
 
+use std::ffi::CStr;
 use std::process::ExitCode;
+
+use nix::sys::prctl;
 
 use crate::{cli, enter, launcher, shim};
 
+/// The short name of its processes.
+const NAME: &CStr = c"throng-agent";
+
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
+    // What is started by `/proc/self/exe` is called `exe` otherwise: by `ps`, and by what tells who used the host.
+    let _ = prctl::set_name(NAME);
     let mut arguments = std::env::args_os();
     let program = arguments.next();
     let mut arguments = arguments.peekable();

@@ -58,6 +58,8 @@ fn the_agent_may_open_what_its_host_allows_and_is_killed_last_and_its_nodes_are_
         limited.args(["-c", "ulimit -Sn 512; exec \"$0\" \"$@\""]).arg(up.get_program()).args(up.get_args());
         limited.envs(up.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(site.folder());
         let _ = Running::start(&mut limited, "throng up".to_owned()).end(COMMAND_TIMEOUT).expect_code(0);
+        let name = fs::read_to_string(format!("/proc/{}/comm", agent::pid(site))).unwrap();
+        assert_eq!(name, "throng-agent\n");
         let limits = fs::read_to_string(format!("/proc/{}/limits", agent::pid(site))).unwrap();
         let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
         let words: Vec<&str> = files.split_whitespace().collect();

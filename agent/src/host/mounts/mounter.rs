@@ -1,6 +1,6 @@
 //! The calls that change the mount table, behind a narrow trait so that plans can be applied to a fake.
 
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
@@ -11,7 +11,7 @@ use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde::Serialize;
 
-use super::table::{MountEntry, read_table};
+use super::table::{MountEntry, parse_below, read_table};
 
 /// What a tmpfs is mounted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,10 @@ pub enum Detach {
 pub trait Mounter {
     /// The mounts that this process sees.
     fn table(&self) -> io::Result<Vec<MountEntry>>;
+    /// Those of them that lie at and below a folder.
+    fn below(&self, folder: &Path) -> io::Result<Vec<MountEntry>> {
+        Ok(self.table()?.into_iter().filter(|entry| entry.mount_point.starts_with(folder)).collect())
+    }
     /// Mounts a tmpfs, `nosuid` and `nodev`; makes the folder where it is missing.
     fn mount_tmpfs(&self, path: &Path, tmpfs: TmpfsOptions<'_>) -> io::Result<()>;
     /// Gives a mounted tmpfs other options.
@@ -72,6 +76,10 @@ pub struct KernelMounter;
 impl Mounter for KernelMounter {
     fn table(&self) -> io::Result<Vec<MountEntry>> {
         read_table(Path::new("/proc"), "self")
+    }
+
+    fn below(&self, folder: &Path) -> io::Result<Vec<MountEntry>> {
+        Ok(parse_below(&fs::read("/proc/self/mountinfo")?, folder))
     }
 
     fn mount_tmpfs(&self, path: &Path, tmpfs: TmpfsOptions<'_>) -> io::Result<()> {

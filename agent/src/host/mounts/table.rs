@@ -5,10 +5,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+/// Where a line's mount point stands among its fields, from 0.
+const MOUNT_POINT: usize = 4;
 
 /// The number of a file system's device, `major:minor`, as `stat` and mountinfo give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -82,6 +85,21 @@ pub fn parse_table(text: &[u8]) -> Vec<MountEntry> {
     text.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
 }
 
+/// Reads of a table's text what lies at and below a folder. Of the other lines, which are as many as there are nodes, only
+/// the path is looked at.
+pub fn parse_below(text: &[u8], folder: &Path) -> Vec<MountEntry> {
+    let prefix = folder.as_os_str().as_bytes();
+    let prefix = prefix.strip_suffix(b"/").unwrap_or(prefix);
+    // What the kernel escapes is not written in the table as it is in the path.
+    let is_escaped = prefix.iter().any(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\\' | b'#'));
+    let may_lie_below = |line: &&[u8]| {
+        let path = line.split(|byte| *byte == b' ').nth(MOUNT_POINT);
+        is_escaped || path.is_some_and(|path| path.starts_with(prefix))
+    };
+    let lines = text.split(|byte| *byte == b'\n').filter(may_lie_below).filter_map(parse_line);
+    lines.filter(|entry| entry.mount_point.starts_with(folder)).collect()
+}
+
 fn parse_line(line: &[u8]) -> Option<MountEntry> {
     let mut fields = line.split(|byte| *byte == b' ');
     let id = number(fields.next()?)?;
@@ -113,10 +131,15 @@ fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(&unescape(field)).into_owned()
 }
 
+/// Whether nothing of it is escaped.
+fn is_plain(field: &[u8]) -> bool {
+    !field.contains(&b'\\')
+}
+
 /// Decodes `\040` and its like: the kernel writes blank, tab, newline and backslash so.
 fn unescape(field: &[u8]) -> Vec<u8> {
     // Nearly all of them, and there are thousands.
-    if !field.contains(&b'\\') {
+    if is_plain(field) {
         return field.to_vec();
     }
     let mut plain = Vec::with_capacity(field.len());
@@ -167,6 +190,18 @@ not a line
         assert_eq!(ours.device, Device { major: 0, minor: 77 });
         assert_eq!(table[3].size_bytes(), None);
         assert!(table[1].has_flag("memory") && !table[1].has_flag("mem"));
+    }
+
+    #[test]
+    fn below_a_folder_is_what_the_whole_table_has_there() {
+        let whole = parse_table(TABLE.as_bytes());
+        let folders =
+            ["/", "/x", "/x/", "/run/throng/c-x", "/run/thron", "/run/throng/c-x/w-0001/ramdisk/a b", "/none"];
+        for folder in folders.map(Path::new) {
+            let expected: Vec<_> =
+                whole.iter().filter(|entry| entry.mount_point.starts_with(folder)).cloned().collect();
+            assert_eq!(parse_below(TABLE.as_bytes(), folder), expected, "{}", folder.display());
+        }
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub struct Observed {
 
 /// The mounts at and below `scope`: a node's folder, or a cluster's.
 pub fn observe(mounter: &dyn Mounter, scope: &Path) -> Result<Observed, RamdiskError> {
-    let table = mounter.table().map_err(|source| RamdiskError::Table { whose: "this host".to_owned(), source })?;
-    let mounts: Vec<_> = table.into_iter().filter(|entry| entry.mount_point.starts_with(scope)).collect();
+    let mounts = mounter.below(scope);
+    let mounts = mounts.map_err(|source| RamdiskError::Table { whose: "this host".to_owned(), source })?;
     let ours = mounts.iter().filter(|entry| is_ours(entry));
     let roots = ours.filter_map(|entry| Some((entry.mount_point.clone(), root_of(&entry.mount_point).ok()?))).collect();
     Ok(Observed { mounts, roots })

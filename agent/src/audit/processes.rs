@@ -10,9 +10,7 @@ use throng_common::status::{AuditScope, Residue, ResidueKind};
 use super::scope::{counts, first_part};
 use crate::host::procs::table::Procs;
 use crate::resources::cgroup::cgroups::{Cgroups, TOP};
-
-/// The variable that every process of a node has in its environment.
-pub const CLUSTER_VARIABLE: &str = "THRONG_CLUSTER";
+use crate::resources::process::plan::{CLUSTER_VARIABLE, NODE_VARIABLE};
 
 /// Most of a command line that is shown.
 const COMMAND_SHOWN_CHARS: usize = 100;
@@ -73,10 +71,10 @@ fn cluster_of_group(path: &Path) -> Option<ClusterId> {
 }
 
 fn cluster_of_process(procs: &Procs, pid: u32, run_dir: &Path) -> Option<ClusterId> {
-    let variable = procs.environment(pid).unwrap_or_default().into_iter().find_map(|entry| {
-        let value = entry.strip_prefix(CLUSTER_VARIABLE)?.strip_prefix('=')?;
-        ClusterId::new(value).ok()
-    });
+    let environment = procs.environment(pid).unwrap_or_default();
+    let value = |name: &str| environment.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='));
+    // People set the first for themselves, to choose a cluster; with the second it is a node's.
+    let variable = value(NODE_VARIABLE).and_then(|_| ClusterId::new(value(CLUSTER_VARIABLE)?).ok());
     variable.or_else(|| {
         let arguments = procs.arguments(pid).ok()?;
         let below = |argument: &String| {

@@ -104,8 +104,8 @@ impl Ledger {
     /// Opens the ledger, and makes it where there is none. A damaged file is set aside, never in the way of a teardown:
     /// what runs is found again from the marks in kernel and engine.
     pub fn open(path: &Path) -> Result<(Self, Option<PathBuf>), LedgerError> {
-        match Self::open_sound(path) {
-            Err(LedgerError::Open { source, .. }) if is_damage(&source) => {
+        match Self::open_sound(path).and_then(Self::readable) {
+            Err(error) if is_damage(&error) => {
                 let aside = path.with_extension("damaged");
                 for ending in ["", "-wal", "-shm"] {
                     let from = PathBuf::from(format!("{}{ending}", path.display()));
@@ -117,6 +117,15 @@ impl Ledger {
             }
             opened => opened.map(|ledger| (ledger, None)),
         }
+    }
+
+    /// Itself, where everything in it can be read. Documents may be of another version of throng.
+    fn readable(self) -> Result<Self, LedgerError> {
+        self.spec()?;
+        self.addresses()?;
+        self.sysctls()?;
+        self.nodes()?;
+        Ok(self)
     }
 
     fn open_sound(path: &Path) -> Result<Self, LedgerError> {
@@ -296,10 +305,16 @@ impl Ledger {
     }
 }
 
-/// Whether the file itself is damaged, rather than the disk or the permissions in the way.
-fn is_damage(error: &rusqlite::Error) -> bool {
+/// Whether the file itself is damaged, or holds what cannot be read, rather than the disk or the permissions in the way.
+fn is_damage(error: &LedgerError) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+    match error {
+        LedgerError::Open { source, .. } | LedgerError::Use(source) => {
+            matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+        }
+        LedgerError::Document(_) => true,
+        LedgerError::TooNew { .. } | LedgerError::Schema { .. } => false,
+    }
 }
 
 #[cfg(test)]
@@ -387,6 +402,21 @@ mod tests {
         assert!(error.contains("schema 99") && error.contains(&format!("up to {SCHEMA}")), "{error}");
         Connection::open(&path).unwrap().pragma_update(None, "user_version", SCHEMA).unwrap();
         assert_eq!(Ledger::open(&path).unwrap().0.nodes().unwrap(), [record(1)]);
+    }
+
+    #[test]
+    fn a_ledger_with_what_cannot_be_read_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let (ledger, aside) = Ledger::open(&path).unwrap();
+        assert_eq!(aside, None);
+        ledger.record_node(&record(7)).unwrap();
+        let sql = "UPDATE node SET json = json_set(json, '$.started_at', 'of another version')";
+        ledger.connection().execute(sql, []).unwrap();
+        drop(ledger);
+        let (ledger, aside) = Ledger::open(&path).unwrap();
+        assert!(aside.is_some_and(|aside| aside.exists()));
+        assert_eq!(ledger.nodes().unwrap(), []);
     }
 
     #[test]

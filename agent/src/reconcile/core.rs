@@ -408,7 +408,7 @@ impl Core {
                 waiting.insert(key.node.role().clone());
                 continue;
             }
-            match self.pacer.start(pace, now) {
+            match self.pacer.start(cluster, pace, now) {
                 Ok(()) => self.begin(&key, action, now, commands),
                 Err(Some(at)) => return self.wake(at),
                 // The end of another start wakes the loop.

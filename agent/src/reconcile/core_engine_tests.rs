@@ -116,6 +116,24 @@ fn a_container_whose_end_the_engine_does_not_tell_is_unknown_until_it_does() {
 }
 
 #[test]
+fn an_end_that_an_engine_tells_late_begins_a_new_row_of_a_node_that_had_run_for_long() {
+    for (ran_millis, failures) in [(STABLE_AFTER_MILLIS - 1, 4), (STABLE_AFTER_MILLIS, 1)] {
+        let mut world = world_of_containers(2);
+        world.core.nodes.get_mut(&key(1)).unwrap().failures = 3;
+        let began = world.core.nodes[&key(1)].up_since.unwrap();
+        world.now = at_last(began.plus(ran_millis));
+        let pid = world.running.remove(&key(1)).unwrap();
+        world.tell(Event::Vanished { key: key(1), pid, reason: reason(ReasonKind::EngineHung) });
+        let mut found = as_believed(&world);
+        let container = Some(ContainerId("c1".into()));
+        found[1].presence = Presence::Ended { container, digest: "digest".into(), failed: true };
+        let began = world.core.begin_look();
+        world.tell(Event::Found { began, found, unseen: Unseen::default() });
+        assert_eq!(world.core.nodes[&key(1)].failures, failures, "after {ran_millis} ms");
+    }
+}
+
+#[test]
 fn a_look_that_began_before_something_happened_to_a_node_says_nothing_of_it() {
     let mut world = world_of_containers(1);
     let began = world.core.begin_look();

@@ -234,12 +234,17 @@ impl NodeState {
             Presence::Ended { container, digest, .. } => (container, digest),
             Presence::Absent | Presence::Unknown => (None, String::new()),
         };
-        let stable = self.up_since.is_some_and(|at| now >= at.plus(STABLE_AFTER_MILLIS));
-        self.failures = if stable { 1 } else { self.failures.saturating_add(1) };
+        self.count_end(now);
         self.presence = Presence::Ended { container, digest, failed };
         self.asked = None;
         self.ready = false;
         self.reason = Some(reason);
+    }
+
+    /// Counts an end among those in a row. One that had run for long begins a new row.
+    pub fn count_end(&mut self, now: Uptime) {
+        let stable = self.up_since.is_some_and(|at| now >= at.plus(STABLE_AFTER_MILLIS));
+        self.failures = if stable { 1 } else { self.failures.saturating_add(1) };
     }
 
     /// It could not be started.

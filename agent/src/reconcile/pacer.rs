@@ -1,6 +1,9 @@
 //! How many starts, stops and removals are under way at once, and how many starts begin in a second. Pure: time is data.
 
+use std::collections::BTreeMap;
+
 use throng_common::host_spec::StartPace;
+use throng_common::ids::ClusterId;
 
 use crate::clock::Uptime;
 
@@ -22,13 +25,13 @@ pub(super) struct Pacer {
     starts: u32,
     stops: u32,
     removals: u32,
-    /// When the next start may begin, in milliseconds with a fraction.
-    next_start_millis: f64,
+    /// When the next start of a cluster may begin, in milliseconds with a fraction. One that is not here may begin at once.
+    next_start_millis: BTreeMap<ClusterId, f64>,
 }
 
 impl Pacer {
     /// Takes a place for a start, or says when to ask again.
-    pub(super) fn start(&mut self, pace: StartPace, now: Uptime) -> Result<(), Option<Uptime>> {
+    pub(super) fn start(&mut self, cluster: &ClusterId, pace: StartPace, now: Uptime) -> Result<(), Option<Uptime>> {
         let parallel = if pace.parallel == 0 { PARALLEL_STARTS } else { pace.parallel };
         if self.starts >= parallel {
             // The end of another start wakes the loop.
@@ -37,11 +40,15 @@ impl Pacer {
         #[expect(clippy::cast_precision_loss, reason = "milliseconds since the boot stay below 2^53")]
         let now_millis = now.0 as f64;
         if let Some(per_second) = pace.per_second.filter(|rate| *rate > 0.0) {
-            if now_millis < self.next_start_millis {
+            let next_millis = self.next_start_millis.get(cluster).copied().unwrap_or_default();
+            if now_millis < next_millis {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time after the boot")]
-                return Err(Some(Uptime(self.next_start_millis.ceil() as u64)));
+                return Err(Some(Uptime(next_millis.ceil() as u64)));
             }
-            self.next_start_millis = self.next_start_millis.max(now_millis - 1000.0) + 1000.0 / per_second;
+            // Of those that have not begun anything for a second nothing needs to be known.
+            self.next_start_millis.retain(|_, next| *next > now_millis - 1000.0);
+            let next_millis = next_millis.max(now_millis - 1000.0) + 1000.0 / per_second;
+            self.next_start_millis.insert(cluster.clone(), next_millis);
         }
         self.starts += 1;
         Ok(())
@@ -86,13 +93,29 @@ fn take(taken: &mut u32, most: u32) -> Result<(), Option<Uptime>> {
 mod tests {
     use super::*;
 
+    fn cluster(name: &str) -> ClusterId {
+        name.parse().expect("tests give ids")
+    }
+
     #[test]
     fn a_rate_is_kept_over_time_and_allows_no_burst_after_a_pause() {
         let pace = StartPace { parallel: 1000, per_second: Some(10.0) };
         let mut pacer = Pacer::default();
         let mut started = 0;
         for millis in 1_000_000..1_010_000 {
-            started += u32::from(pacer.start(pace, Uptime(millis)).is_ok());
+            started += u32::from(pacer.start(&cluster("a"), pace, Uptime(millis)).is_ok());
+        }
+        assert!((100..=120).contains(&started), "{started}");
+    }
+
+    #[test]
+    fn a_slow_cluster_holds_up_no_other() {
+        let pace = |per_second| StartPace { parallel: 1000, per_second: Some(per_second) };
+        let mut pacer = Pacer::default();
+        let mut started = 0;
+        for millis in 1_000_000..1_010_000 {
+            let _ = pacer.start(&cluster("a"), pace(0.02), Uptime(millis));
+            started += u32::from(pacer.start(&cluster("b"), pace(10.0), Uptime(millis)).is_ok());
         }
         assert!((100..=120).contains(&started), "{started}");
     }
@@ -101,10 +124,10 @@ mod tests {
     fn no_more_than_the_bound_are_under_way() {
         let pace = StartPace { parallel: 0, per_second: None };
         let mut pacer = Pacer::default();
-        let begun = (0..100).filter(|_| pacer.start(pace, Uptime(0)).is_ok()).count();
+        let begun = (0..100).filter(|_| pacer.start(&cluster("a"), pace, Uptime(0)).is_ok()).count();
         assert_eq!(begun, PARALLEL_STARTS as usize);
         pacer.start_ended();
-        assert!(pacer.start(pace, Uptime(0)).is_ok());
+        assert!(pacer.start(&cluster("a"), pace, Uptime(0)).is_ok());
         assert_eq!((0..1000).filter(|_| pacer.stop().is_ok()).count(), PARALLEL_STOPS as usize);
         assert_eq!((0..1000).filter(|_| pacer.removal().is_ok()).count(), PARALLEL_REMOVALS as usize);
         pacer.removal_ended();

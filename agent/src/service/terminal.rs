@@ -50,30 +50,40 @@ async fn pass(
     outputs: &Outputs,
 ) -> Result<(), TargetError> {
     let Terminal { mut input, mut output, mut control } = opened;
-    let mut typing = true;
-    loop {
-        // All arms are cancel safe: next messages of streams, and a notice that does not go away.
-        tokio::select! {
-            () = outputs.closed() => return Ok(()),
-            message = inputs.message(), if typing => match message.ok().flatten().and_then(|message| message.input) {
-                Some(Input::Data(data)) => {
-                    input.write_all(&data).await.map_err(kernel("write to the terminal"))?;
-                    input.flush().await.map_err(kernel("write to the terminal"))?;
+    {
+        // A command that shows much before it reads on must not keep what it shows from being taken: each way by itself.
+        let typed = async {
+            while let Some(message) = inputs.message().await.ok().flatten().and_then(|message| message.input) {
+                match message {
+                    Input::Data(data) => {
+                        input.write_all(&data).await.map_err(kernel("write to the terminal"))?;
+                        input.flush().await.map_err(kernel("write to the terminal"))?;
+                    }
+                    Input::Size(size) => control.resize(terminal_size(size)).await?,
+                    Input::Start(_) => {}
                 }
-                Some(Input::Size(size)) => control.resize(terminal_size(size)).await?,
-                Some(Input::Start(_)) => {}
-                // The caller types no more; what the command shows still goes to it.
-                None => typing = false,
-            },
-            chunk = output.next() => match chunk {
-                Some(chunk) => {
+            }
+            Ok::<(), TargetError>(())
+        };
+        tokio::pin!(typed);
+        let mut typing = true;
+        loop {
+            // All arms are cancel safe: a future that is kept, a next message, and a notice that does not go away.
+            tokio::select! {
+                () = outputs.closed() => return Ok(()),
+                done = &mut typed, if typing => {
+                    done?;
+                    // The caller types no more; what the command shows still goes to it.
+                    typing = false;
+                }
+                chunk = output.next() => {
+                    let Some(chunk) = chunk else { break };
                     let data = Output::Data(chunk?);
                     if outputs.send(Ok(wire::TerminalOutput { output: Some(data) })).await.is_err() {
                         return Ok(());
                     }
                 }
-                None => break,
-            },
+            }
         }
     }
     let code = i32::try_from(control.exit_code().await?).unwrap_or(i32::MAX);

@@ -28,7 +28,11 @@ impl RotatingLog {
     /// Adds whole lines.
     pub fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.written_bytes > 0 && self.written_bytes + lines.len() as u64 > self.max_bytes {
-            fs::rename(self.files.log(), self.files.old_log())?;
+            match fs::rename(self.files.log(), self.files.old_log()) {
+                // It was moved before, and no new one could be begun.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
             *self = Self::open(&self.files, self.max_bytes)?;
         }
         self.file.write_all(lines)?;

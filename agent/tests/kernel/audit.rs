@@ -83,7 +83,9 @@ fn every_planted_leak_is_found_and_gone_when_it_is_mended() {
     drop(mount);
     assert_eq!(kinds(&scope, &paths, &[]), BTreeSet::new());
 
-    let sleeper = Ended(Command::new("sleep").arg("600").env("THRONG_CLUSTER", cluster.as_str()).spawn().unwrap());
+    let mut sleeper = Command::new("sleep");
+    sleeper.arg("600").env("THRONG_CLUSTER", cluster.as_str()).env("THRONG_NODE", "worker-0001");
+    let sleeper = Ended(sleeper.spawn().unwrap());
     // A program that has just been executed has its environment a moment later.
     await_kinds(&scope, &paths, &[ResidueKind::Process]);
     drop(sleeper);
@@ -128,6 +130,8 @@ fn look_alikes_are_not_found() {
     fs::create_dir(&mount_point).unwrap();
     let _mount = holder_of_mount(&format!("throngling:{cluster}/worker-0001/data"), &mount_point);
     let _sleeper = Ended(Command::new("sleep").arg("600").env("THRONG_CLUSTER_", cluster.as_str()).spawn().unwrap());
+    // Whoever chose the cluster for a command of throng.
+    let _caller = Ended(Command::new("sleep").arg("600").env("THRONG_CLUSTER", cluster.as_str()).spawn().unwrap());
     let mut argument = Command::new("sh");
     argument.args(["-c", "read forever"]).arg(format!("THRONG_CLUSTER={cluster}")).stdin(Stdio::piped());
     let _argument = Ended(argument.spawn().unwrap());

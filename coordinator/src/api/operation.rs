@@ -146,7 +146,11 @@ impl ApiService {
         self.core.tasks.spawn(async move {
             loop {
                 let event = tokio::select! {
-                    () = stop.cancelled() => return,
+                    // Whoever follows waits for the next coordinator, which goes on with it.
+                    () = stop.cancelled() => {
+                        let _ = sender.send(Err(Status::unavailable("the coordinator ends"))).await;
+                        return;
+                    }
                     // Whoever followed has gone away; the operation goes on.
                     () = sender.closed() => return,
                     event = follow.next() => event,

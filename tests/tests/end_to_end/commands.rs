@@ -33,6 +33,13 @@ fn a_shell_on_a_terminal_is_in_the_node_whichever_way_that_runs() {
             shell.press(CTRL_C);
             shell.press(b"echo back again $((6 * 7))\n");
             shell.until_shown("back again 42", SETTLE_TIMEOUT);
+            // More than a terminal holds each way: what is shown is taken while more is typed.
+            shell.press(b"cat >/dev/null; echo all of it $((6 * 8))\n");
+            for _ in 0..400 {
+                shell.press(format!("{}\n", "x".repeat(99)).as_bytes());
+            }
+            shell.press(CTRL_D);
+            shell.until_shown("all of it 48", SETTLE_TIMEOUT);
             shell.press(CTRL_D);
             let (code, screen) = shell.end(COMMAND_TIMEOUT);
             assert_eq!(code, Some(0), "{screen}");

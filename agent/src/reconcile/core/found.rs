@@ -98,7 +98,9 @@ impl Core {
                 state.asked = None;
                 state.ready = false;
                 state.reason = reason;
-                state.failures = state.failures.saturating_add(u32::from(failed));
+                if failed {
+                    state.count_end(now.uptime);
+                }
                 // As one whose end was seen: it is said before it is started again.
                 if let Some(wanted) = self.wanted.get(&key).filter(|_| ended_unseen) {
                     state.retry_at = retry_at(&wanted.spec.restart, state, now.uptime);

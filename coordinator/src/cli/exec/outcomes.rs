@@ -144,8 +144,8 @@ impl Gathered {
             printer.stderr(&format!("failed in {} of {} nodes: {failed}", failed.len(), self.outcomes.len()));
         }
         if self.outcomes.iter().any(|outcome| outcome.said.error.is_some()) {
-            let ps = context.invocation.command("ps");
-            printer.hint(&format!("`{ps}` says which nodes run; --timeout gives a command longer"));
+            let again = context.invocation.again();
+            printer.hint(&format!("not every node answered; --timeout gives a command longer; again: `{again}`"));
         }
         Ok(Outcome::Failed)
     }

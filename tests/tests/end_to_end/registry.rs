@@ -14,6 +14,11 @@ fn stocked(site: &Site, user: Option<&str>) -> (Registry, String) {
     let image = format!("{}/tiny:1", registry.host());
     let archive = site.folder().join("tiny.tar");
     script("scripts/root-file-system", &[&archive.display().to_string(), &busybox().display().to_string()]);
+    // A layer that the engine has of another image is not fetched at all.
+    site.file("mark", site.mark());
+    let append = ["--append", "--file", "tiny.tar", "mark"];
+    let appended = std::process::Command::new("tar").args(append).current_dir(site.folder()).status();
+    assert!(appended.is_ok_and(|status| status.success()));
     engine::import(&image, &archive);
     engine::push(&image, user);
     engine::remove_images(registry.host());

@@ -1,11 +1,11 @@
 //! All processes of a process node, and ending them.
 //!
-//! A node's processes are found in its control groups and in its session: a process that leaves the session is still in
-//! the groups, and where a host gives no groups the session is what there is.
+//! A node's processes are found in its control groups, in the groups that it made below them, and in its session: a
+//! process that leaves the session is still in the groups, and where a host gives no groups the session is what there is.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,11 @@ use crate::host::procs::table::Procs;
 
 /// Between two blows: a killed process takes a moment to go.
 const KILL_PAUSE: Duration = Duration::from_millis(5);
+
+/// What is written to which file of a control group in order to end, freeze and thaw all that is below it.
+const KILL: (&str, &str) = ("cgroup.kill", "1");
+const FREEZE: [(&str, &str); 2] = [("cgroup.freeze", "1"), ("freezer.state", "FROZEN")];
+const THAW: [(&str, &str); 2] = [("cgroup.freeze", "0"), ("freezer.state", "THAWED")];
 
 /// Where a node's processes are found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,12 +37,14 @@ impl Members {
     /// The ids of all processes that are there now, without those that merely wait to be reaped.
     pub fn pids(&self) -> BTreeSet<u32> {
         let procs = Procs::default();
-        let in_groups = self.procs_files.iter().filter_map(|file| fs::read_to_string(file).ok());
-        let mut pids: BTreeSet<u32> =
-            in_groups.flat_map(|text| text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<_>>()).collect();
+        let mut pids: BTreeSet<u32> = self.groups().flat_map(pids_below).collect();
         pids.extend(self.in_session(&procs));
         pids.retain(|pid| *pid > 1 && procs.stat(*pid).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X')));
         pids
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &Path> {
+        self.procs_files.iter().filter_map(|file| file.parent())
     }
 
     fn in_session(&self, procs: &Procs) -> Vec<u32> {
@@ -53,17 +60,55 @@ impl Members {
     /// Kills all, again and again until none is left or the time is over; gives those that are left. Blocks.
     pub fn kill_all(&self, within: Duration) -> BTreeSet<u32> {
         let deadline = Instant::now() + within;
-        loop {
-            let left = self.pids();
-            if left.is_empty() || Instant::now() > deadline {
-                return left;
-            }
-            for pid in left {
-                // It may have ended meanwhile; one that cannot be killed is found again and given back.
-                let _: Result<(), Errno> = send(pid, Some(Signal::SIGKILL));
-            }
+        let mut left = self.pids();
+        kill_each(&left);
+        while !left.is_empty() && Instant::now() < deadline {
             thread::sleep(KILL_PAUSE);
+            left = self.pids();
+            if !left.is_empty() {
+                self.kill_at_once(&left);
+            }
         }
+        left
+    }
+
+    /// One blow at those that do not stand still: what forks faster than it is killed would never be done with.
+    fn kill_at_once(&self, pids: &BTreeSet<u32>) {
+        // Whatever these files refuse, each process is killed by itself, too.
+        self.groups().for_each(|group| write_any(group, &[KILL]));
+        self.groups().for_each(|group| write_any(group, &FREEZE));
+        kill_each(pids);
+        self.groups().for_each(|group| write_any(group, &THAW));
+    }
+}
+
+fn kill_each(pids: &BTreeSet<u32>) {
+    for pid in pids {
+        // It may have ended meanwhile; one that cannot be killed is found again and given back.
+        let _: Result<(), Errno> = send(*pid, Some(Signal::SIGKILL));
+    }
+}
+
+/// The members of a group and of all groups below it; none where it does not exist.
+fn pids_below(group: &Path) -> BTreeSet<u32> {
+    let mut pids = BTreeSet::new();
+    let mut groups = vec![group.to_owned()];
+    while let Some(group) = groups.pop() {
+        let members = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+        pids.extend(members.lines().filter_map(|line| line.parse::<u32>().ok()));
+        // A group may go while it is looked at.
+        let entries = fs::read_dir(&group).into_iter().flatten().flatten();
+        groups.extend(
+            entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()),
+        );
+    }
+    pids
+}
+
+/// Writes those of the files that the group has: which depends on the version and the hierarchy.
+fn write_any(group: &Path, writes: &[(&str, &str)]) {
+    for (file, value) in writes {
+        let _: Result<(), std::io::Error> = fs::write(group.join(file), value);
     }
 }
 

@@ -1,13 +1,16 @@
 //! Process nodes through the real shim and launcher.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use throng_agent::host::procs::table::Procs;
 use throng_agent::resources::cgroup::cgroups::Cgroups;
+use throng_agent::resources::cgroup::group::Group;
 use throng_agent::resources::process::error::ProcessError;
 use throng_agent::resources::process::observe::{ProcessState, observe};
 use throng_agent::resources::process::start::{Started, start};
 use throng_agent::resources::process::stop::{kill, kill_leftovers, stop};
+use throng_agent::shim::members::Members;
 use throng_agent::shim::record::{ExitCause, ProcessId};
 use throng_common::host_spec::{Limits, StopSpec};
 use throng_common::ids::{ClusterId, NodeName, RoleName, random_suffix};
@@ -140,13 +143,26 @@ impl OwnGroup {
         let files = cgroups.ensure(&cluster, &node, limits).unwrap().group.procs_files();
         (Self { cgroups, cluster, node }, files)
     }
+
+    fn group(&self) -> Group {
+        self.cgroups.of_node(&self.cluster, &self.node)
+    }
+
+    fn members(&self) -> Members {
+        Members { procs_files: self.group().procs_files(), leader: None }
+    }
 }
 
 impl Drop for OwnGroup {
     fn drop(&mut self) {
-        let group = self.cgroups.of_node(&self.cluster, &self.node);
-        group.kill_all().unwrap();
-        group.remove().unwrap();
+        // A second panic would end the program, with what other tests have still to remove.
+        let left = self.members().kill_all(SOON);
+        let removed = self.group().remove();
+        if std::thread::panicking() {
+            return;
+        }
+        assert_eq!(left, BTreeSet::new());
+        removed.unwrap();
         self.cgroups.remove_cluster(&self.cluster).unwrap();
     }
 }
@@ -159,8 +175,40 @@ async fn a_grandchild_that_left_the_session_is_found_in_the_control_group() {
     node.run().await;
     node.has_written("away").await;
     stop(&node.dir(), &gently(Duration::from_secs(2))).await.unwrap();
-    assert_eq!(group.cgroups.of_node(&group.cluster, &group.node).pids().unwrap(), Vec::<u32>::new());
+    assert_eq!(group.members().pids(), BTreeSet::new());
     node.end().await;
+}
+
+#[tokio::test]
+async fn what_lies_in_groups_that_the_node_made_is_ended_with_it() {
+    let (group, files) = OwnGroup::new(&Limits::default());
+    let pods = files.iter().map(|file| file.with_file_name("pod").display().to_string());
+    let enter: Vec<String> = pods.map(|pod| format!("mkdir {pod} && echo $$ >{pod}/cgroup.procs")).collect();
+    let enter = enter.join(" && ");
+    // In a session of its own, only the groups tell whose it is.
+    let script = format!("setsid sh -c '{enter} && echo below && exec sleep 1000' & wait");
+    let mut node = ProcessNode::new(&script);
+    node.spec.launch.procs_files = files;
+    node.run().await;
+    node.has_written("below").await;
+    assert!(group.group().is_divided());
+    stop(&node.dir(), &gently(SOON)).await.unwrap();
+    assert_eq!(group.members().pids(), BTreeSet::new());
+    node.end().await;
+    group.group().remove().unwrap();
+    assert!(!group.group().exists());
+}
+
+#[tokio::test]
+async fn a_node_that_forks_without_end_is_ended() {
+    let (group, files) = OwnGroup::new(&Limits { pids: Some(100), ..Limits::default() });
+    let mut node = ProcessNode::new("echo forks; f() { f & f & }; f 2>/dev/null; wait");
+    node.spec.launch.procs_files = files;
+    node.run().await;
+    node.has_written("forks").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stop(&node.dir(), &gently(Duration::from_millis(100))).await.unwrap();
+    assert_eq!(group.members().pids(), BTreeSet::new());
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! Groups are made, bound their members, count, kill and go.
 
+use std::collections::BTreeSet;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use throng_agent::resources::cgroup::cgroups::Cgroups;
+use throng_agent::resources::cgroup::group::Group;
 use throng_agent::resources::outcome::failures;
+use throng_agent::shim::members::Members;
 use throng_common::host_spec::Limits;
 use throng_common::size::ByteSize;
 
@@ -16,10 +20,18 @@ struct Cleanup(Cgroups, throng_common::ids::ClusterId);
 impl Drop for Cleanup {
     fn drop(&mut self) {
         let group = self.0.of_cluster(&self.1);
-        group.kill_all().unwrap();
+        assert_eq!(kill_all(&group), BTreeSet::new());
         self.0.remove_cluster(&self.1).unwrap();
         assert!(!group.exists());
     }
+}
+
+fn members(group: &Group) -> Members {
+    Members { procs_files: group.procs_files(), leader: None }
+}
+
+fn kill_all(group: &Group) -> BTreeSet<u32> {
+    members(group).kill_all(Duration::from_secs(10))
 }
 
 fn sleeper() -> Child {
@@ -45,15 +57,14 @@ fn a_group_bounds_counts_kills_and_goes() {
     for child in &children {
         made.group.add(child.id()).unwrap();
     }
-    let mut pids: Vec<u32> = children.iter().map(Child::id).collect();
-    pids.sort_unstable();
-    assert_eq!(made.group.pids().unwrap(), pids);
-    assert_eq!(cgroups.of_process(pids[0]).unwrap(), made.group);
+    let pids: BTreeSet<u32> = children.iter().map(Child::id).collect();
+    assert_eq!(members(&made.group).pids(), pids);
+    assert_eq!(cgroups.of_process(children[0].id()).unwrap(), made.group);
     let figures = made.group.figure_paths().read().unwrap();
     assert_eq!(figures.oom_kills, 0);
 
     let reaper = std::thread::spawn(move || children.each_mut().map(|child| child.wait().unwrap()));
-    made.group.kill_all().unwrap();
+    assert_eq!(kill_all(&made.group), BTreeSet::new());
     assert!(reaper.join().unwrap().iter().all(|status| !status.success()));
     made.group.remove().unwrap();
     assert!(!made.group.exists());

@@ -111,8 +111,14 @@ impl Host {
     ) -> Result<ShimSpec, Failure> {
         let (key, node, process) = (job.key.clone(), node.clone(), process.clone());
         let work = move |host: &Self| {
-            let ensured =
-                host.parts.cgroups.as_ref().map(|cgroups| cgroups.ensure(&key.cluster, &key.node, &node.limits));
+            let ensured = host.parts.cgroups.as_ref().map(|cgroups| {
+                let group = cgroups.of_node(&key.cluster, &key.node);
+                // Nothing runs in it now. The second version lets nobody into a group that hands controllers down.
+                if group.is_divided() {
+                    group.remove()?;
+                }
+                cgroups.ensure(&key.cluster, &key.node, &node.limits)
+            });
             let (procs_files, refused) = match ensured {
                 Some(Ok(_)) if planted(Fault::SkipGroups) => (Vec::new(), BTreeSet::new()),
                 Some(Ok(ensured)) => (ensured.group.procs_files(), ensured.refused()),

@@ -50,14 +50,6 @@ pub enum CgroupError {
         #[source]
         source: io::Error,
     },
-    /// Processes of a group outlived SIGKILL: they wait in the kernel for a device or a file system.
-    #[error("processes {pids:?} of {} outlived SIGKILL: look at their state with `ps -o pid,stat,wchan`", path.display())]
-    Survivors {
-        /// Its folder.
-        path: PathBuf,
-        /// Who is left.
-        pids: Vec<u32>,
-    },
 }
 
 impl CgroupError {

@@ -1,4 +1,4 @@
-//! One group: its members, its limits, its end.
+//! One group: who may enter it, its limits, its removal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,8 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use throng_failpoints::{Fault, planted};
 
 use super::error::CgroupError;
@@ -17,14 +15,9 @@ use super::figures::FigurePaths;
 use super::hierarchy::{Controller, Version};
 use super::plan::{Knob, LimitWrite, Observed};
 
-/// How often members are killed and waited for before the rest is reported: 100 × 20 ms = 2 s.
-const KILL_ROUNDS: u32 = 100;
-
-/// The pause between two looks at the members.
-const KILL_PAUSE: Duration = Duration::from_millis(20);
-
 /// How often a group is removed that the kernel still calls busy: its dead members take a moment to leave it.
 const REMOVE_ROUNDS: u32 = 25;
+const REMOVE_PAUSE: Duration = Duration::from_millis(20);
 
 /// A control group, in all hierarchies of its host. It need not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,66 +63,9 @@ impl Group {
         results.into_iter().collect()
     }
 
-    /// Its members, in any hierarchy, those of groups below it included. Empty where it does not exist.
-    pub fn pids(&self) -> Result<Vec<u32>, CgroupError> {
-        let mut pids = BTreeSet::new();
-        let mut folders: Vec<PathBuf> = self.folders().into_iter().collect();
-        while let Some(folder) = folders.pop() {
-            let path = folder.join("cgroup.procs");
-            match fs::read_to_string(&path) {
-                Ok(text) => pids.extend(text.lines().filter_map(|line| line.trim().parse::<u32>().ok())),
-                Err(error) if is_gone(&error) => continue,
-                Err(source) => return Err(CgroupError::Read { path, source }),
-            }
-            folders.extend(children(&folder));
-        }
-        // A member of another pid namespace shows as 0: it cannot be named.
-        pids.remove(&0);
-        Ok(pids.into_iter().collect())
-    }
-
-    /// Kills all members, again and again until none is left, for about two seconds. Blocks.
-    pub fn kill_all(&self) -> Result<(), CgroupError> {
-        for _ in 0..KILL_ROUNDS {
-            let pids = self.pids()?;
-            if pids.is_empty() {
-                return Ok(());
-            }
-            self.kill_once(&pids);
-            thread::sleep(KILL_PAUSE);
-        }
-        let pids = self.pids()?;
-        if pids.is_empty() { Ok(()) } else { Err(CgroupError::Survivors { path: self.any_folder(), pids }) }
-    }
-
-    /// One blow. Frozen first where that is possible: what forks faster than it is killed would never be done with.
-    fn kill_once(&self, pids: &[u32]) {
-        if self.version == Version::V2 && fs::write(self.any_folder().join("cgroup.kill"), "1").is_ok() {
-            return;
-        }
-        self.set_frozen(true);
-        for pid in pids {
-            let Ok(id) = i32::try_from(*pid) else { continue };
-            match kill(Pid::from_raw(id), Signal::SIGKILL) {
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(error) => tracing::warn!(pid, %error, "member of a group could not be killed"),
-            }
-        }
-        self.set_frozen(false);
-    }
-
-    /// Best effort: a host without a freezer only takes more rounds.
-    fn set_frozen(&self, frozen: bool) {
-        let Some(folder) = self.by_controller.get(&Controller::Freezer) else { return };
-        let (file, value) = match (self.version, frozen) {
-            (Version::V1, true) => ("freezer.state", "FROZEN"),
-            (Version::V1, false) => ("freezer.state", "THAWED"),
-            (Version::V2, true) => ("cgroup.freeze", "1"),
-            (Version::V2, false) => ("cgroup.freeze", "0"),
-        };
-        if let Err(error) = fs::write(folder.join(file), value) {
-            tracing::debug!(group = %folder.display(), value, %error, "group not frozen or thawed");
-        }
+    /// Whether somebody made groups below it: what ran in it divides what it was given (containerd, k3s, systemd).
+    pub fn is_divided(&self) -> bool {
+        self.folders().iter().any(|folder| !children(folder).is_empty())
     }
 
     /// Removes the group and the groups below it. One that does not exist is removed already; one with members is an
@@ -161,10 +97,6 @@ impl Group {
         let value = write.knob.text(self.version, write.value);
         fs::write(&path, &value).map_err(|source| CgroupError::Write { path, value, source })
     }
-
-    fn any_folder(&self) -> PathBuf {
-        self.by_controller.values().next().cloned().unwrap_or_default()
-    }
 }
 
 fn children(folder: &PathBuf) -> Vec<PathBuf> {
@@ -179,7 +111,7 @@ fn remove_tree(folder: PathBuf) -> Result<(), CgroupError> {
     }
     for _ in 1..REMOVE_ROUNDS {
         match fs::remove_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => thread::sleep(KILL_PAUSE),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => thread::sleep(REMOVE_PAUSE),
             other => return removed(folder, other),
         }
     }

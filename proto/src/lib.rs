@@ -1,6 +1,7 @@
 //! The wire: generated code of the two gRPC packages, and the conversions between it and `throng-common`.
 
 pub mod convert;
+pub mod outcome;
 pub mod severable;
 pub mod transport;
 pub mod version;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use throng_common::error_chain::chain;
 use throng_common::ids::{HostId, OperatorName};
 use throng_common::span::SPAN_MAX;
 use throng_common::status::HostFacts;
@@ -77,6 +78,7 @@ impl ApiService {
             let text = format!("operation {} is at work: wait for it, or interrupt it first", info.id);
             return Err(Status::failed_precondition(text));
         }
+        let mut agents_left = Vec::new();
         if request.agents {
             let rpc =
                 |mut agent: agent::agent_client::AgentClient<_>, request| async move { agent.shutdown(request).await };
@@ -84,12 +86,14 @@ impl ApiService {
             let end = |host| async move { fleet.call(&host, SHUTDOWN_DEADLINE, agent::ShutdownRequest {}, rpc).await };
             for (host, ended) in fan_out(fleet.connected(), end).await {
                 if let Err(error) = ended {
-                    tracing::warn!(%host, %error, "the agent could not be ended");
+                    let problem = chain(&error);
+                    tracing::warn!(%host, problem, "the agent could not be ended");
+                    agents_left.push(wire::AgentLeft { host: host.to_string(), problem });
                 }
             }
         }
         self.core.stop.cancel();
-        Ok(wire::StopReply {})
+        Ok(wire::StopReply { agents_left })
     }
 
     pub(super) async fn invite(

@@ -1,7 +1,8 @@
 //! Errors as statuses: one exhaustive place.
 
 use throng_common::error_chain::chain;
-use tonic::Status;
+use throng_proto::outcome::refusal;
+use tonic::{Code, Status};
 
 use crate::core::CoreError;
 use crate::fleet::FleetError;
@@ -27,9 +28,9 @@ pub(super) fn of_fleet(error: &FleetError) -> Status {
 }
 
 pub(super) fn of_rollout(error: RolloutError) -> Status {
-    let text = error.text();
-    match error {
-        RolloutError::Scenario(_) | RolloutError::Suite(_) | RolloutError::Count(_) => Status::invalid_argument(text),
+    let code = match error {
+        RolloutError::Core(error) => return of_core(error),
+        RolloutError::Scenario(_) | RolloutError::Suite(_) | RolloutError::Count(_) => Code::InvalidArgument,
         RolloutError::Refused(_)
         | RolloutError::Target(_)
         | RolloutError::Away(_)
@@ -40,16 +41,16 @@ pub(super) fn of_rollout(error: RolloutError) -> Status {
         | RolloutError::Stopped { .. }
         | RolloutError::Restless { .. }
         | RolloutError::Busy(_)
-        | RolloutError::NoHost => Status::failed_precondition(text),
-        RolloutError::Interrupted | RolloutError::Halted { .. } => Status::cancelled(text),
-        RolloutError::Core(error) => of_core(error),
+        | RolloutError::NoHost => Code::FailedPrecondition,
+        RolloutError::Interrupted | RolloutError::Halted { .. } => Code::Cancelled,
         RolloutError::Image(_)
         | RolloutError::Bundle(_)
         | RolloutError::Folder(_)
         | RolloutError::LeftOff
         | RolloutError::Fault(_)
-        | RolloutError::OnItsWayDown => Status::internal(text),
-    }
+        | RolloutError::OnItsWayDown => Code::Internal,
+    };
+    refusal(code, error.text(), error.outcome())
 }
 
 pub(super) fn of_store(error: crate::store::StoreError) -> Status {

@@ -48,8 +48,7 @@ pub async fn run(context: &Context, args: DownArgs) -> Result<Outcome, CliError>
         Ok(found) => found.into_inner(),
         // Whoever cleans up need not know whether anything is there.
         Err(status) if !is_named && status.code() == Code::NotFound => {
-            context.printer.note("no cluster is up: there is nothing to take down");
-            return Ok(Outcome::Pass);
+            return summary::nothing_to_do(context, "no cluster is up: there is nothing to take down");
         }
         Err(status) => return Err(status.into()),
     };

@@ -1,15 +1,18 @@
 //! `throng stop`: end the coordinator and its agents.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Serialize;
 use throng_common::verdict::Outcome;
-use throng_proto::operator::{Coordinator, DownRequest, GetCoordinatorRequest};
+use throng_proto::operator::{AgentLeft, DownRequest, GetCoordinatorRequest};
 
 use super::context::Context;
 use super::down;
 use super::error::CliError;
 use crate::client::error::ClientError;
 use crate::daemon::coordinator;
+use crate::output::printer::Printer;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -53,9 +56,22 @@ pub async fn run(context: &Context, args: StopArgs) -> Result<Outcome, CliError>
         context.printer.warning("the coordinator stays: not everything is down");
         return Ok(outcome);
     }
-    coordinator::stop(&mut client, &context.target(), &context.state).await?;
-    context.printer.note(&ended(&state));
-    say(context, &Stopped { pid: Some(state.pid), agents: state.connected_hosts })
+    let agents_left = coordinator::stop(&mut client, &context.target(), &context.state).await?;
+    let mut stopped = Stopped { pid: Some(state.pid), agents: state.connected_hosts, agents_left: BTreeMap::new() };
+    warn_of(context.printer, &agents_left);
+    for AgentLeft { host, problem } in agents_left {
+        stopped.agents.retain(|ended| *ended != host);
+        stopped.agents_left.insert(host, problem);
+    }
+    context.printer.note(&ended(state.pid, &stopped.agents));
+    say(context, &stopped)
+}
+
+/// Says of agents that were to end with their coordinator and did not.
+pub(super) fn warn_of(printer: Printer, agents_left: &[AgentLeft]) {
+    for AgentLeft { host, problem } in agents_left {
+        printer.warning(&format!("the agent on {host} was not ended: {problem}"));
+    }
 }
 
 /// What was ended, as JSON.
@@ -65,19 +81,21 @@ struct Stopped {
     pid: Option<u32>,
     /// The hosts whose agents ended with it.
     agents: Vec<String>,
+    /// Why agents did not end, by host.
+    agents_left: BTreeMap<String, String>,
 }
 
 fn say(context: &Context, stopped: &Stopped) -> Result<Outcome, CliError> {
     if context.is_json() {
         context.printer.json(stopped)?;
     }
-    Ok(Outcome::Pass)
+    Ok(if stopped.agents_left.is_empty() { Outcome::Pass } else { Outcome::Environment })
 }
 
-fn ended(state: &Coordinator) -> String {
-    match state.connected_hosts.len() {
-        0 => format!("ended the coordinator (pid {})", state.pid),
-        1 => format!("ended the coordinator (pid {}) and its agent on {}", state.pid, state.connected_hosts[0]),
-        count => format!("ended the coordinator (pid {}) and its agents on {count} hosts", state.pid),
+fn ended(pid: u32, agents: &[String]) -> String {
+    match agents {
+        [] => format!("ended the coordinator (pid {pid})"),
+        [host] => format!("ended the coordinator (pid {pid}) and its agent on {host}"),
+        _ => format!("ended the coordinator (pid {pid}) and its agents on {} hosts", agents.len()),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use throng_common::verdict::Outcome;
+use throng_proto::outcome::outcome_of;
 use tonic::{Code, Status};
 
 use super::tls_fault::TlsFault;
@@ -157,7 +158,7 @@ impl ClientError {
             Self::Connect { .. } | Self::NobodyThere { .. } | Self::Broken { .. } => Outcome::Quorum,
             Self::Answer { .. } => Outcome::Environment,
             Self::Call { status } if TlsFault::of(&**status).is_some() => Outcome::Usage,
-            Self::Call { status } => match status.code() {
+            Self::Call { status } => outcome_of(status).unwrap_or_else(|| match status.code() {
                 Code::InvalidArgument
                 | Code::NotFound
                 | Code::AlreadyExists
@@ -169,7 +170,7 @@ impl ClientError {
                 Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => Outcome::Quorum,
                 Code::Cancelled => Outcome::Interrupted,
                 Code::Ok | Code::Unknown | Code::Aborted | Code::Internal | Code::DataLoss => Outcome::Environment,
-            },
+            }),
         }
     }
 

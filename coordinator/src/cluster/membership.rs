@@ -81,6 +81,8 @@ pub struct RoleMembership {
     /// What stands in the way of how many: "starting", "out of memory: …", "not seen". Of no node where the system under
     /// test has not said which it knows. Never empty while fewer are up than wanted.
     pub reasons: BTreeMap<String, NodeSet>,
+    /// Those of them that will not come up by themselves any more: they failed, or wait for one that did.
+    pub failed: NodeSet,
     /// For a reason to which nodes have something of their own to say: one of them, and what it says.
     pub instances: BTreeMap<String, (NodeName, String)>,
 }
@@ -108,6 +110,7 @@ impl RoleMembership {
             seen_problem: None,
             missing: NodeSet::default(),
             reasons: BTreeMap::new(),
+            failed: NodeSet::default(),
             instances: BTreeMap::new(),
         };
         let sighting = match said {
@@ -128,6 +131,9 @@ impl RoleMembership {
             let unseen = matches!(sighting, Some(Sighting::Names(names)) if !names.contains(node));
             if !ready {
                 counted.missing.insert(node);
+                if status.is_some_and(|status| status.phase == NodePhase::Failed) {
+                    counted.failed.insert(node);
+                }
                 let why = obstacle(status);
                 if let Some(detail) = status.and_then(own_of).filter(|_| !counted.instances.contains_key(&why)) {
                     counted.instances.insert(why.clone(), (node.clone(), detail));
@@ -150,7 +156,10 @@ impl RoleMembership {
         for node in self.reasons.remove(phase_word(NodePhase::Stopped)).iter().flat_map(NodeSet::iter) {
             let why = match before(&node) {
                 Some((first, false)) => format!("waits until {first} has been prepared"),
-                Some((first, true)) => format!("failed: it waits for {first}, which failed"),
+                Some((first, true)) => {
+                    self.failed.insert(&node);
+                    format!("failed: it waits for {first}, which failed")
+                }
                 None => phase_word(NodePhase::Stopped).to_owned(),
             };
             self.reasons.entry(why).or_default().insert(&node);

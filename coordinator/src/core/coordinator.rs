@@ -21,7 +21,7 @@ use crate::measure::Measurements;
 use crate::operation::Operations;
 use crate::paths::StateDir;
 use crate::planner::render::RenderError;
-use crate::store::{ClusterRecord as StoredCluster, NewEvent, Store, StoreError};
+use crate::store::{ClusterRow, NewEvent, Store, StoreError};
 
 /// What can go wrong under the coordinator's roof.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum CoreError {
     #[error("several clusters are up ({0}): name one")]
     Several(String),
     /// The journal failed.
-    #[error("the journal could not be written: is there room in the state directory?")]
+    #[error("the journal of the state directory failed")]
     Store(#[from] StoreError),
     /// A document in the journal cannot be read.
     #[error("the journal's record of cluster {cluster} cannot be read")]
@@ -133,12 +133,17 @@ impl Core {
     pub async fn open(parts: CoreParts) -> Result<Arc<Self>, CoreError> {
         let stored = parts.store.list_clusters().await?;
         let mut clusters = BTreeMap::new();
-        for stored in stored {
-            match serde_json::from_str::<ClusterRecord>(&stored.plan_json) {
-                Ok(record) => drop(clusters.insert(stored.cluster, Arc::new(LiveCluster::new(record)))),
+        for row in stored {
+            let row = match row {
+                Ok(row) => row,
                 Err(error) => {
-                    tracing::error!(cluster = %stored.cluster, %error, "the journal's record cannot be read");
+                    tracing::error!(error = chain(&error), "the journal's record cannot be read");
+                    continue;
                 }
+            };
+            match serde_json::from_str::<ClusterRecord>(&row.record) {
+                Ok(record) => drop(clusters.insert(row.cluster, Arc::new(LiveCluster::new(record)))),
+                Err(error) => tracing::error!(cluster = %row.cluster, %error, "the journal's record cannot be read"),
             }
         }
         remove_strays(&parts.state, &clusters);
@@ -227,23 +232,10 @@ impl Core {
             return Ok(());
         }
         let record = cluster.record();
-        let json = |source| CoreError::Record { cluster: record.id.clone(), source };
-        let stored = StoredCluster {
-            cluster: record.id.clone(),
-            scenario: record.scenario.scenario.name.to_string(),
-            state: record.state.word().to_owned(),
-            created: record.created,
-            bundle: Vec::new(),
-            plan_json: serde_json::to_string(record.as_ref()).map_err(json)?,
-            counts: record.scenario.role.iter().map(|(name, role)| (name.clone(), role.count)).collect(),
-            incarnations: record.incarnations.clone(),
-            sysctl_originals: record
-                .sysctls
-                .iter()
-                .map(|(host, changes)| (host.clone(), changes.values().cloned().collect()))
-                .collect(),
-        };
-        Ok(self.store.save_cluster(stored).await?)
+        let json = serde_json::to_string(record.as_ref());
+        let json = json.map_err(|source| CoreError::Record { cluster: record.id.clone(), source })?;
+        let row = ClusterRow { cluster: record.id.clone(), created: record.created, record: json };
+        Ok(self.store.save_cluster(row).await?)
     }
 
     /// Forgets a cluster of which nothing is left. One that stays in the journal stays here: it can be taken down again,

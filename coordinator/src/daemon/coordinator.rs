@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use throng_proto::operator::{GetCoordinatorRequest, StopRequest};
+use throng_proto::operator::{AgentLeft, GetCoordinatorRequest, StopRequest};
 use tokio::time::Instant;
 
 use super::agent;
@@ -63,11 +63,11 @@ pub async fn ensure(state: &StateDir, printer: Printer) -> Result<Coordinator, D
 }
 
 /// Asks the coordinator to end together with its agents, and waits until it has: for this machine's (`state`), until
-/// its process and that of the agent are gone.
-pub async fn stop(client: &mut Client, target: &Target, state: &StateDir) -> Result<(), DaemonError> {
+/// its process and that of the agent are gone. The agents that did not say that they end.
+pub async fn stop(client: &mut Client, target: &Target, state: &StateDir) -> Result<Vec<AgentLeft>, DaemonError> {
     let address =
         client.get_coordinator(GetCoordinatorRequest {}).await.map_err(ClientError::from)?.into_inner().address;
-    client.stop(StopRequest { agents: true }).await.map_err(ClientError::from)?;
+    let reply = client.stop(StopRequest { agents: true }).await.map_err(ClientError::from)?.into_inner();
     let local = match target {
         Target::Local(_) => true,
         Target::Remote(_) => false,
@@ -79,7 +79,10 @@ pub async fn stop(client: &mut Client, target: &Target, state: &StateDir) -> Res
         }
         tokio::time::sleep(POLL_EVERY).await;
     }
-    if local { agent::wait_gone(&address).await } else { Ok(()) }
+    if local && reply.agents_left.is_empty() {
+        agent::wait_gone(&address).await?;
+    }
+    Ok(reply.agents_left)
 }
 
 /// Connected is not enough: the first answer shows that it serves.

@@ -150,7 +150,12 @@ impl RolloutError {
             Self::Refused(refusal) if refusal.problems.iter().all(Problem::is_of_the_environment) => {
                 Outcome::Environment
             }
-            Self::Scenario(_) | Self::Refused(_) | Self::Suite(_) | Self::Count(_) | Self::Target(_) => Outcome::Usage,
+            Self::Scenario(_)
+            | Self::Refused(_)
+            | Self::Suite(_)
+            | Self::Count(_)
+            | Self::Target(_)
+            | Self::Busy(_) => Outcome::Usage,
             Self::Interrupted | Self::Halted { .. } => Outcome::Interrupted,
             Self::Image(_)
             | Self::Bundle(_)
@@ -162,8 +167,7 @@ impl RolloutError {
             | Self::Stopped { .. }
             | Self::Away(_)
             | Self::HostAway { .. }
-            | Self::Restless { .. }
-            | Self::Busy(_) => Outcome::Quorum,
+            | Self::Restless { .. } => Outcome::Quorum,
             Self::NotGone { .. } => Outcome::Residue,
             Self::LeftOff | Self::OnItsWayDown | Self::Fault(_) => Outcome::Environment,
         }

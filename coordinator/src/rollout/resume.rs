@@ -113,9 +113,9 @@ async fn gone(core: &Core, operation: &OperationHandle) -> Ended {
 
 async fn gone_by_journal(core: &Core, operation: &OperationHandle) -> TornDown {
     let Some(id) = operation.cluster() else { return TornDown::default() };
-    match core.store.cluster(id.clone()).await {
-        Ok(None) => TornDown::default(),
-        Ok(Some(_)) | Err(_) => TornDown {
+    match core.store.has_cluster(id.clone()).await {
+        Ok(false) => TornDown::default(),
+        Ok(true) | Err(_) => TornDown {
             unknown: format!(
                 "the journal's record of {id} cannot be read: `throng down --orphans` shows what is there"
             ),

@@ -64,7 +64,7 @@ pub(super) async fn wait_role(
         if up >= counted.desired {
             return Ok(counted);
         }
-        let hopeless = given_up(&counted);
+        let hopeless = u32::try_from(counted.failed.len()).unwrap_or(u32::MAX);
         if up >= quorum && up + hopeless >= counted.desired {
             return Ok(counted);
         }
@@ -84,12 +84,6 @@ pub(super) async fn wait_role(
             _ = changes.changed() => tokio::time::sleep(LOOK_INTERVAL).await,
         }
     }
-}
-
-/// How many nodes will not come up any more.
-fn given_up(counted: &RoleMembership) -> u32 {
-    let failed = counted.reasons.iter().filter(|(why, _)| why.starts_with("failed"));
-    failed.map(|(_, nodes)| u32::try_from(nodes.len()).unwrap_or(u32::MAX)).sum()
 }
 
 /// Who is waited for, when they are few or long overdue.

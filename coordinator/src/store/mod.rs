@@ -19,7 +19,7 @@ mod schema;
 mod task;
 mod tokens;
 
-pub use clusters::ClusterRecord;
+pub use clusters::ClusterRow;
 pub use error::StoreError;
 pub use events::{EVENTS_KEPT_MAX, EventFilter, EventPage, EventRecord, NewEvent};
 pub use hosts::HostRecord;

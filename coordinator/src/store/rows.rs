@@ -27,8 +27,3 @@ pub(super) fn decode<T, E: std::fmt::Display>(
 ) -> Result<T, StoreError> {
     decoded.map_err(|error| StoreError::Decode { table, subject: subject.to_owned(), reason: error.to_string() })
 }
-
-/// Encodes a value whose keys are texts.
-pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("the maps kept here have text keys and no failing serializer")
-}

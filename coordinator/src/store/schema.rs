@@ -5,7 +5,7 @@ use rusqlite_migration::{M, Migrations};
 /// The newest schema's number: that of the migrations below.
 pub const SCHEMA_VERSION: usize = MIGRATIONS.len();
 
-const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(OPERATIONS)];
+const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(OPERATIONS), M::up(CLUSTER_RECORDS)];
 
 /// All migrations, oldest first.
 pub(super) const fn migrations() -> Migrations<'static> {
@@ -97,10 +97,37 @@ CREATE TABLE operations (
 ) STRICT;
 ";
 
+/// A cluster is remembered as one document: of what stood beside it nothing was ever read.
+const CLUSTER_RECORDS: &str = "
+ALTER TABLE clusters DROP COLUMN scenario;
+ALTER TABLE clusters DROP COLUMN state;
+ALTER TABLE clusters DROP COLUMN bundle;
+ALTER TABLE clusters DROP COLUMN counts;
+ALTER TABLE clusters DROP COLUMN incarnations;
+ALTER TABLE clusters DROP COLUMN sysctl_originals;
+ALTER TABLE clusters RENAME COLUMN plan TO record;
+";
+
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
     #[test]
     fn every_migration_applies_to_an_empty_database() {
-        super::migrations().validate().unwrap();
+        migrations().validate().unwrap();
+    }
+
+    #[test]
+    fn clusters_of_an_older_schema_are_still_known() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations().to_version(&mut connection, 2).unwrap();
+        let row = "INSERT INTO clusters VALUES ('redis-x7k2', 'redis', 'up', 3, x'00', '{}', '[]', '[]', '[]')";
+        connection.execute(row, []).unwrap();
+        migrations().to_latest(&mut connection).unwrap();
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let known: (String, i64, String) = connection.query_row("SELECT * FROM clusters", [], read).unwrap();
+        assert_eq!(known, ("redis-x7k2".to_owned(), 3, "{}".to_owned()));
     }
 }

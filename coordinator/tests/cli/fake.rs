@@ -128,7 +128,7 @@ impl Throng for Fake {
     async fn stop(&self, request: Request<api::StopRequest>) -> Reply<api::StopReply> {
         self.called(format!("stop agents={}", request.into_inner().agents));
         self.stopped.notify_one();
-        answer(api::StopReply {})
+        answer(api::StopReply::default())
     }
 
     async fn create_join_token(&self, _: Request<api::CreateJoinTokenRequest>) -> Reply<api::CreateJoinTokenReply> {

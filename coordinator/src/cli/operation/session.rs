@@ -6,6 +6,7 @@ use throng_proto::operator::{Coordinator, GetCoordinatorRequest, ListOperationsR
 use super::interrupt::Interrupts;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::cli::stop::warn_of;
 use crate::client::connect::Client;
 use crate::client::error::ClientError;
 use crate::daemon::error::DaemonError;
@@ -109,7 +110,10 @@ impl Session {
                 context.printer.note(&format!("the coordinator stays: {error}"));
                 Ok(())
             }
-            stopped => Ok(stopped?),
+            stopped => {
+                warn_of(context.printer, &stopped?);
+                Ok(())
+            }
         }
     }
 }

@@ -68,6 +68,17 @@ pub fn print(
     }
 }
 
+/// What is printed where an operation would have nothing to do, and was not begun.
+pub fn nothing_to_do(context: &Context, why: &str) -> Result<Outcome, CliError> {
+    if context.is_json() {
+        let record = OperationRecord::nothing_to_do(why);
+        context.printer.json(&OperationView { operation: "", cluster: "", run: "", record: &record })?;
+    } else {
+        context.printer.note(why);
+    }
+    Ok(Outcome::Pass)
+}
+
 /// Why the same command should be given again; none where it has said all that it can.
 fn worth_repeating(record: &OperationRecord) -> Option<&'static str> {
     let end = record.end.as_ref()?;

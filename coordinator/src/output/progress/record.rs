@@ -85,6 +85,18 @@ impl From<Residue> for ResidueRecord {
 }
 
 impl OperationRecord {
+    /// What an operation comes to that is not even begun, as all is as it wants it.
+    pub fn nothing_to_do(why: &str) -> Self {
+        let end = EndRecord {
+            outcome: Outcome::Pass,
+            detail: why.to_owned(),
+            residues: Vec::new(),
+            cluster_up: false,
+            begin_again: false,
+        };
+        Self { end: Some(end), ..Self::default() }
+    }
+
     /// Takes in one event.
     pub fn apply(&mut self, event: &OperationEvent) {
         let first = *self.first_unix_millis.get_or_insert(event.at_unix_millis);

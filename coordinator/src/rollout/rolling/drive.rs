@@ -114,7 +114,10 @@ impl<'a> Turns<'a> {
         let Drive { core, cluster, operation, bound, .. } = *self.drive;
         let begun = Instant::now();
         let _asking = ask(core, cluster, [self.role.clone()]);
-        self.await_first_answer(begun).await;
+        tokio::select! {
+            () = operation.cancelled().cancelled() => return Err(Stop::Cancelled),
+            () = self.await_first_answer(begun) => {}
+        }
         let mut changes = cluster.watch();
         loop {
             changes.mark_unchanged();

@@ -2,8 +2,8 @@ use super::*;
 use crate::store::*;
 use std::path::PathBuf;
 use std::time::Duration;
-use throng_common::ids::{ClusterId, Epoch, Generation, HostId, Incarnation, NodeName, RoleName, RunId};
-use throng_common::status::{SysctlChange, UnixMillis};
+use throng_common::ids::{ClusterId, Epoch, Generation, HostId, RunId};
+use throng_common::status::UnixMillis;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -121,7 +121,7 @@ async fn what_is_read_does_not_wait_for_what_is_being_written() {
         let store = store.clone();
         async move { store.write("wait", move |_| Ok(released.recv())).await }
     });
-    assert_eq!(store.list_clusters().await.unwrap(), []);
+    assert!(store.list_clusters().await.unwrap().is_empty());
     assert!(!writing.is_finished());
     release.send(()).unwrap();
     assert!(writing.await.unwrap().unwrap().is_ok());
@@ -173,24 +173,26 @@ async fn generations_only_grow_and_outlive_the_coordinator() {
 #[tokio::test]
 async fn a_cluster_comes_back_as_it_was_saved_and_is_forgotten_when_deleted() {
     let scratch = Scratch::new();
-    let role = RoleName::new("worker").unwrap();
-    let change = SysctlChange { key: "kernel.pid_max".into(), original: "1".into(), written: "2".into() };
-    let record = ClusterRecord {
-        cluster: ClusterId::new("redis-x7k2").unwrap(),
-        scenario: "redis".into(),
-        state: "starting".into(),
-        created: UnixMillis(3),
-        bundle: vec![0, 255],
-        plan_json: "{}".into(),
-        counts: [(role.clone(), 150)].into(),
-        incarnations: [(NodeName::new(role, 4), Incarnation(2))].into(),
-        sysctl_originals: [(host("a"), vec![change])].into(),
-    };
-    scratch.open().save_cluster(record.clone()).await.unwrap();
+    let cluster = ClusterId::new("redis-x7k2").unwrap();
+    let row = ClusterRow { cluster: cluster.clone(), created: UnixMillis(3), record: "{}".into() };
+    scratch.open().save_cluster(row.clone()).await.unwrap();
     let store = scratch.open();
-    assert_eq!(store.list_clusters().await.unwrap(), std::slice::from_ref(&record));
-    store.delete_cluster(record.cluster.clone()).await.unwrap();
-    assert_eq!(store.cluster(record.cluster).await.unwrap(), None);
+    let known: Vec<ClusterRow> = store.list_clusters().await.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(known, [row]);
+    assert!(store.has_cluster(cluster.clone()).await.unwrap());
+    store.delete_cluster(cluster.clone()).await.unwrap();
+    assert!(!store.has_cluster(cluster).await.unwrap());
+}
+
+#[tokio::test]
+async fn of_clusters_one_that_cannot_be_read_is_named_and_the_others_are_there() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let insert = "INSERT INTO clusters VALUES ('No Name', 1, '{}'), ('redis-x7k2', 2, '{}')";
+    store.write("insert", |connection| Ok(connection.execute(insert, [])?)).await.unwrap();
+    let [damaged, sound] = store.list_clusters().await.unwrap().try_into().unwrap();
+    assert!(damaged.unwrap_err().to_string().contains("No Name"));
+    assert_eq!(sound.unwrap().cluster.as_str(), "redis-x7k2");
 }
 
 #[tokio::test]

@@ -212,3 +212,9 @@ fn what_is_set_and_is_nowhere_in_the_scenario_is_refused_with_what_was_meant() {
         );
     }
 }
+
+#[test]
+fn of_a_file_that_is_no_text_one_thing_is_said() {
+    let found = load(&bundle("\u{7f}ELF\0 = [\n\0\0 =", &[], &[])).unwrap_err().to_string();
+    assert!(found.contains("the file is not a text") && found.matches("error[").count() == 1, "{found}");
+}

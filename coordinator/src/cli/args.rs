@@ -29,7 +29,10 @@ pub struct Cli {
 pub struct GlobalArgs {
     /// How data on stdout is printed
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    format: Format,
+    /// Short for --format json
+    #[arg(long, global = true, conflicts_with = "format")]
+    json: bool,
     /// When colour is used
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, hide_possible_values = true,
           value_name = "auto|always|never")]
@@ -46,6 +49,13 @@ pub struct GlobalArgs {
     /// A coordinator elsewhere
     #[command(flatten)]
     pub remote: RemoteArgs,
+}
+
+impl GlobalArgs {
+    /// How data is printed.
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
 }
 
 /// A coordinator elsewhere, and the certificate with which it is called.
@@ -123,11 +133,14 @@ pub enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+/// The cluster of whoever names none.
+const CLUSTER_ENV: &str = "THRONG_CLUSTER";
+
 /// Which cluster a command means.
 #[derive(Debug, Clone, Args)]
 pub struct ClusterArg {
     /// The cluster; may be left out while there is only one
-    #[arg(short, long, value_name = "CLUSTER", env = "THRONG_CLUSTER", hide_env_values = true)]
+    #[arg(short, long, value_name = "CLUSTER", env = CLUSTER_ENV, hide_env_values = true)]
     pub cluster: Option<String>,
 }
 
@@ -135,6 +148,30 @@ impl ClusterArg {
     /// As the coordinator takes it: empty for "the only one".
     pub fn id(&self) -> String {
         self.cluster.clone().unwrap_or_default()
+    }
+}
+
+/// Which cluster a command means that takes it by its place, and by name as the other commands do.
+#[derive(Debug, Clone, Args)]
+pub struct PlacedCluster {
+    /// The cluster; may be left out while there is only one
+    #[arg(value_name = "CLUSTER")]
+    cluster: Option<String>,
+    /// The same by name, as other commands take it
+    #[arg(short = 'c', long = "cluster", value_name = "CLUSTER", env = CLUSTER_ENV, hide_env_values = true)]
+    named: Option<String>,
+}
+
+impl PlacedCluster {
+    /// The one that was given; the place goes before the name, which the environment may have given.
+    pub fn given(self) -> Option<String> {
+        self.cluster.or(self.named)
+    }
+
+    /// Whether the command line itself gives one.
+    pub fn is_on_command_line(&self) -> bool {
+        self.cluster.is_some()
+            || self.named.as_deref().is_some_and(|named| std::env::var(CLUSTER_ENV).as_deref() != Ok(named))
     }
 }
 

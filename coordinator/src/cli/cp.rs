@@ -7,6 +7,7 @@ use throng_common::ids::NodeName;
 use throng_common::size::ByteSize;
 use throng_common::verdict::Outcome;
 use throng_proto::operator::ReadFileRequest;
+use tonic::{Code, Status};
 
 use super::args::ClusterArg;
 use super::context::Context;
@@ -64,18 +65,26 @@ pub async fn run(context: &Context, args: CpArgs) -> Result<Outcome, CliError> {
         max_bytes: args.max.as_bytes(),
         tail: false,
     };
-    let mut chunks = client.read_file(request).await?.into_inner();
+    let (node, file) = (args.source.node, args.source.path);
+    // The coordinator says what is wrong, for which of many files it was asked only we know.
+    let named = |status: Status| match status.code() {
+        Code::NotFound | Code::OutOfRange | Code::FailedPrecondition | Code::InvalidArgument => {
+            Status::new(status.code(), format!("{node}:{file}: {}", status.message()))
+        }
+        _ => status,
+    };
+    let mut chunks = client.read_file(request).await.map_err(named)?.into_inner();
     if args.local == Path::new("-") {
-        while let Some(chunk) = chunks.message().await? {
+        while let Some(chunk) = chunks.message().await.map_err(named)? {
             context.printer.bytes(&chunk.data)?;
         }
         return Ok(Outcome::Pass);
     }
-    let path = destination(&args.local, &args.source.path);
+    let path = destination(&args.local, &file);
     let failed = |source| CliError::File { action: "write", path: path.clone(), source };
     // All of it is here before a file is begun (it is 64 MiB at most): whoever is killed on the way leaves none.
     let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.message().await? {
+    while let Some(chunk) = chunks.message().await.map_err(named)? {
         bytes.extend_from_slice(&chunk.data);
     }
     let mut file = LocalFile::begin(&path).map_err(failed)?;

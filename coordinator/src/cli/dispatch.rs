@@ -30,7 +30,7 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Outcome {
             return if error.use_stderr() { Outcome::Usage } else { Outcome::Pass };
         }
     };
-    let printer = Printer::detect(cli.global.format, cli.global.color, cli.global.quiet);
+    let printer = Printer::detect(cli.global.format(), cli.global.color, cli.global.quiet);
     let context = match Context::new(&cli.global, printer) {
         Ok(context) => context,
         Err(error) => return complain(printer, &error),

@@ -5,6 +5,7 @@ use throng_common::verdict::Outcome;
 use throng_proto::operator::{Cluster, DownRequest, GetClusterRequest, RoleCount};
 use tonic::Code;
 
+use super::args::PlacedCluster;
 use super::confirm::confirm;
 use super::context::Context;
 use super::error::CliError;
@@ -25,25 +26,32 @@ Examples:
 
 It ends in an audit of kernel and engine: exit code 5 and a list, if anything is left.")]
 pub struct DownArgs {
-    /// The cluster; may be left out while there is only one
-    #[arg(value_name = "CLUSTER", env = "THRONG_CLUSTER", hide_env_values = true)]
-    pub cluster: Option<String>,
+    /// Which cluster
+    #[command(flatten)]
+    pub cluster: PlacedCluster,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
     /// What bears throng's mark on the hosts and belongs to no cluster that a coordinator knows
-    #[arg(long, conflicts_with = "cluster")]
+    #[arg(long)]
     pub orphans: bool,
 }
 
 /// Runs it.
 pub async fn run(context: &Context, args: DownArgs) -> Result<Outcome, CliError> {
     if args.orphans {
+        if args.cluster.is_on_command_line() {
+            return Err(CliError::refused(
+                "--orphans takes down what belongs to no cluster that is known, and no cluster is named with it",
+                "leave one of the two out",
+            ));
+        }
         return orphans::run(context, args.yes).await;
     }
     let mut client = context.client().await?;
-    let is_named = args.cluster.is_some();
-    let request = GetClusterRequest { cluster: args.cluster.unwrap_or_default() };
+    let named = args.cluster.given();
+    let is_named = named.is_some();
+    let request = GetClusterRequest { cluster: named.unwrap_or_default() };
     let cluster = match client.get_cluster(request).await {
         Ok(found) => found.into_inner(),
         // Whoever cleans up need not know whether anything is there.

@@ -45,20 +45,27 @@ struct EventView {
 pub async fn run(context: &Context, args: EventsArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
     let request = EventsRequest {
-        cluster: args.cluster.unwrap_or_default(),
+        cluster: args.cluster.clone().unwrap_or_default(),
         from: args.from.unwrap_or(0),
         follow: args.follow,
         tail: if args.from.is_some() { 0 } else { args.tail },
     };
     let mut batches = client.events(request).await?.into_inner();
+    let mut is_empty = true;
     while let Some(batch) = batches.message().await? {
         for event in batch.events {
+            is_empty = false;
             if context.is_json() {
                 context.printer.json_line(&EventView::from(event))?;
             } else {
                 context.printer.data(&line(&event))?;
             }
         }
+    }
+    if is_empty {
+        // Those of a cluster that is gone are still there.
+        let whose = args.cluster.map(|cluster| format!(" of {cluster}")).unwrap_or_default();
+        context.printer.note(&format!("no events{whose}"));
     }
     Ok(Outcome::Pass)
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use throng_common::verdict::Outcome;
 use throng_proto::operator::{GetClusterRequest, ResetRequest};
 
+use super::args::PlacedCluster;
 use super::confirm::confirm;
 use super::context::Context;
 use super::error::CliError;
@@ -22,9 +23,9 @@ Examples:
 Stops all nodes, wipes ramdisks, disks and scratch, runs `prepare` again, and starts roles in the order of their
 dependencies. Hosts, names and ports stay, and images need not be built or sent again.")]
 pub struct ResetArgs {
-    /// The cluster; may be left out while there is only one
-    #[arg(value_name = "CLUSTER", env = "THRONG_CLUSTER", hide_env_values = true)]
-    pub cluster: Option<String>,
+    /// Which cluster
+    #[command(flatten)]
+    pub cluster: PlacedCluster,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -33,7 +34,7 @@ pub struct ResetArgs {
 /// Runs it.
 pub async fn run(context: &Context, args: ResetArgs) -> Result<Outcome, CliError> {
     let mut client = context.client().await?;
-    let request = GetClusterRequest { cluster: args.cluster.unwrap_or_default() };
+    let request = GetClusterRequest { cluster: args.cluster.given().unwrap_or_default() };
     let cluster = client.get_cluster(request).await?.into_inner();
     let roles: Vec<String> = cluster.roles.iter().map(|role| format!("{} {}", role.desired, role.role)).collect();
     context.printer.note(&format!(

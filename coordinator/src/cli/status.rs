@@ -28,7 +28,10 @@ Examples:
 pub struct StatusArgs {
     /// One cluster, with its description in JSON
     #[arg(value_name = "CLUSTER")]
-    pub cluster: Option<String>,
+    cluster: Option<String>,
+    /// The same by name, as other commands take it
+    #[arg(short = 'c', long = "cluster", value_name = "CLUSTER", conflicts_with = "cluster")]
+    named: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -81,7 +84,7 @@ pub async fn run(context: &Context, args: StatusArgs) -> Result<Outcome, CliErro
     let mut client = context.client().await?;
     let coordinator = client.get_coordinator(GetCoordinatorRequest {}).await?.into_inner();
     let hosts = client.list_hosts(ListHostsRequest {}).await?.into_inner().hosts;
-    let clusters = match args.cluster {
+    let clusters = match args.cluster.or(args.named) {
         Some(cluster) => vec![client.get_cluster(GetClusterRequest { cluster }).await?.into_inner()],
         None => client.list_clusters(ListClustersRequest {}).await?.into_inner().clusters,
     };

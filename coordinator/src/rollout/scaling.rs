@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::planner::input::PlanInput;
 use crate::planner::plan::Plan;
 use crate::planner::planning::plan;
+use crate::scenario::report::suggest;
 
 /// Nodes that a new plan takes away, by the host that held them.
 pub type Leaving = BTreeMap<HostId, BTreeSet<NodeName>>;
@@ -33,9 +34,12 @@ pub async fn scale(
     }
     let mut scenario = record.scenario.clone();
     for (name, count) in counts {
-        let role = scenario.role.get_mut(name);
-        let role = role.ok_or_else(|| RolloutError::Count(format!("the scenario has no role `{name}`")))?;
-        role.count = *count;
+        let known: Vec<&str> = record.scenario.role.keys().map(RoleName::as_str).collect();
+        let unknown = || {
+            let hint = suggest(name.as_str(), known, "");
+            RolloutError::Count(format!("the scenario has no role `{name}`\nhint: {hint}"))
+        };
+        scenario.role.get_mut(name).ok_or_else(unknown)?.count = *count;
     }
     if scenario.role.values().all(|role| role.count == 0) {
         return Err(RolloutError::Count("that leaves no node at all: take the cluster down instead".to_owned()));

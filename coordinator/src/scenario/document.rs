@@ -59,6 +59,9 @@ pub(super) fn included(content: &[u8]) -> Vec<String> {
 pub(super) fn read_text(report: &mut Report, name: String, content: Vec<u8>) -> usize {
     let source = report.sources.len();
     let mut wrong = Vec::new();
+    // Texts have none; of a program or an archive a parser has nothing to say that helps.
+    let is_binary = content.contains(&0);
+    let content = if is_binary { Vec::new() } else { content };
     let text = String::from_utf8(content).unwrap_or_else(|error| {
         // Before the first byte that is none, nothing is replaced: its place is the same in what is shown.
         let first = error.utf8_error().valid_up_to();
@@ -66,6 +69,9 @@ pub(super) fn read_text(report: &mut Report, name: String, content: Vec<u8>) -> 
         wrong.push((replaced, "the file is not UTF-8 text: this byte is none"));
         String::from_utf8_lossy(error.as_bytes()).into_owned()
     });
+    if is_binary {
+        wrong.push((0..0, "the file is not a text"));
+    }
     let is_too_large = text.len() > TEXT_MAX_BYTES;
     if is_too_large {
         wrong.push((0..0, "the file is larger than 1 MiB"));

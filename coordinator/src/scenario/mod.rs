@@ -16,7 +16,7 @@ mod names;
 mod params;
 mod parse;
 mod path;
-mod report;
+pub(crate) mod report;
 mod schema;
 mod shape;
 mod shape_fault;

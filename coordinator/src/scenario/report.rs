@@ -185,7 +185,7 @@ impl Report {
 }
 
 /// The known word nearest to `word`, as a hint; else all known words.
-pub(super) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, nothing_known: &str) -> String {
+pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, nothing_known: &str) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let folded = word.to_lowercase();
     let near = known.iter().map(|one| (strsim::jaro_winkler(&folded, &one.to_lowercase()), *one));

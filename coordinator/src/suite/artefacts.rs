@@ -1,10 +1,11 @@
 //! What a failed test leaves of the nodes that it failed on: their logs, and the files that their roles name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use throng_common::ids::NodeName;
+use throng_common::nodeset::NodeSet;
 use tokio::time::timeout;
 
 use super::context::Context;
@@ -37,20 +38,23 @@ pub(super) async fn gather(context: &Context<'_>, failing: &BTreeSet<NodeName>) 
         return Vec::new();
     }
     context.log_budget.fetch_sub(nodes.len(), Ordering::Relaxed);
-    let mut stored = Vec::new();
+    let (mut stored, mut missed) = (Vec::new(), Missed::new());
     let gathering = async {
-        keep_logs(context, &nodes, &mut stored).await;
+        keep_logs(context, &nodes, &mut stored, &mut missed).await;
         for node in &nodes {
-            keep_files(context, node, &mut stored).await;
+            keep_files(context, node, &mut stored, &mut missed).await;
         }
     };
     if timeout(GATHER_MAX, gathering).await.is_err() {
         warn(context, "not all logs and files of failed nodes could be had in time".to_owned());
     }
+    for ((what, why), nodes) in missed {
+        warn(context, format!("{what} of {nodes} could not be had: {why}"));
+    }
     stored
 }
 
-async fn keep_logs(context: &Context<'_>, nodes: &[NodeName], stored: &mut Vec<String>) {
+async fn keep_logs(context: &Context<'_>, nodes: &[NodeName], stored: &mut Vec<String>, missed: &mut Missed) {
     for (node, log) in context.ops.logs(nodes.to_vec(), LOG_LINES).await {
         match log {
             Ok(log) => {
@@ -58,19 +62,22 @@ async fn keep_logs(context: &Context<'_>, nodes: &[NodeName], stored: &mut Vec<S
                 let cut = bytes.len().saturating_sub(LOG_MAX_BYTES);
                 keep(context, format!("logs/{node}.log"), bytes[cut..].to_vec(), stored).await;
             }
-            Err(error) => warn(context, format!("the log of {node} could not be had: {error}")),
+            Err(error) => missed.entry(("the log".to_owned(), error.to_string())).or_default().insert(&node),
         }
     }
 }
 
-async fn keep_files(context: &Context<'_>, node: &NodeName, stored: &mut Vec<String>) {
+/// Of which nodes something could not be had: by what it is, as the scenario writes it, and why.
+type Missed = BTreeMap<(String, String), NodeSet>;
+
+async fn keep_files(context: &Context<'_>, node: &NodeName, stored: &mut Vec<String>, missed: &mut Missed) {
     let Some(role) = context.scenario.role.get(node.role()) else { return };
     let texts = context.ops.texts();
     for written in &role.collect {
         let path = match texts.fill(written, Some(node), &Saved::new()) {
             Ok(path) => path,
             Err(error) => {
-                warn(context, format!("{written} of {node} could not be had: {error}"));
+                missed.entry((written.clone(), error.to_string())).or_default().insert(node);
                 continue;
             }
         };
@@ -78,7 +85,7 @@ async fn keep_files(context: &Context<'_>, node: &NodeName, stored: &mut Vec<Str
             Ok(bytes) => {
                 keep(context, format!("collected/{node}/{}", flat(&path)), bytes, stored).await;
             }
-            Err(error) => warn(context, format!("{path} of {node} could not be had: {error}")),
+            Err(error) => missed.entry((written.clone(), error.to_string())).or_default().insert(node),
         }
     }
 }

@@ -26,5 +26,7 @@ fn a_coordinator_stays_after_up_and_is_used_again() {
         let _ = site.up();
         assert_eq!(pid(site), first);
         site.down();
+        let nothing = site.throng(&["down", "--yes", "--format", "json"]).expect_code(0).json();
+        assert_eq!((&nothing["cluster"], &nothing["end"]["outcome"]), (&"".into(), &"pass".into()), "{nothing:#}");
     });
 }

@@ -37,6 +37,9 @@ fn a_cluster_is_seen_reached_into_and_taken_down() {
         }
         let copy = site.folder().join("copied");
         let _ = site.throng(&["cp", "worker-0002:/data/name", &copy.display().to_string()]).expect_code(0);
+        let missing = site.throng(&["cp", "worker-0002:/data/nope", &copy.display().to_string()]).expect_code(2);
+        let _ = missing.expect_said(&["worker-0002:/data/nope", "No such file"]);
+        let _ = site.throng(&["scale", "workr=3"]).expect_code(2).expect_said(&["did you mean `worker`?"]);
         assert_eq!(std::fs::read_to_string(&copy).unwrap().trim(), "worker-0002");
 
         let events = site.throng(&["events"]).expect_code(0);

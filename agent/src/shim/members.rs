@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::record::ProcessId;
-use crate::host::procs::table::Procs;
+use crate::host::procs::table::{ProcStat, Procs};
 
 /// Between two blows: a killed process takes a moment to go.
 const KILL_PAUSE: Duration = Duration::from_millis(5);
@@ -36,35 +36,46 @@ pub struct Members {
 impl Members {
     /// The ids of all processes that are there now, without those that merely wait to be reaped.
     pub fn pids(&self) -> BTreeSet<u32> {
-        let procs = Procs::default();
-        let mut pids: BTreeSet<u32> = self.groups().flat_map(pids_below).collect();
-        pids.extend(self.in_session(&procs));
-        pids.retain(|pid| *pid > 1 && procs.stat(*pid).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X')));
+        let mut pids = self.in_groups();
+        pids.extend(self.in_session());
         pids
+    }
+
+    /// The same, but those of the session only where the groups have none: every process of the host is asked for those.
+    fn next(&self) -> BTreeSet<u32> {
+        let pids = self.in_groups();
+        if pids.is_empty() { self.in_session() } else { pids }
+    }
+
+    fn in_groups(&self) -> BTreeSet<u32> {
+        let procs = Procs::default();
+        let lives = |pid: &u32| *pid > 1 && procs.stat(*pid).is_ok_and(|stat| is_living(&stat));
+        self.groups().flat_map(pids_below).filter(lives).collect()
     }
 
     fn groups(&self) -> impl Iterator<Item = &Path> {
         self.procs_files.iter().filter_map(|file| file.parent())
     }
 
-    fn in_session(&self, procs: &Procs) -> Vec<u32> {
-        let Some(leader) = self.leader else { return Vec::new() };
+    fn in_session(&self) -> BTreeSet<u32> {
+        let procs = Procs::default();
+        let Some(leader) = self.leader.filter(|leader| leader.pid > 1) else { return BTreeSet::new() };
         // A later process with the leader's id began a session of its own: ours had no member left by then.
         if procs.stat(leader.pid).is_ok_and(|stat| stat.start_ticks != leader.start_ticks) {
-            return Vec::new();
+            return BTreeSet::new();
         }
-        let is_member = |pid: &u32| procs.stat(*pid).is_ok_and(|stat| stat.session == leader.pid);
+        let is_member = |pid: &u32| procs.stat(*pid).is_ok_and(|stat| stat.session == leader.pid && is_living(&stat));
         procs.pids().unwrap_or_default().into_iter().filter(is_member).collect()
     }
 
     /// Kills all, again and again until none is left or the time is over; gives those that are left. Blocks.
     pub fn kill_all(&self, within: Duration) -> BTreeSet<u32> {
         let deadline = Instant::now() + within;
-        let mut left = self.pids();
+        let mut left = self.next();
         kill_each(&left);
         while !left.is_empty() && Instant::now() < deadline {
             thread::sleep(KILL_PAUSE);
-            left = self.pids();
+            left = self.next();
             if !left.is_empty() {
                 self.kill_at_once(&left);
             }
@@ -80,6 +91,11 @@ impl Members {
         kill_each(pids);
         self.groups().for_each(|group| write_any(group, &THAW));
     }
+}
+
+/// Whether it is more than an entry that waits to be reaped.
+fn is_living(stat: &ProcStat) -> bool {
+    !matches!(stat.state, 'Z' | 'X')
 }
 
 fn kill_each(pids: &BTreeSet<u32>) {

@@ -200,9 +200,9 @@ async fn what_lies_in_groups_that_the_node_made_is_ended_with_it() {
 }
 
 #[tokio::test]
-async fn a_node_that_forks_without_end_is_ended() {
+async fn a_node_whose_processes_fork_and_end_faster_than_they_are_killed_is_ended() {
     let (group, files) = OwnGroup::new(&Limits { pids: Some(100), ..Limits::default() });
-    let mut node = ProcessNode::new("echo forks; f() { f & f & }; f 2>/dev/null; wait");
+    let mut node = ProcessNode::new("echo forks; f() { f & }; for i in 1 2 3 4 5; do f; done; exec sleep 1000");
     node.spec.launch.procs_files = files;
     node.run().await;
     node.has_written("forks").await;

@@ -1,6 +1,7 @@
 //! All that the work needs of the host.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,7 @@ use crate::enter::program::SealedProgram;
 use crate::host::engine::api::Engine;
 use crate::host::engine::ends::Ends;
 use crate::host::engine::model::Pull;
+use crate::host::mounts::table::Device;
 use crate::host::procs::table::Procs;
 use crate::ledger::Ledger;
 use crate::logs::followers::Followers;
@@ -82,6 +84,8 @@ pub struct Host {
     listed: AtomicBool,
     /// Limits that process nodes were to have and have not.
     unlimited: Mutex<BTreeMap<Key, BTreeSet<Knob>>>,
+    /// Ramdisks that this life of the agent has found mounted as they should be.
+    ramdisks: Mutex<BTreeMap<Key, Vec<(PathBuf, Device)>>>,
 }
 
 /// What is remembered of the engine.
@@ -142,6 +146,7 @@ impl Host {
             prepares: Mutex::default(),
             listed: AtomicBool::new(false),
             unlimited: Mutex::default(),
+            ramdisks: Mutex::default(),
         }
     }
 
@@ -211,6 +216,12 @@ impl Host {
     pub(super) fn prepares(&self) -> MutexGuard<'_, BTreeSet<Key>> {
         // Single insertions and removals are sound after a panic elsewhere.
         self.prepares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ramdisks that were found mounted as they should be.
+    pub(super) fn mounted(&self) -> MutexGuard<'_, BTreeMap<Key, Vec<(PathBuf, Device)>>> {
+        // Every change is a single insert or remove.
+        self.ramdisks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of limits that a process node was to have and has not; of none where it has all.

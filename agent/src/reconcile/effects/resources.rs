@@ -12,20 +12,17 @@ use crate::host::mounts::mounter::{Detach, KernelMounter, Mounter as _};
 use crate::host::mounts::table::Device;
 use crate::ledger::NodeRecord;
 use crate::resources::files::beneath::Owner;
+use crate::resources::files::error::FilesError;
 use crate::resources::files::folders::{Before, User};
 use crate::resources::files::plan::DesiredFile;
 use crate::resources::ramdisk::desired::DesiredRamdisk;
 use crate::resources::ramdisk::observe::Observed;
-use crate::resources::ramdisk::plan::Occasion;
+use crate::resources::ramdisk::plan::{Occasion, RamdiskPlan, RamdiskStep};
+use crate::resources::ramdisk::verify::device_of;
 use crate::resources::{files, outcome, ports, ramdisk};
 
 fn ramdisk_failure(error: &ramdisk::error::RamdiskError) -> Failure {
     Failure::new(ReasonKind::Ramdisk, error)
-}
-
-/// The devices are kept: the node must see these very ones.
-fn verify_all(desired: &[DesiredRamdisk]) -> Result<Vec<Device>, Failure> {
-    desired.iter().map(|ramdisk| ramdisk::verify::verify(ramdisk).map_err(|error| ramdisk_failure(&error))).collect()
 }
 
 impl Host {
@@ -108,12 +105,22 @@ impl Host {
         if let Some((_, error)) = outcome::failures(&outcomes).next() {
             return Err(ramdisk_failure(error));
         }
-        verify_all(&desired)
+        self.verify_ramdisks(key, desired)
+    }
+
+    /// The devices are kept: the node must see these very ones, and these are taken away after it.
+    fn verify_ramdisks(&self, key: &Key, desired: Vec<DesiredRamdisk>) -> Result<Vec<Device>, Failure> {
+        let verify =
+            |ramdisk: &DesiredRamdisk| ramdisk::verify::verify(ramdisk).map_err(|error| ramdisk_failure(&error));
+        let devices: Vec<Device> = desired.iter().map(verify).collect::<Result<_, _>>()?;
+        let paths = desired.into_iter().map(|ramdisk| ramdisk.path);
+        self.mounted().insert(key.clone(), paths.zip(devices.iter().copied()).collect());
+        Ok(devices)
     }
 
     /// The devices of a node's ramdisks, which are there and as they should be.
     pub(super) fn verified_ramdisks(&self, key: &Key, spec: &NodeSpec) -> Result<Vec<Device>, Failure> {
-        verify_all(&self.desired_ramdisks(key, spec)?)
+        self.verify_ramdisks(key, self.desired_ramdisks(key, spec)?)
     }
 
     fn desired_ramdisks(&self, key: &Key, spec: &NodeSpec) -> Result<Vec<DesiredRamdisk>, Failure> {
@@ -126,18 +133,12 @@ impl Host {
     pub(super) fn take_away(&self, key: &Key) -> Result<(), Failure> {
         let paths = &self.parts.paths;
         let mut problems = Vec::new();
-        let mounter = KernelMounter;
-        match ramdisk::observe::observe(&mounter, &paths.node_dir(&key.cluster, &key.node)) {
-            Ok(observed) => {
-                let plan = ramdisk::plan::plan(&[], &observed, Occasion::Keep);
-                problems.extend(plan.obstacles.iter().map(ToString::to_string));
-                let outcomes = ramdisk::apply::apply(&mounter, plan);
-                problems.extend(outcome::failures(&outcomes).map(|(_, error)| chain(error)));
-            }
-            Err(error) => problems.push(chain(&error)),
+        let are_known = self.unmount_known(key);
+        if !are_known {
+            problems.extend(self.unmount_all(key));
         }
         if planted(Fault::TakeForeignMount) {
-            take_look_alikes(mounter);
+            take_look_alikes(KernelMounter);
         }
         hit(Point::RamdisksGone);
         if let Some(cgroups) = &self.parts.cgroups {
@@ -149,11 +150,40 @@ impl Host {
             }
         }
         hit(Point::NodeGroupsRemoved);
-        if let Err(error) = files::folders::remove_node(paths, &key.cluster, &key.node) {
+        let mut removed = files::folders::remove_node(paths, &key.cluster, &key.node);
+        if are_known && matches!(removed, Err(FilesError::Mounted { .. })) {
+            problems.extend(self.unmount_all(key));
+            removed = files::folders::remove_node(paths, &key.cluster, &key.node);
+        }
+        if let Err(error) = removed {
             problems.push(chain(&error));
         }
         hit(Point::NodeFoldersRemoved);
         if problems.is_empty() { Ok(()) } else { Err(Failure::text(ReasonKind::Host, problems.join("; "))) }
+    }
+
+    /// Unmounts the ramdisks that were found mounted where they are mounted still, without the mount table: it is as long
+    /// as there are nodes, and would be read for each of them. False where none are known, or one cannot be unmounted.
+    fn unmount_known(&self, key: &Key) -> bool {
+        let Some(known) = self.mounted().remove(key) else { return false };
+        let ours = known.into_iter().filter(|(path, device)| device_of(path).is_ok_and(|found| found == *device));
+        let steps = ours.map(|(path, _)| RamdiskStep::Unmount(path)).collect();
+        let outcomes = ramdisk::apply::apply(&KernelMounter, RamdiskPlan { steps, obstacles: Vec::new() });
+        outcome::failures(&outcomes).next().is_none()
+    }
+
+    /// Unmounts all that is ours below a node's folder; what stood in the way.
+    fn unmount_all(&self, key: &Key) -> Vec<String> {
+        let mounter = KernelMounter;
+        match ramdisk::observe::observe(&mounter, &self.parts.paths.node_dir(&key.cluster, &key.node)) {
+            Ok(observed) => {
+                let plan = ramdisk::plan::plan(&[], &observed, Occasion::Keep);
+                let obstacles: Vec<String> = plan.obstacles.iter().map(ToString::to_string).collect();
+                let outcomes = ramdisk::apply::apply(&mounter, plan);
+                obstacles.into_iter().chain(outcome::failures(&outcomes).map(|(_, error)| chain(error))).collect()
+            }
+            Err(error) => vec![chain(&error)],
+        }
     }
 
     /// Writes nodes that were found running into the ledger, which did not know them. Blocks.

@@ -82,7 +82,8 @@ fn block_bytes(size: impl TryInto<u64>) -> u64 {
     size.try_into().unwrap_or_default()
 }
 
-fn device_of(path: &Path) -> std::io::Result<Device> {
+/// The device of what a path leads to.
+pub fn device_of(path: &Path) -> std::io::Result<Device> {
     let number = fs::metadata(path)?.dev();
     let part = |part: u64| u32::try_from(part).unwrap_or(u32::MAX);
     Ok(Device { major: part(major(number)), minor: part(minor(number)) })

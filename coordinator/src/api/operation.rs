@@ -180,6 +180,7 @@ impl ApiService {
             started_unix_millis: info.started.0,
             ended: info.outcome.is_some(),
             outcome: info.outcome.map(rollout::outcome_word).unwrap_or_default(),
+            run: info.run.map(|run| run.to_string()).unwrap_or_default(),
         };
         wire::ListOperationsReply { operations: self.core.operations.list().into_iter().map(summary).collect() }
     }

@@ -9,6 +9,7 @@ use super::error::CliError;
 use super::operation::interrupt::{Interrupts, OnAsk};
 use super::operation::summary;
 use super::operation::watch::Watch;
+use super::run::stored_report;
 
 /// Arguments.
 #[derive(Debug, Args)]
@@ -33,13 +34,14 @@ pub async fn run(context: &Context, args: FollowArgs) -> Result<Outcome, CliErro
     let mut client = context.client().await?;
     let listed = client.list_operations(ListOperationsRequest {}).await?.into_inner().operations;
     let found = choose(listed, args.operation.as_deref())?;
-    let operation = Operation { operation: found.operation, cluster: found.cluster, run: String::new() };
+    let operation = Operation { operation: found.operation, cluster: found.cluster, run: found.run };
     let mut interrupts = Interrupts::listen()?;
     if args.cancel {
         client.cancel_operation(CancelOperationRequest { operation: operation.operation.clone() }).await?;
     }
     let watched = Watch::new(context, &operation, OnAsk::Detach).run(&mut client, &mut interrupts).await?;
-    summary::print(context, &operation, &watched, None)
+    let report = stored_report(context, &mut client, &operation, &watched).await;
+    summary::print(context, &operation, &watched, report.as_deref())
 }
 
 fn choose(listed: Vec<OperationSummary>, named: Option<&str>) -> Result<OperationSummary, CliError> {

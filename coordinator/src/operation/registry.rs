@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use throng_common::ids::{ClusterId, Epoch, OperationId};
+use throng_common::ids::{ClusterId, Epoch, OperationId, RunId};
 use throng_common::status::UnixMillis;
 use throng_common::verdict::Outcome;
 use tokio::sync::watch;
@@ -45,6 +45,8 @@ pub struct OperationInfo {
     pub verb: &'static str,
     /// To which cluster; none: to what no cluster owns.
     pub cluster: Option<ClusterId>,
+    /// Under which its report is stored.
+    pub run: Option<RunId>,
     /// Since when.
     pub started: UnixMillis,
     /// How it ended; none: it goes on.
@@ -212,6 +214,7 @@ impl Shared {
             id: self.id.clone(),
             verb: self.wish.verb(),
             cluster: self.cluster.clone(),
+            run: self.wish.run().cloned(),
             started: self.started,
             outcome: self.outcome(),
         }
@@ -338,10 +341,15 @@ impl Phase {
         self.total
     }
 
-    /// It ended. Returns how long it took.
+    /// It ended. Returns how long it took. One that did not come to its aim because it was asked to stop says that, where
+    /// there is nothing else to say.
     pub fn end(self, ok: bool, detail: impl Into<String>) -> std::time::Duration {
         let took = self.began.elapsed();
-        self.operation.emit(OperationEvent::PhaseEnded { phase: self.name, took, ok, detail: detail.into() });
+        let mut detail = detail.into();
+        if !ok && detail.is_empty() && self.operation.cancelled().is_cancelled() {
+            "interrupted".clone_into(&mut detail);
+        }
+        self.operation.emit(OperationEvent::PhaseEnded { phase: self.name, took, ok, detail });
         took
     }
 }

@@ -227,6 +227,22 @@ async fn scale_sends_the_counts_and_follow_takes_the_one_operation_that_goes_on(
 }
 
 #[tokio::test]
+async fn whoever_follows_a_run_gets_its_report() {
+    let going = OperationSummary {
+        operation: "run-abcdef".into(),
+        verb: "run".into(),
+        cluster: "demo-k3f9".into(),
+        run: "demo-k3f9-abcde".into(),
+        ..OperationSummary::default()
+    };
+    let script = Script { operations: vec![going], ..whole_run("pass", "pass") };
+    let bench = Bench::new(script);
+    assert_eq!(bench.throng(&["follow"]).await.code, Some(0));
+    let calls = bench.fake.calls();
+    assert!(calls.contains(&"get_report demo-k3f9-abcde".to_owned()), "{calls:?}");
+}
+
+#[tokio::test]
 async fn a_scenario_with_mistakes_starts_nothing_and_shows_them_all() {
     let bench = Bench::new(whole_run("pass", "pass"));
     let wrong = bench.path("wrong.toml");

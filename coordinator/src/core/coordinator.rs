@@ -39,7 +39,7 @@ pub enum CoreError {
     #[error("several clusters are up ({0}): name one")]
     Several(String),
     /// The journal failed.
-    #[error("the journal of the state directory failed")]
+    #[error("{}", journal_failed(.0))]
     Store(#[from] StoreError),
     /// A document in the journal cannot be read.
     #[error("the journal's record of cluster {cluster} cannot be read")]
@@ -56,6 +56,15 @@ pub enum CoreError {
     /// A node's texts cannot be filled in.
     #[error(transparent)]
     Render(#[from] RenderError),
+}
+
+/// What failed, and what can be done about it where that is known.
+fn journal_failed(error: &StoreError) -> &'static str {
+    if error.is_full() {
+        "the journal could not be written: is there room in the state directory?"
+    } else {
+        "the journal failed"
+    }
 }
 
 impl CoreError {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use throng_common::error_chain::chain;
 use throng_common::ids::{ClusterId, HostId};
+use throng_common::nodeset::NodeSet;
 use throng_common::span::Span;
 use throng_common::status::Residue;
 use throng_failpoints::{Point, hit};
@@ -19,6 +20,8 @@ use crate::operation::OperationHandle;
 
 /// How long a teardown may take before what is left is reported as residue.
 const TEARDOWN_DEADLINE: Duration = Duration::from_secs(600);
+/// For how long no node goes before it is said what keeps the rest: a grace is usually shorter.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 
 /// How often progress is counted.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -70,9 +73,14 @@ pub(super) async fn take_down(
     let mut unreached: Vec<String> = refused.map(|error| error.to_string()).collect();
     if unreached.is_empty() {
         let own = BTreeSet::from([cluster.record().id.clone()]);
+        let mut last = (total, Instant::now());
         unreached = await_rest(core, &hosts, &own, |away| {
             let left = cluster.statuses().len() as u64;
-            phase.progress(total.saturating_sub(left), away);
+            if left != last.0 {
+                last = (left, Instant::now());
+            }
+            let is_stuck = away.is_empty() && last.1.elapsed() > STUCK_AFTER;
+            phase.progress(total.saturating_sub(left), if is_stuck { in_the_way(cluster) } else { away });
         })
         .await;
     }
@@ -92,6 +100,18 @@ pub(super) async fn take_down(
         core.note(Some(&record.id), &record.id, "residue", torn.summary()).await;
     }
     Ok(torn)
+}
+
+/// What keeps the nodes that are left from going, as far as they say it.
+fn in_the_way(cluster: &LiveCluster) -> String {
+    let mut reasons: BTreeMap<String, NodeSet> = BTreeMap::new();
+    for (node, status) in cluster.statuses() {
+        if let Some(reason) = status.reason {
+            reasons.entry(reason.message).or_default().insert(&node);
+        }
+    }
+    let reasons: Vec<String> = reasons.into_iter().map(|(why, nodes)| format!("{nodes}: {why}")).collect();
+    reasons.join("; ")
 }
 
 /// Waits until all hosts are at rest with what they were told of these clusters. One that is away is told once it is

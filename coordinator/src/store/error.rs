@@ -79,3 +79,11 @@ pub enum StoreError {
         operation: &'static str,
     },
 }
+
+impl StoreError {
+    /// Whether the disk that the database lies on is full.
+    pub fn is_full(&self) -> bool {
+        let Self::Statement { source, .. } = self else { return false };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+}

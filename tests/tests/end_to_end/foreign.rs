@@ -2,12 +2,16 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde_json::json;
-use throng_tests::site::{SETTLE_TIMEOUT, Site, in_site};
+use throng_tests::site::{COMMAND_TIMEOUT, SETTLE_TIMEOUT, Site, in_site};
 use throng_tests::wait::wait_for;
 use throng_tests::{engine, host};
+
+/// A command that waits for nodes to go says after ten seconds what keeps them.
+const STUCK: Duration = Duration::from_secs(12);
 
 /// A tmpfs, unmounted when the test is over.
 struct Tmpfs<'a>(&'a Path);
@@ -75,6 +79,28 @@ fn look_alikes_that_are_not_ours_survive_the_teardown() {
         assert!(now.contains(&line) && !now.contains(&cluster), "{now}");
         drop((hosts, tmpfs, decoy));
         std::fs::remove_dir(&point).unwrap();
+    });
+}
+
+#[test]
+fn what_somebody_mounted_in_a_nodes_ramdisk_stays_and_the_teardown_waits_until_it_is_gone() {
+    in_site(|site| {
+        let cluster = site.up();
+        let ramdisks = host::mounts(&format!("throng:{cluster}/worker-0000"));
+        let point = ramdisks[0].1.join("inside");
+        let tmpfs = Tmpfs::mount("somebody", &point);
+        std::fs::write(point.join("kept"), "kept").unwrap();
+        let down = site.start("throng", &["down", "--yes"]);
+        wait_for("what is in the way is named", SETTLE_TIMEOUT, || {
+            let reason = site.node("worker-0000")["reason"].to_string();
+            if reason.contains("`somebody`") && reason.contains("unmount it yourself") { Ok(()) } else { Err(reason) }
+        });
+        assert_eq!(std::fs::read_to_string(point.join("kept")).unwrap(), "kept");
+        assert_eq!(host::mounts(&format!("throng:{cluster}/")).len(), 1, "of the others nothing is left");
+        std::thread::sleep(STUCK);
+        drop(tmpfs);
+        let down = down.end(COMMAND_TIMEOUT).expect_code(0);
+        let _ = down.expect_said(&["worker-0000: tmpfs `somebody` at", "unmount it yourself", "nothing left behind"]);
     });
 }
 

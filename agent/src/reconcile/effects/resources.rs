@@ -1,5 +1,7 @@
 //! What a node has before it runs, and loses after it is gone: folders, files, ramdisks, free ports.
 
+use std::path::Path;
+
 use throng_common::error_chain::chain;
 use throng_common::host_spec::{NodeSpec, Workload};
 use throng_common::status::{ReasonKind, UnixMillis};
@@ -17,7 +19,7 @@ use crate::resources::files::folders::{Before, User};
 use crate::resources::files::plan::DesiredFile;
 use crate::resources::ramdisk::desired::DesiredRamdisk;
 use crate::resources::ramdisk::observe::Observed;
-use crate::resources::ramdisk::plan::{Occasion, RamdiskPlan, RamdiskStep};
+use crate::resources::ramdisk::plan::Occasion;
 use crate::resources::ramdisk::verify::device_of;
 use crate::resources::{files, outcome, ports, ramdisk};
 
@@ -163,13 +165,14 @@ impl Host {
     }
 
     /// Unmounts the ramdisks that were found mounted where they are mounted still, without the mount table: it is as long
-    /// as there are nodes, and would be read for each of them. False where none are known, or one cannot be unmounted.
+    /// as there are nodes, and would be read for each of them. False where none are known, or one is in use: what is
+    /// mounted in it may be somebody else's, which only the table says.
     fn unmount_known(&self, key: &Key) -> bool {
         let Some(known) = self.mounted().remove(key) else { return false };
-        let ours = known.into_iter().filter(|(path, device)| device_of(path).is_ok_and(|found| found == *device));
-        let steps = ours.map(|(path, _)| RamdiskStep::Unmount(path)).collect();
-        let outcomes = ramdisk::apply::apply(&KernelMounter, RamdiskPlan { steps, obstacles: Vec::new() });
-        outcome::failures(&outcomes).next().is_none()
+        let is_there = |path: &Path, device| device_of(path).is_ok_and(|found| found == device);
+        let ours = known.into_iter().filter(|(path, device)| is_there(path, *device));
+        let mut unmounted = ours.map(|(path, _)| ramdisk::apply::unmount_idle(&KernelMounter, &path));
+        unmounted.all(|unmounted| unmounted.is_ok())
     }
 
     /// Unmounts all that is ours below a node's folder; what stood in the way.

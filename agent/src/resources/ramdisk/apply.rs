@@ -58,17 +58,21 @@ fn mount(mounter: &dyn Mounter, ramdisk: &DesiredRamdisk) -> Result<(), RamdiskE
     result.map_err(|source| RamdiskError::Mount { path: ramdisk.path.clone(), source })
 }
 
-fn unmount(mounter: &dyn Mounter, path: &Path) -> Result<(), RamdiskError> {
-    let failed = |source: io::Error| RamdiskError::Unmount { path: path.to_path_buf(), source };
+/// Unmounts what is mounted at a path; refused by the kernel while somebody uses it, or something is mounted in it.
+pub fn unmount_idle(mounter: &dyn Mounter, path: &Path) -> io::Result<()> {
     if planted(Fault::SkipUnmount) {
         return Ok(());
     }
+    mounter.unmount(path, Detach::WhenIdle)?;
+    hit(Point::RamdiskUnmounted);
+    Ok(())
+}
+
+fn unmount(mounter: &dyn Mounter, path: &Path) -> Result<(), RamdiskError> {
+    let failed = |source: io::Error| RamdiskError::Unmount { path: path.to_path_buf(), source };
     for attempt in 1..=UNMOUNT_TRIES {
-        match mounter.unmount(path, Detach::WhenIdle) {
-            Ok(()) => {
-                hit(Point::RamdiskUnmounted);
-                return Ok(());
-            }
+        match unmount_idle(mounter, path) {
+            Ok(()) => return Ok(()),
             Err(error) if is_busy(&error) && attempt < UNMOUNT_TRIES => thread::sleep(UNMOUNT_PAUSE),
             Err(error) if is_busy(&error) => break,
             Err(error) => return Err(failed(error)),

@@ -178,6 +178,26 @@ fn a_journal_and_a_ledger_of_a_later_throng_are_refused_with_both_versions_and_l
     });
 }
 
+/// Makes a journal of today's schema one of the first.
+const AS_THE_FIRST: &str = "
+DROP TABLE operations;
+ALTER TABLE clusters RENAME TO today;
+CREATE TABLE clusters (
+    cluster           TEXT PRIMARY KEY,
+    scenario          TEXT NOT NULL,
+    state             TEXT NOT NULL,
+    created           INTEGER NOT NULL,
+    bundle            BLOB NOT NULL,
+    plan              TEXT NOT NULL,
+    counts            TEXT NOT NULL,
+    incarnations      TEXT NOT NULL,
+    sysctl_originals  TEXT NOT NULL
+) STRICT;
+INSERT INTO clusters SELECT cluster, 'tiny', 'up', created, x'', record, '{}', '{}', '{}' FROM today;
+DROP TABLE today;
+PRAGMA user_version = 1;
+";
+
 #[test]
 fn a_journal_of_the_first_schema_is_brought_up_to_date_with_its_cluster_in_it() {
     in_site(|site| {
@@ -185,7 +205,7 @@ fn a_journal_of_the_first_schema_is_brought_up_to_date_with_its_cluster_in_it() 
         let before = pids_of(&cluster);
         coordinator::kill(site);
         let journal = rusqlite::Connection::open(site.state_dir().join("throng.db")).unwrap();
-        journal.execute_batch("DROP TABLE operations; PRAGMA user_version = 1;").unwrap();
+        journal.execute_batch(AS_THE_FIRST).unwrap();
         drop(journal);
         let serve = coordinator::start(site);
         site.wait_for_count("worker", 3);
